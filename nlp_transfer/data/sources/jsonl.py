@@ -1,0 +1,44 @@
+"""JSON lines (or one JSON list) in, one row an object out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nlp_transfer.data.sources.text_file import open_text
+from nlp_transfer.errors import UserError
+
+
+def read(path: Path, *, encoding: str) -> Iterator[dict[str, Any]]:
+    """Read the objects of a file, each with its place under "where"."""
+    stream = open_text(path, encoding=encoding)
+    text = stream.read()
+    if text.lstrip().startswith("["):
+        yield from _read_list(text, path)
+        return
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield _row(_parse(line, path, number), f"{path}:{number}")
+
+
+def _read_list(text: str, path: Path) -> Iterator[dict[str, Any]]:
+    for index, item in enumerate(_parse(text, path, 1)):
+        yield _row(item, f"{path}: item {index}")
+
+
+def _parse(text: str, path: Path, line: int) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path}:{line + error.lineno - 1}: this is not valid JSON: {error.msg} "
+            f"(column {error.colno})."
+        ) from None
+
+
+def _row(item: Any, where: str) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        raise UserError(f"{where}: expected an object with columns, found {str(item)[:40]!r}.")
+    return {**item, "where": where}

@@ -1,0 +1,126 @@
+"""Tag schemes and spans: any scheme in, IOB2 out; IOB2 in, (type, first, last) spans out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+Scheme = Literal["iob1", "iob2", "bioes", "bilou", "io"]
+
+# Prefix -> part of the entity: begin, inside, end (of several words), single word.
+_PARTS = {
+    "iob1": {"B": "begin", "I": "inside"},
+    "iob2": {"B": "begin", "I": "inside"},
+    "bioes": {"B": "begin", "I": "inside", "E": "end", "S": "single"},
+    "bilou": {"B": "begin", "I": "inside", "L": "end", "U": "single"},
+}
+
+
+class Span(NamedTuple):
+    """One entity: its type, its first word and its last word (inclusive)."""
+
+    type: str
+    first: int
+    last: int
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """Split "B-PER" into ("B", "PER"); a tag without a prefix is ("", tag); "O" is ("O", "")."""
+    if tag == "O":
+        return "O", ""
+    prefix, dash, entity_type = tag.partition("-")
+    if dash and entity_type and prefix in set("BIESLU"):
+        return prefix, entity_type
+    return "", tag
+
+
+def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
+    """Tell the scheme from the tags of a whole data set.
+
+    Prefixes decide where they can. B and I alone are IOB1 if every B- follows an entity of its own
+    type and some entity starts with I-; otherwise they are IOB2.
+    """
+    prefixes: set[str] = set()
+    entity_starts_inside = begin_only_after_same = False
+    begin_elsewhere = False
+    for tags in sentences:
+        before = ("O", "")
+        for tag in tags:
+            prefix, entity_type = split_tag(tag)
+            prefixes.add(prefix)
+            if prefix == "I" and before[1] != entity_type:
+                entity_starts_inside = True
+            if prefix == "B":
+                if before[1] == entity_type:
+                    begin_only_after_same = True
+                else:
+                    begin_elsewhere = True
+            before = (prefix, entity_type)
+    if prefixes & {"L", "U"}:
+        return "bilou"
+    if prefixes & {"E", "S"}:
+        return "bioes"
+    if "" in prefixes:
+        return "io"
+    if entity_starts_inside and not begin_elsewhere:
+        return "iob1" if begin_only_after_same or "B" not in prefixes else "iob2"
+    return "iob2"
+
+
+def to_iob2(tags: Sequence[str], scheme: Scheme) -> tuple[list[str], int]:
+    """Convert the tags of one sentence.
+
+    returns: IOB2 tags that are valid whatever came in, and how many tags broke the scheme; a tag
+             that continues nothing starts an entity, as the CoNLL scorer reads it
+    """
+    result: list[str] = []
+    repairs = 0
+    open_type = ""  # type of the entity that the next tag may continue
+    unfinished = False  # bioes, bilou: an entity was begun and has not met its end
+    ends_needed = scheme in ("bioes", "bilou")
+    for tag in tags:
+        part, entity_type = _part(tag, scheme)
+        continues = part in ("inside", "end") and entity_type == open_type
+        if unfinished and not continues:
+            repairs += 1
+        if part == "outside":
+            result.append("O")
+        elif continues:
+            result.append(f"I-{entity_type}")
+        else:
+            result.append(f"B-{entity_type}")
+            repairs += _is_broken_start(part, scheme)
+        open_type = "" if part in ("outside", "end", "single") else entity_type
+        unfinished = ends_needed and bool(open_type)
+    return result, repairs + unfinished
+
+
+def _part(tag: str, scheme: Scheme) -> tuple[str, str]:
+    prefix, entity_type = split_tag(tag)
+    if prefix == "O":
+        return "outside", ""
+    if scheme == "io":
+        return "inside", entity_type
+    return _PARTS[scheme].get(prefix, "inside"), entity_type
+
+
+def _is_broken_start(part: str, scheme: Scheme) -> bool:
+    """Tell whether an entity may not start with this part in this scheme."""
+    return part in ("inside", "end") and scheme not in ("iob1", "io")
+
+
+def spans(tags: Sequence[str]) -> list[Span]:
+    """List the entities of valid IOB2 tags, from left to right."""
+    found: list[Span] = []
+    for index, tag in enumerate(tags):
+        prefix, entity_type = split_tag(tag)
+        if prefix == "B":
+            found.append(Span(entity_type, index, index))
+        elif prefix == "I":
+            found[-1] = found[-1]._replace(last=index)
+    return found
+
+
+def iob2_labels(types: Sequence[str]) -> list[str]:
+    """List O, B-x, I-x for every type: the label map of a model, never read off the train tags."""
+    return ["O", *(f"{prefix}-{entity_type}" for entity_type in types for prefix in "BI")]

@@ -1,0 +1,162 @@
+"""Words in, windows of pieces out: what a model can read at once, and which words it answers for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Word pieces of one word, and what happened to them."""
+
+    ids: tuple[int, ...]
+    missing: bool = False
+    """The tokenizer gave no piece; `ids` holds its unknown token instead."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A run of pieces that fits the model.
+
+    Every word of a sentence is owned by exactly one of its windows: the one in which it has most
+    context.
+    """
+
+    input_ids: list[int]
+    first_word: int
+    """Index in the sentence of the first owned word."""
+    positions: list[int]
+    """Index in `input_ids` of the first piece of each owned word, in order."""
+    cut_words: int
+    """Owned words that lost pieces because they alone outgrow the window."""
+
+
+class WordPieces:
+    """Words to piece ids, each distinct word tokenized once.
+
+    A pre-split word is tokenized without its neighbours by every Hugging Face tokenizer, so its
+    pieces can be remembered. This is what makes encoding fast.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._known: dict[str, Piece] = {}
+        self.prefix, self.suffix = _special_pieces(tokenizer)
+        unknown = tokenizer.unk_token_id
+        # A byte-level BPE has no unknown token in use; its mask or pad stands in.
+        stand_ins = (unknown, tokenizer.mask_token_id, tokenizer.pad_token_id)
+        self.unknown: int = next(piece for piece in stand_ins if piece is not None)
+
+    def learn(self, words: Sequence[str]) -> None:
+        """Tokenize the words that are new."""
+        new = list({word for word in words if word not in self._known})
+        if not new:
+            return
+        encoded = self._tokenizer(
+            [[word] for word in new],
+            is_split_into_words=True,
+            add_special_tokens=False,
+            truncation=False,
+            padding=False,
+            return_attention_mask=False,
+            verbose=False,
+        )["input_ids"]
+        for word, ids in zip(new, encoded, strict=True):
+            self._known[word] = Piece(tuple(ids)) if ids else Piece((self.unknown,), missing=True)
+
+    def __getitem__(self, word: str) -> Piece:
+        return self._known[word]
+
+
+def _special_pieces(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """Find what the tokenizer puts before and after a sentence."""
+    bare = tokenizer(["a"], is_split_into_words=True, add_special_tokens=False)["input_ids"]
+    full = tokenizer(["a"], is_split_into_words=True, add_special_tokens=True)["input_ids"]
+    start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
+    return full[:start], full[start + len(bare) :]
+
+
+def cut_windows(
+    pieces: Sequence[Piece],
+    words: WordPieces,
+    *,
+    max_pieces: int,
+    overlap: int,
+    left: Sequence[Piece] = (),
+    right: Sequence[Piece] = (),
+) -> Iterator[Window]:
+    """Cut one sentence into windows.
+
+    pieces:      the sentence's words
+    max_pieces:  longest window, special pieces included
+    overlap:     words shared by neighbouring windows, at most half a window
+    left, right: words of the neighbouring sentences, used as context as far as they fit
+    """
+    room = max_pieces - len(words.prefix) - len(words.suffix)
+    lengths = [min(len(piece.ids), room) for piece in pieces]
+    for start, end, owned_start, owned_end in _ranges(lengths, room, overlap):
+        free = room - sum(lengths[start:end])
+        before = _fitting(reversed(left), free // 2 if right else free) if start == 0 else []
+        before.reverse()
+        used = sum(len(piece.ids) for piece in before)
+        after = _fitting(right, free - used) if end == len(pieces) else []
+        yield _window(pieces, words, room, (start, end), (owned_start, owned_end), before, after)
+
+
+def _ranges(lengths: Sequence[int], room: int, overlap: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (start, end, first owned, end of owned) word ranges that cover a sentence."""
+    start, owned_start, count = 0, 0, len(lengths)
+    while start < count:
+        end, used = start, 0
+        while end < count and used + lengths[end] <= room:
+            used += lengths[end]
+            end += 1
+        if end == count:
+            yield start, end, owned_start, end
+            return
+        # The next window must end later than this one: give back at most what leaves it room.
+        next_start = end - min(overlap, (end - start) // 2)
+        while sum(lengths[next_start : end + 1]) > room:
+            next_start += 1
+        owned_end = (next_start + end) // 2
+        yield start, end, owned_start, owned_end
+        start, owned_start = next_start, owned_end
+
+
+def _fitting(pieces: Iterator[Piece] | Sequence[Piece], room: int) -> list[Piece]:
+    fitting: list[Piece] = []
+    for piece in pieces:
+        room -= len(piece.ids)
+        if room < 0:
+            break
+        fitting.append(piece)
+    return fitting
+
+
+def _window(
+    pieces: Sequence[Piece],
+    words: WordPieces,
+    room: int,
+    shown: tuple[int, int],
+    owned: tuple[int, int],
+    before: Sequence[Piece],
+    after: Sequence[Piece],
+) -> Window:
+    ids = list(words.prefix)
+    for piece in before:
+        ids.extend(piece.ids)
+    positions: list[int] = []
+    cut = 0
+    for index in range(*shown):
+        if owned[0] <= index < owned[1]:
+            positions.append(len(ids))
+            cut += len(pieces[index].ids) > room
+        ids.extend(pieces[index].ids[:room])
+    for piece in after:
+        ids.extend(piece.ids)
+    return Window([*ids, *words.suffix], owned[0], positions, cut)

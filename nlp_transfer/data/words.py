@@ -1,0 +1,38 @@
+"""Raw text in, words with their character offsets out."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+# One alternative a line, the longest meaning first.
+_WORD = re.compile(
+    r"""
+      https?://\S+ | [\w.+-]+@[\w-]+\.[\w.]+      # addresses
+    | [@\#]\w+                                    # handles and hashtags
+    | (?:[^\W\d_]\.){2,}                          # U.S.  J.R.R.
+    | (?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Inc|Ltd|Co|Corp|vs)\.
+    | [^\W\d_]\.(?=\s+[^\W\d_])                   # an initial: J. Smith
+    | \d+(?:[.,:/-]\d+)*(?:st|nd|rd|th|[ap]m|km|%)?(?!\w)
+    | ['’]s(?!\w)                                 # the possessive is a word of its own
+    | \w+(?:[-./&]\w+|['’](?!s(?!\w))\w+)*
+    | \.\.\. | -- | [^\w\s]
+    """,
+    re.VERBOSE | re.UNICODE,
+)
+
+
+class Word(NamedTuple):
+    """A word and where it stands: offsets in Unicode code points, the end exclusive."""
+
+    text: str
+    start: int
+    end: int
+
+
+def split_words(text: str) -> list[Word]:
+    """Split a text at blanks and punctuation, as CoNLL-like corpora do.
+
+    Every character that is not white space belongs to exactly one word.
+    """
+    return [Word(match[0], match.start(), match.end()) for match in _WORD.finditer(text)]

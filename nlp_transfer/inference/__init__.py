@@ -1,0 +1,1 @@
+"""Models at work: examples in, predictions out, in the examples' order."""

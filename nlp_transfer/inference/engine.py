@@ -1,0 +1,131 @@
+"""The one batched engine: encoded examples in, predictions out, in order and in bounded memory."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from nlp_transfer.records import EncodedSplit, Prediction
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+
+    from nlp_transfer.tasks.base import Task, WindowRow
+
+_LOOK_AHEAD = 4096  # windows sorted by length at a time
+
+
+def predict_windows(
+    model: Any,
+    task: Task,
+    encoded: Iterable[Sequence[WindowRow]],
+    *,
+    pad_id: int,
+    tokens_per_batch: int,
+    precision: str,
+) -> Iterator[Prediction]:
+    """Predict examples that are already windows.
+
+    encoded:          the windows of each example, possibly none
+    tokens_per_batch: pieces of one batch, padding included
+    precision:        "bf16", "fp16" or "fp32"
+    """
+    labels = [model.config.id2label[i] for i in range(len(model.config.id2label))]
+    stream = iter(encoded)
+    model.eval()
+    while examples := list(_take(stream, _LOOK_AHEAD)):
+        windows = [window for example in examples for window in example]
+        outputs: list[Any] = [None] * len(windows)
+        for batch in _batches(windows, tokens_per_batch):
+            logits = _logits(model, task, [windows[i] for i in batch], pad_id, precision)
+            for i, output in zip(
+                batch, task.window_outputs(logits, [windows[i] for i in batch]), strict=True
+            ):
+                outputs[i] = output
+        done = iter(outputs)
+        for example in examples:
+            yield task.decode(list(islice(done, len(example))), labels)
+
+
+def _take(stream: Iterator[Sequence[WindowRow]], windows: int) -> Iterator[Sequence[WindowRow]]:
+    for example in stream:
+        yield example
+        windows -= max(1, len(example))
+        if windows <= 0:
+            return
+
+
+def _batches(windows: Sequence[WindowRow], tokens: int) -> Iterator[list[int]]:
+    """Group window indexes of like lengths, each batch within the budget when padded."""
+    order = sorted(range(len(windows)), key=lambda i: -len(windows[i]["input_ids"]))
+    batch: list[int] = []
+    longest = 0
+    for index in order:
+        if batch and longest * (len(batch) + 1) > tokens:
+            yield batch
+            batch = []
+        longest = longest if batch else len(windows[index]["input_ids"])
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _logits(
+    model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int, precision: str
+) -> torch.Tensor:
+    import torch
+
+    batch = task.collate(windows, pad_id)
+    batch.pop("labels")
+    device = next(model.parameters()).device
+    with torch.inference_mode(), autocast(device.type, precision):
+        return model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits
+
+
+def autocast(device_type: str, precision: str) -> contextlib.AbstractContextManager[Any]:
+    """Return the context in which a model computes in the given precision."""
+    import torch
+
+    if precision == "fp32":
+        return contextlib.nullcontext()
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float16
+    return torch.autocast(device_type, dtype=dtype)
+
+
+def resolve_precision(wanted: str) -> str:
+    """Choose the precision of `auto`: bf16 where the hardware computes in it, else fp32.
+
+    A processor without bf16 instructions emulates them some twenty times slower than fp32.
+    """
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if torch.backends.mps.is_available():
+        return "fp32"
+    has = torch.cpu.get_capabilities()
+    return "bf16" if has.get("avx512_bf16") or has.get("amx_bf16") else "fp32"
+
+
+def windows_by_example(
+    encoded: EncodedSplit, examples: Dataset, numbers: Iterable[int]
+) -> Iterator[list[WindowRow]]:
+    """Go through the examples with the given numbers, each with its windows, in order.
+
+    examples: the split that was encoded; an example without words has no window
+    """
+    first: dict[int, int] = {}
+    count: dict[int, int] = {}
+    for row, example in enumerate(encoded.windows["example"]):
+        first.setdefault(example, row)
+        count[example] = count.get(example, 0) + 1
+    for number in numbers:
+        if not 0 <= number < len(examples):
+            raise IndexError(number)
+        start = first.get(number, 0)
+        yield [encoded.windows[start + i] for i in range(count.get(number, 0))]

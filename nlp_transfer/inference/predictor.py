@@ -1,0 +1,190 @@
+"""A trained model in, predictions for any text out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import tee
+from pathlib import Path
+from typing import Any
+
+from nlp_transfer.checkpoint import resolve_checkpoint
+from nlp_transfer.data.words import split_words
+from nlp_transfer.errors import UserError
+from nlp_transfer.inference.engine import predict_windows, resolve_precision
+from nlp_transfer.recipe import ModelSection
+from nlp_transfer.records import Prediction, Tagging
+from nlp_transfer.tasks.base import LoadedModel, Row, Task, load_tokenizer, quiet_transformers
+from nlp_transfer.tasks.classification import ClassificationTask, classification_json
+from nlp_transfer.tasks.ner import NerTask, entities_json
+
+SETTINGS_KEY = "nlp_transfer"
+"""Where a model's config.json keeps the task and the window settings it was trained with."""
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model with everything that prediction needs.
+
+    >>> predictor = Predictor.from_run("runs/quickstart-ner")
+    >>> for result in predictor(["Ada Lovelace wrote to Paris."]):
+    ...     print(result["entities"])
+    """
+
+    loaded: LoadedModel
+    task: Task
+    options: ModelSection
+    precision: str
+    tokens_per_batch: int = 8192
+
+    @classmethod
+    def from_run(
+        cls, model: str | Path, *, precision: str = "auto", tokens_per_batch: int = 8192
+    ) -> Predictor:
+        """Load a run folder, a model folder, an adapter folder or a Hub id.
+
+        precision:        auto, bf16, fp16 or fp32
+        tokens_per_batch: pieces computed at a time, padding included
+        raises:           UserError when it is no such thing, or its labels have no names
+        """
+        folder = resolve_checkpoint(str(model), setting="MODEL")
+        loaded, settings = _load(folder)
+        task = _task(loaded.model.config, settings, folder)
+        options = ModelSection(
+            checkpoint=str(folder),
+            max_pieces=settings.get("max_pieces", 256),
+            overlap=settings.get("overlap", 64),
+        )
+        return cls(loaded, task, options, resolve_precision(precision), tokens_per_batch)
+
+    @property
+    def labels(self) -> list[str]:
+        """The model's labels in the order of its outputs."""
+        id2label = self.loaded.model.config.id2label
+        return [id2label[index] for index in range(len(id2label))]
+
+    def predict(self, rows: Iterable[Row]) -> Iterator[Prediction]:
+        """Predict rows as `Splits` hold them ({words} or {text}), streaming, in order."""
+        encoded = self.task.encode_rows(rows, self.loaded, self.options)
+        return predict_windows(
+            self.loaded.model,
+            self.task,
+            (windows for windows, _ in encoded),
+            pad_id=self.loaded.tokenizer.pad_token_id,
+            tokens_per_batch=self.tokens_per_batch,
+            precision=self.precision,
+        )
+
+    def __call__(self, items: Iterable[str | dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Predict texts or dicts, streaming, in order.
+
+        items:   strings, or dicts with "text" (and "text_pair"), or for NER with "tokens"
+        returns: for NER {text or tokens, tags, entities}; for classification {text, label, score,
+                 scores}; offsets are Unicode code points, ends are exclusive
+        """
+        if isinstance(items, str):
+            raise TypeError("give a list of texts, not one string")
+        for_model, for_output = tee(self._row(item) for item in items)
+        for row, prediction in zip(for_output, self.predict(for_model), strict=True):
+            yield self._output(row, prediction)
+
+    def _row(self, item: str | dict[str, Any]) -> dict[str, Any]:
+        given = {"text": item} if isinstance(item, str) else item
+        if not isinstance(self.task, NerTask):
+            return {"text": given["text"], "text_pair": given.get("text_pair")}
+        document = {"document": given.get("document")}
+        if "tokens" in given:
+            return {"words": list(given["tokens"]), **document}
+        words = split_words(given["text"])
+        return {
+            "text": given["text"],
+            "words": [word.text for word in words],
+            "offsets": [(word.start, word.end) for word in words],
+            **document,
+        }
+
+    def _output(self, row: dict[str, Any], prediction: Prediction) -> dict[str, Any]:
+        if not isinstance(prediction, Tagging):
+            pair = {"text_pair": row["text_pair"]} if row["text_pair"] is not None else {}
+            multi_label = isinstance(self.task, ClassificationTask) and self.task.multi_label
+            return {
+                "text": row["text"],
+                **pair,
+                **classification_json(prediction, multi_label=multi_label),
+            }
+        entities = entities_json(row["words"], prediction)
+        offsets = row.get("offsets") or _joined_offsets(row["words"])
+        text = row.get("text", " ".join(row["words"]))
+        for entity in entities:
+            start = offsets[entity["start_word"]][0]
+            end = offsets[entity["end_word"] - 1][1]
+            entity.update({"start": start, "end": end, "text": text[start:end]})
+        shown = (
+            {"text": text, "tokens": row["words"]} if "text" in row else {"tokens": row["words"]}
+        )
+        return {**shown, "tags": list(prediction.tags), "entities": entities}
+
+
+def _joined_offsets(words: list[str]) -> list[tuple[int, int]]:
+    """Give words without a text the offsets they have when joined by single blanks."""
+    offsets, start = [], 0
+    for word in words:
+        offsets.append((start, start + len(word)))
+        start += len(word) + 1
+    return offsets
+
+
+def _load(folder: Path) -> tuple[LoadedModel, dict[str, Any]]:
+    """Load a model for prediction, an adapter on top of its base if it is one."""
+    import torch
+    from transformers import AutoConfig
+
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"{folder}: an adapter without config.json does not say its labels. Copy the "
+            "config.json of its run beside adapter_config.json."
+        )
+    config = AutoConfig.from_pretrained(folder)
+    settings = getattr(config, SETTINGS_KEY, None) or {}
+    auto_class = _task(config, settings, folder).auto_class()
+    with quiet_transformers():
+        if (folder / "adapter_config.json").is_file():
+            model = _with_adapter(auto_class, config, folder)
+        else:
+            model = auto_class.from_pretrained(folder, config=config, dtype="float32")
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)))
+    return LoadedModel(model, tokenizer, frozenset()), settings
+
+
+def _with_adapter(auto_class: Any, config: Any, folder: Path) -> Any:
+    from peft import PeftConfig, PeftModel
+
+    base = PeftConfig.from_pretrained(folder).base_model_name_or_path
+    base_folder = resolve_checkpoint(base, setting="base model of the adapter")
+    model = auto_class.from_pretrained(
+        base_folder, config=config, ignore_mismatched_sizes=True, dtype="float32"
+    )
+    return PeftModel.from_pretrained(model, folder).merge_and_unload()
+
+
+def _task(config: Any, settings: dict[str, Any], folder: Path) -> Task:
+    """Tell the task from the saved settings, or from the head of a model trained elsewhere."""
+    kind = settings.get("task", {}).get("name")
+    heads = " ".join(config.architectures or [])
+    if "ForTokenClassification" not in heads and "ForSequenceClassification" not in heads:
+        raise UserError(
+            f"{folder}: the model has no head for NER or classification "
+            f"({heads or 'no architecture named'}). Fine-tune it first with nlpt finetune."
+        )
+    if all(str(name).startswith("LABEL_") for name in config.id2label.values()):
+        raise UserError(
+            f"{folder}: the labels have no names (LABEL_0, LABEL_1...), so predictions would mean "
+            "nothing. Write their names under id2label and label2id in config.json."
+        )
+    if kind == "ner" or (kind is None and "ForTokenClassification" in heads):
+        return NerTask.model_validate(settings.get("task", {"name": "ner"}))
+    multi_label = config.problem_type == "multi_label_classification"
+    return ClassificationTask.model_validate(
+        settings.get("task", {"name": "classification", "multi_label": multi_label})
+    )

@@ -1,0 +1,1 @@
+"""Gold and predicted labels in, figures as fractions out; no torch, no network."""

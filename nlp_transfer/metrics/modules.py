@@ -1,0 +1,42 @@
+"""The scorers as `evaluate` modules, constructed as classes: `evaluate.load` needs the network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import datasets
+import evaluate
+
+from nlp_transfer.metrics.entities import entity_report, partial_credit
+from nlp_transfer.metrics.labels import token_report
+
+_TAGS = datasets.Features(
+    {
+        "predictions": datasets.Sequence(datasets.Value("string")),
+        "references": datasets.Sequence(datasets.Value("string")),
+    }
+)
+
+
+class EntityScores(evaluate.Metric):  # type: ignore[misc]
+    """Entity, partial-credit and token-level scores of IOB2 tags.
+
+    >>> EntityScores().compute(predictions=[["B-PER"]], references=[["B-PER"]])["overall"]["f1"]
+    1.0
+    """
+
+    def _info(self) -> evaluate.MetricInfo:
+        return evaluate.MetricInfo(
+            description="Strict entity scores over words (CoNLL), with a bootstrap interval.",
+            citation="Tjong Kim Sang and De Meulder 2003",
+            features=_TAGS,
+        )
+
+    def _compute(
+        self, predictions: list[list[str]], references: list[list[str]], samples: int = 1000
+    ) -> dict[str, Any]:
+        return {
+            **entity_report(references, predictions, samples=samples),
+            "partial_credit": partial_credit(references, predictions),
+            "token": token_report(references, predictions),
+        }

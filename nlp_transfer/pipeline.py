@@ -1,0 +1,144 @@
+"""The whole flow of a run. Read this first.
+
+Recipe -> Splits -> checked -> encoded windows -> trained model -> Predictions -> Report -> folder
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlp_transfer.recipe import Recipe, read_recipe
+from nlp_transfer.records import Report
+from nlp_transfer.strategies import AnyStrategy
+from nlp_transfer.tasks import AnyTask
+
+if TYPE_CHECKING:
+    from nlp_transfer.training.material import Material
+    from nlp_transfer.training.run_folder import RunFolder
+    from nlp_transfer.training.train import Trained
+
+log = logging.getLogger(__name__)
+
+
+class AnyRecipe(Recipe[AnyTask, AnyStrategy]):  # type: ignore[type-var]
+    """A recipe for any task by any strategies."""
+
+
+def load_recipe(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
+    """Read and check a recipe.
+
+    name:      a shipped recipe's name, a YAML file or a run folder
+    overrides: "key.path=value" strings, the values read as YAML
+    raises:    UserError that lists every fault with its path and line
+    """
+    return read_recipe(AnyRecipe, name, overrides)
+
+
+def finetune(
+    recipe: AnyRecipe,
+    *,
+    output: str | Path | None = None,
+    fresh: bool = False,
+    push_to_hub: str | None = None,
+) -> Report:
+    """Fine-tune a checkpoint as the recipe says, and report on it.
+
+    output:      the run folder, by default runs/<recipe name>; an unfinished run in it goes on, a
+                 finished one is reported again
+    fresh:       delete the run in the folder and start over
+    push_to_hub: publish the finished run under this repository name
+    returns:     every figure of metrics.json
+    raises:      UserError for any mistake in the recipe, the data or the folder
+    """
+    from nlp_transfer.training.arguments import training_arguments
+    from nlp_transfer.training.material import prepare
+    from nlp_transfer.training.run_folder import RunFolder
+    from nlp_transfer.training.train import train
+
+    folder = RunFolder(Path(output) if output else Path("runs") / recipe.name)
+    args = training_arguments(recipe.training, folder.checkpoints)
+    state = folder.check(recipe.as_yaml(), fresh=fresh)
+    if state == "finished":
+        log.info("%s is finished; --fresh starts over", folder.path)
+    else:
+        material = prepare(recipe, needed_splits(recipe))
+        _begin(folder, recipe, material, fresh=fresh)
+        trained = train(recipe, material, args, folder=folder)
+        _finish(folder, recipe, material, trained)
+    if push_to_hub:
+        from nlp_transfer.publish.push import publish
+
+        publish(folder.path, push_to_hub)
+    return Report(folder.read_json("metrics.json"))
+
+
+def needed_splits(recipe: AnyRecipe) -> tuple[str, ...]:
+    """List the splits that a run of this recipe reads."""
+    return tuple(dict.fromkeys(("train", "validation", *recipe.evaluation.splits)))
+
+
+def _begin(folder: RunFolder, recipe: AnyRecipe, material: Material, *, fresh: bool) -> None:
+    """Write what identifies the run, before the first step."""
+    from nlp_transfer.training.environment import describe_environment
+    from nlp_transfer.training.processes import is_main_process, wait_for_all, world_size
+
+    data: dict[str, Any] = {
+        "splits": {
+            split: {
+                "sha256": material.splits.fingerprints[split],
+                "examples": len(material.splits[split]),
+                "ledger": material.data[split].encoded.ledger.as_dict(),
+            }
+            for split in material.data
+        },
+        "labels": list(material.splits.labels),
+    }
+    if not fresh:
+        folder.check_same_data(data)
+    wait_for_all()  # every process has looked at the folder before one changes it
+    if is_main_process():
+        if fresh:
+            folder.clear()
+        folder.path.mkdir(parents=True, exist_ok=True)
+        environment = describe_environment(seed=recipe.training.seed, world_size=world_size())
+        folder.write_json("environment.json", environment)
+        folder.write_json("data.json", data)
+        folder.write_text("recipe.yaml", recipe.as_yaml())
+    wait_for_all()
+
+
+def _finish(folder: RunFolder, recipe: AnyRecipe, material: Material, trained: Trained) -> None:
+    """Write the results; metrics.json last, for it marks the run as finished."""
+    from nlp_transfer.publish.card import card_text
+    from nlp_transfer.report.build import build_report, casing_notes
+    from nlp_transfer.report.pages import html_page, markdown_page
+    from nlp_transfer.training.processes import is_main_process, wait_for_all
+
+    if is_main_process():
+        splits = recipe.evaluation.splits
+        report = build_report(
+            task=recipe.task,
+            recipe=recipe.name,
+            rows={split: material.splits[split] for split in splits},
+            predictions=trained.predictions,
+            ledgers={split: material.data[split].encoded.ledger for split in splits},
+            samples=recipe.evaluation.bootstrap,
+            notes=casing_notes(material.loaded, material.splits["train"]),
+            training=trained.figures,
+        )
+        if splits:
+            folder.write_json_lines(
+                "predictions.jsonl",
+                recipe.task.examples_json(
+                    material.splits[splits[-1]], trained.predictions[splits[-1]]
+                ),
+            )
+        folder.write_text("report.md", markdown_page(report))
+        folder.write_text("report.html", html_page(report))
+        folder.write_text("README.md", card_text(recipe, report))
+        folder.write_json("metrics.json", report.metrics)
+        folder.remove_checkpoints()
+    wait_for_all()

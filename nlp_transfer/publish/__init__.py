@@ -1,0 +1,1 @@
+"""A finished run in, a model card and a Hub repository out."""

@@ -1,0 +1,116 @@
+"""Frozen values passed between the rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+SPLIT_NAMES = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class LossLedger:
+    """What a split holds, and what of it the model could not use in full."""
+
+    sentences: int = 0
+    """Sentences (NER) or texts (classification)."""
+    words: int = 0
+    """Words; for classification, what white space separates."""
+    entities: int = 0
+    """Gold entities of the file: the denominator of recall."""
+    windows: int = 0
+    """Runs of pieces that the model reads; more than `sentences` when long ones are cut."""
+    words_truncated: int = 0
+    """Words of which the model saw nothing or not all pieces."""
+    words_without_pieces: int = 0
+    """Words that the tokenizer drops; they are fed as its unknown token."""
+    entities_unseen_type: int = 0
+    """Gold entities of a type that the training split does not have."""
+    labels_unseen: int = 0
+    """Gold class labels that the training split does not have."""
+    tags_repaired: int = 0
+    """Tags that broke their own scheme and were read as the start of an entity."""
+
+    def __add__(self, other: LossLedger) -> LossLedger:
+        return LossLedger(
+            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        )
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Loaded and normalised data: one `datasets.Dataset` a split.
+
+    NER rows:            words: list[str], tags: list[str] (IOB2) or None, document: str or None
+    classification rows: text: str, text_pair: str or None, labels: list[str] or None
+    """
+
+    datasets: Mapping[str, Dataset]
+    labels: tuple[str, ...]
+    """Entity types (NER) or class names, in a stable order."""
+    fingerprints: Mapping[str, str]
+    """SHA-256 of the normalised rows of each split."""
+    repairs: Mapping[str, int] = field(default_factory=dict)
+    """Tags repaired in each split."""
+
+    def __getitem__(self, split: str) -> Dataset:
+        return self.datasets[split]
+
+    def __contains__(self, split: str) -> bool:
+        return split in self.datasets
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.datasets)
+
+
+@dataclass(frozen=True)
+class EncodedSplit:
+    """One split as the model reads it: a `Dataset` of windows, and its ledger.
+
+    windows rows: example (row of the split), input_ids, labels, and what the task adds
+    """
+
+    windows: Dataset
+    ledger: LossLedger
+
+
+@dataclass(frozen=True)
+class Tagging:
+    """Word-level NER prediction of one sentence."""
+
+    tags: tuple[str, ...]
+    """IOB2, one a word."""
+    scores: tuple[float, ...]
+    """Probability of each word's tag, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Prediction for one text."""
+
+    labels: tuple[str, ...]
+    """The best label; for a multi-label task every label above the threshold, perhaps none."""
+    scores: Mapping[str, float]
+    """Probability of every label, 0 to 1."""
+
+
+Prediction = Tagging | Classification
+
+
+@dataclass(frozen=True)
+class Report:
+    """Every figure of a run or an evaluation: what metrics.json holds."""
+
+    metrics: Mapping[str, Any]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences a reader must see beside the figures, such as an uncased checkpoint."""
+        return tuple(self.metrics.get("notes", ()))

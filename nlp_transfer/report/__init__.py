@@ -1,0 +1,1 @@
+"""Figures in, pages and tables for people out."""

@@ -1,0 +1,39 @@
+"""A report in, Markdown and HTML pages out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from nlp_transfer.records import Report
+from nlp_transfer.report.tables import headline, split_tables
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("nlp_transfer.report", "templates"),
+    autoescape=select_autoescape(["html.jinja"]),
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters["cell"] = lambda text: str(text).replace("|", "\\|")
+
+
+def markdown_page(report: Report) -> str:
+    """Write the report as Markdown."""
+    return _render("report.md.jinja", report)
+
+
+def html_page(report: Report) -> str:
+    """Write the report as one self-contained HTML page."""
+    return _render("report.html.jinja", report)
+
+
+def _render(template: str, report: Report) -> str:
+    metrics: Any = report.metrics
+    splits = [
+        {"name": name, "headline": headline(metrics, name), "tables": split_tables(metrics, name)}
+        for name in metrics["splits"]
+    ]
+    return _TEMPLATES.get_template(template).render(
+        metrics=metrics, splits=splits, notes=report.notes
+    )

@@ -1,0 +1,112 @@
+"""metrics.json in, titled tables out: what every form of the report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_COLUMNS = ("precision", "recall", "F1", "support")
+_LEDGER_NAMES = {
+    "sentences": "sentences or texts",
+    "words": "words",
+    "entities": "gold entities",
+    "windows": "windows read by the model",
+    "words_truncated": "words not read in full",
+    "words_without_pieces": "words the tokenizer drops (read as unknown)",
+    "entities_unseen_type": "gold entities of a type unseen in training",
+    "labels_unseen": "gold labels unseen in training",
+    "tags_repaired": "tags repaired on reading",
+}
+_LOSSES = ("words_truncated", "words_without_pieces", "entities_unseen_type", "labels_unseen",
+           "tags_repaired")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a report; `rows` are ready to print."""
+
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def split_tables(metrics: Mapping[str, Any], split: str) -> list[Table]:
+    """List the tables of one split, the headline first."""
+    figures = metrics["splits"][split]
+    tables = list(_entity_tables(figures) if "entity" in figures else _class_tables(figures))
+    return [*tables, _ledger_table(figures["ledger"])]
+
+
+def headline(metrics: Mapping[str, Any], split: str) -> str:
+    """Say the one figure that counts, with its interval."""
+    figures = metrics["splits"][split]
+    if "entity" in figures:
+        name, row = "entity F1", figures["entity"]["overall"]
+    else:
+        name, row = "macro F1", figures["class"]["macro"]
+    low, high = row["f1_ci95"]
+    return f"{split} {name} {row['f1']:.4f} (95 % interval {low:.4f} to {high:.4f})"
+
+
+def _entity_tables(figures: Mapping[str, Any]) -> Iterator[Table]:
+    entity = figures["entity"]
+    rows = [_row(name, row) for name, row in entity["per_type"].items()]
+    yield Table(
+        "Entities",
+        "Strict CoNLL scores: an entity counts only if its type and all its words are right.",
+        ("type", *_COLUMNS),
+        (*rows, _row("overall", entity["overall"])),
+    )
+    yield Table(
+        "Partial credit",
+        "strict: borders and type; exact: borders; partial: overlap counts half; type: type of an overlap.",
+        ("match", "precision", "recall", "F1"),
+        tuple(_row(name, row)[:4] for name, row in figures["partial_credit"].items()),
+    )
+    token = figures["token"]
+    yield Table(
+        "Words, tag by tag",
+        "NOT the CoNLL figure: every word counts, O too. Do not compare these with entity F1.",
+        ("tag", *_COLUMNS),
+        (*(_row(name, row) for name, row in token["per_tag"].items()), *_averages(token)),
+    )
+
+
+def _class_tables(figures: Mapping[str, Any]) -> Iterator[Table]:
+    table = figures["class"]
+    rows = [_row(name, row) for name, row in table["per_label"].items()]
+    extra = (
+        [("ROC AUC (one against rest)", "", "", _figure(table["roc_auc"]), "")]
+        if "roc_auc" in table
+        else []
+    )
+    yield Table(
+        "Classes",
+        "macro is the mean over the classes; weighted counts each class by its support.",
+        ("label", *_COLUMNS),
+        (*rows, *_averages(table), *extra),
+    )
+
+
+def _averages(table: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name in ("micro", "macro", "weighted"):
+        yield _row(f"{name} average", table[name])
+    yield ("accuracy", "", "", _figure(table["accuracy"]), "")
+
+
+def _ledger_table(ledger: Mapping[str, int]) -> Table:
+    lost = sum(ledger[name] for name in _LOSSES)
+    note = "Nothing was lost." if not lost else "Every one of these is counted in the scores above."
+    shown = tuple((_LEDGER_NAMES[name], f"{count:,}") for name, count in ledger.items())
+    return Table("Loss ledger", note, ("what", "count"), shown)
+
+
+def _row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    support = f"{row['support']:,}" if "support" in row else ""
+    return (name, _figure(row["precision"]), _figure(row["recall"]), _figure(row["f1"]), support)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4f}"

@@ -1,0 +1,13 @@
+"""The ways of transferring; adding one is one file and one line in the union below."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from nlp_transfer.strategies.frozen import Frozen
+from nlp_transfer.strategies.full import Full
+from nlp_transfer.strategies.lora import Lora
+
+AnyStrategy = Annotated[Full | Frozen | Lora, Field(discriminator="name")]

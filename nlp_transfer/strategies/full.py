@@ -1,0 +1,15 @@
+"""Full fine-tuning: every weight learns."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from nlp_transfer.strategies.base import Strategy
+
+
+class Full(Strategy):
+    """Train all parameters."""
+
+    exclusive: ClassVar[tuple[str, ...]] = ("which weights learn",)
+
+    name: Literal["full"] = "full"

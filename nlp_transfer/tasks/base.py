@@ -1,0 +1,263 @@
+"""What every task shares: its hooks, and how a checkpoint becomes a model with named labels."""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import DataSection, ModelSection, Section
+from nlp_transfer.records import EncodedSplit, LossLedger, Prediction, Splits
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from datasets import Dataset
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+Row = Mapping[str, Any]
+WindowRow = dict[str, Any]
+IGNORED = -100
+_ROWS_A_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with a head for the task, and its tokenizer."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    new_parameters: frozenset[str]
+    """Names of the parameters that the checkpoint did not have: they start at random."""
+
+
+class Task(Section):
+    """A task: its recipe section and its hooks. Rows come from `Splits`, windows from `encode`."""
+
+    headline: ClassVar[str]
+    """The figure by which checkpoints are compared, as people call it."""
+
+    @abstractmethod
+    def load(self, data: DataSection) -> Splits:
+        """Load the data of a recipe."""
+
+    @abstractmethod
+    def check(self, splits: Splits, needed: tuple[str, ...]) -> None:
+        """Raise UserError where training on, or scoring, the needed splits would be wasted."""
+
+    @abstractmethod
+    def labels(self, declared: Sequence[str]) -> list[str]:
+        """Name the model's outputs, in order, from the types or classes of the data."""
+
+    @abstractmethod
+    def encode_rows(
+        self, rows: Iterable[Row], loaded: LoadedModel, options: ModelSection
+    ) -> Iterator[tuple[list[WindowRow], LossLedger]]:
+        """Turn each row into the windows that the model reads, and count what they lose."""
+
+    @abstractmethod
+    def collate(self, windows: Sequence[WindowRow], pad_id: int) -> dict[str, torch.Tensor]:
+        """Pad windows into one batch."""
+
+    @abstractmethod
+    def loss_sum(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Add up the loss over all labelled items of a batch."""
+
+    @abstractmethod
+    def window_outputs(
+        self, logits: torch.Tensor, windows: Sequence[WindowRow]
+    ) -> list[NDArray[np.float32]]:
+        """Reduce a batch of logits to what `decode` needs of each window."""
+
+    @abstractmethod
+    def decode(self, outputs: Sequence[NDArray[np.float32]], labels: Sequence[str]) -> Prediction:
+        """Stitch the outputs of one example's windows into its prediction."""
+
+    @abstractmethod
+    def headline_figure(self, rows: Dataset, predictions: Sequence[Prediction]) -> float:
+        """Compute the headline figure alone, a fraction; quick enough for every epoch."""
+
+    @abstractmethod
+    def score(
+        self, rows: Dataset, predictions: Sequence[Prediction], *, samples: int
+    ) -> dict[str, Any]:
+        """Compute every figure of one split, as metrics.json names them."""
+
+    @abstractmethod
+    def unseen(self, splits: Splits, split: str) -> LossLedger:
+        """Count the gold labels of a split that the training split does not have."""
+
+    @abstractmethod
+    def example_json(self, row: Row, prediction: Prediction) -> dict[str, Any]:
+        """Describe one example, gold and predicted, for predictions.jsonl."""
+
+    def examples_json(
+        self, rows: Dataset, predictions: Sequence[Prediction]
+    ) -> Iterator[dict[str, Any]]:
+        """Describe every example of a split, in order."""
+        for row, prediction in zip(iterate(rows), predictions, strict=True):
+            yield self.example_json(row, prediction)
+
+    @abstractmethod
+    def auto_class(self) -> Any:
+        """Return the transformers auto class of the model with this task's head."""
+
+    def configure(self, config: Any) -> None:
+        """Set what the task needs in a model's configuration."""
+
+    def build_model(
+        self, folder: Path, labels: Sequence[str], options: ModelSection
+    ) -> LoadedModel:
+        """Load a checkpoint, give it a head with named labels, and say what starts at random."""
+        config = _encoder_config(folder, options, self.auto_class())
+        config.num_labels = len(labels)
+        config.id2label = dict(enumerate(labels))
+        config.label2id = {name: index for index, name in enumerate(labels)}
+        self.configure(config)
+        with quiet_transformers():
+            model, info = self.auto_class().from_pretrained(
+                folder,
+                config=config,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+                trust_remote_code=options.trust_remote_code,
+                dtype="float32",
+            )
+        mismatched = {
+            name[0] if isinstance(name, tuple) else name for name in info["mismatched_keys"]
+        }
+        new = frozenset(info["missing_keys"]) | mismatched
+        _check_length(model, options)
+        return LoadedModel(model, load_tokenizer(folder, options), frozenset(new))
+
+    def encode(self, rows: Dataset, loaded: LoadedModel, options: ModelSection) -> EncodedSplit:
+        """Encode a whole split into an Arrow-backed Dataset of windows, with its ledger."""
+        import datasets as hf
+        import pyarrow as pa
+
+        ledger = LossLedger()
+        batches: list[Any] = []
+        pending: list[WindowRow] = []
+        for example, (windows, losses) in enumerate(
+            self.encode_rows(iterate(rows), loaded, options)
+        ):
+            ledger += losses
+            pending.extend({"example": example, **window} for window in windows)
+            if len(pending) >= _ROWS_A_BATCH:
+                batches.append(pa.Table.from_pylist(pending))
+                pending = []
+        if pending:
+            batches.append(pa.Table.from_pylist(pending))
+        if not batches:
+            raise UserError("No example has a word to read. Check data.columns.")
+        table = pa.concat_tables(batches, promote_options="permissive")
+        return EncodedSplit(hf.Dataset(table), ledger)
+
+
+def iterate(rows: Dataset) -> Iterator[Row]:
+    """Go through a Dataset row by row, reading it in batches."""
+    for batch in rows.iter(batch_size=_ROWS_A_BATCH):
+        names = list(batch)
+        for values in zip(*batch.values(), strict=True):
+            yield dict(zip(names, values, strict=True))
+
+
+def pad(lists: Sequence[Sequence[int]], value: int) -> torch.Tensor:
+    """Pad lists of integers to the longest of them.
+
+    returns: (lists, longest) int64
+    """
+    import torch
+
+    longest = max(len(items) for items in lists)
+    padded = [[*items, *[value] * (longest - len(items))] for items in lists]
+    return torch.tensor(padded, dtype=torch.int64)
+
+
+def load_tokenizer(folder: Path, options: ModelSection) -> PreTrainedTokenizerBase:
+    """Load the fast tokenizer of a checkpoint, with a blank before words where it needs one."""
+    from transformers import AutoTokenizer
+
+    def load(**extra: Any) -> PreTrainedTokenizerBase:
+        with quiet_transformers():
+            return AutoTokenizer.from_pretrained(
+                folder, trust_remote_code=options.trust_remote_code, **extra
+            )
+
+    try:
+        tokenizer = load()
+        # A byte-level BPE spells a word differently after a blank. Found from the tokenizer
+        # itself: lists of model names go stale.
+        if tokenizer.is_fast and '"ByteLevel"' in tokenizer.backend_tokenizer.to_str():
+            tokenizer = load(add_prefix_space=True)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise UserError(f"model.checkpoint: {folder} has no usable tokenizer: {error}") from None
+    if not tokenizer.is_fast:
+        raise UserError(
+            f"model.checkpoint: {folder} has no fast tokenizer (tokenizer.json); it is needed to "
+            "keep words and pieces together."
+        )
+    if tokenizer.pad_token_id is None:
+        raise UserError(f"model.checkpoint: the tokenizer of {folder} has no padding token.")
+    return tokenizer
+
+
+def _encoder_config(folder: Path, options: ModelSection, auto_class: Any) -> Any:
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoConfig
+
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"model.checkpoint: {folder} holds an adapter, not a whole model. Start from its base "
+            "model, or from a run that merges the adapter (strategies lora: merge: true)."
+        )
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=options.trust_remote_code)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"model.checkpoint: {folder}: config.json is not usable: {error}") from None
+    known = type(config) in auto_class._model_mapping
+    if not known or type(config) not in MODEL_FOR_MASKED_LM_MAPPING or config.is_encoder_decoder:
+        raise UserError(
+            f"model.checkpoint: {folder} is a {config.model_type!r} model, which is not an encoder "
+            "for this task. Choose one of the BERT family: bert, roberta, distilbert, electra, "
+            "albert, deberta, xlm-roberta, camembert, mpnet, modernbert..."
+        )
+    return config
+
+
+def _check_length(model: PreTrainedModel, options: ModelSection) -> None:
+    """Refuse windows longer than the positions that the checkpoint has."""
+    import torch
+
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
+            # RoBERTa counts positions from padding_idx + 1.
+            offset = 0 if module.padding_idx is None else module.padding_idx + 1
+            limit = module.num_embeddings - offset
+            if options.max_pieces > limit:
+                raise UserError(
+                    f"model.max_pieces is {options.max_pieces}, this checkpoint reads at most "
+                    f"{limit} pieces. Set model.max_pieces={limit}; longer texts are windowed."
+                )
+
+
+class quiet_transformers:  # noqa: N801 - reads as a verb at its place of use
+    """Silence the load report and bars of transformers: we say ourselves what starts at random."""
+
+    def __enter__(self) -> None:
+        from transformers.utils import logging as hf_logging
+
+        self._verbosity = hf_logging.get_verbosity()
+        hf_logging.set_verbosity_error()
+        hf_logging.disable_progress_bar()
+
+    def __exit__(self, *_: object) -> None:
+        from transformers.utils import logging as hf_logging
+
+        hf_logging.set_verbosity(self._verbosity)

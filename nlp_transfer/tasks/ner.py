@@ -1,0 +1,246 @@
+"""Named-entity recognition: one tag for every word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from nlp_transfer.data.check import check_ner
+from nlp_transfer.data.load import load_ner
+from nlp_transfer.data.tags import iob2_labels, spans
+from nlp_transfer.data.windows import Piece, WordPieces, cut_windows
+from nlp_transfer.recipe import DataSection, ModelSection
+from nlp_transfer.records import LossLedger, Prediction, Splits, Tagging
+from nlp_transfer.tasks.base import IGNORED, LoadedModel, Row, Task, WindowRow, pad
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from datasets import Dataset
+    from numpy.typing import NDArray
+
+
+class NerTask(Task):
+    """Find entities: typed runs of words, tagged in IOB2."""
+
+    headline: ClassVar[str] = "entity F1"
+
+    name: Literal["ner"] = "ner"
+    types: tuple[str, ...] | None = Field(
+        None, description="entity types, in order; null takes them from the data"
+    )
+    decoding: Literal["viterbi", "greedy"] = "viterbi"
+    context_words: int = Field(
+        0,
+        ge=0,
+        description="unlabelled words of the same document shown on each side of a sentence",
+    )
+
+    def load(self, data: DataSection) -> Splits:
+        """Load tagged sentences, converted to IOB2."""
+        return load_ner(data, types=self.types)
+
+    def check(self, splits: Splits, needed: tuple[str, ...]) -> None:
+        """Refuse empty splits and training data without entities."""
+        check_ner(splits, needed)
+
+    def labels(self, declared: Sequence[str]) -> list[str]:
+        """Return O, B-x and I-x for every type, seen in train or not."""
+        return iob2_labels(declared)
+
+    def auto_class(self) -> Any:
+        """Return AutoModelForTokenClassification."""
+        from transformers import AutoModelForTokenClassification
+
+        return AutoModelForTokenClassification
+
+    def encode_rows(
+        self, rows: Iterable[Row], loaded: LoadedModel, options: ModelSection
+    ) -> Iterator[tuple[list[WindowRow], LossLedger]]:
+        """Cut each sentence into windows; every word is labelled in exactly one of them.
+
+        window rows: input_ids, positions (of the owned words' first pieces), labels (theirs)
+        """
+        pieces = WordPieces(loaded.tokenizer)
+        label_ids = loaded.model.config.label2id
+        for sentence, left, right in self._in_context(rows):
+            pieces.learn([*left, *sentence["words"], *right])
+            own = [pieces[word] for word in sentence["words"]]
+            windows = list(
+                cut_windows(
+                    own,
+                    pieces,
+                    max_pieces=options.max_pieces,
+                    overlap=options.overlap,
+                    left=[pieces[word] for word in left],
+                    right=[pieces[word] for word in right],
+                )
+            )
+            tags = sentence.get("tags") or ["O"] * len(own)
+            encoded = [
+                {
+                    "input_ids": window.input_ids,
+                    "positions": window.positions,
+                    "labels": [
+                        label_ids.get(tag, IGNORED)
+                        for tag in tags[
+                            window.first_word : window.first_word + len(window.positions)
+                        ]
+                    ],
+                }
+                for window in windows
+            ]
+            ledger = LossLedger(
+                sentences=1,
+                words=len(own),
+                entities=sum(tag.startswith("B-") for tag in tags),
+                windows=len(windows),
+                words_truncated=sum(window.cut_words for window in windows),
+                words_without_pieces=_missing(own),
+            )
+            yield encoded, ledger
+
+    def _in_context(self, rows: Iterable[Row]) -> Iterator[tuple[Row, list[str], list[str]]]:
+        """Pair each sentence with the words before and after it in its document."""
+        if not self.context_words:
+            yield from ((row, [], []) for row in rows)
+            return
+        for document, group in groupby(rows, key=lambda row: row.get("document")):
+            sentences = list(group) if document is not None else group
+            if document is None:
+                yield from ((row, [], []) for row in sentences)
+                continue
+            words = [word for row in sentences for word in row["words"]]
+            start = 0
+            for row in sentences:
+                end = start + len(row["words"])
+                left = words[max(0, start - self.context_words) : start]
+                yield row, left, words[end : end + self.context_words]
+                start = end
+
+    def collate(self, windows: Sequence[WindowRow], pad_id: int) -> dict[str, torch.Tensor]:
+        """Pad windows; labels stand on first pieces, -100 everywhere else."""
+        batch = pad([window["input_ids"] for window in windows], pad_id)
+        labels = batch.new_full(batch.shape, IGNORED)
+        mask = batch.new_zeros(batch.shape)
+        for number, window in enumerate(windows):
+            mask[number, : len(window["input_ids"])] = 1
+            labels[number, window["positions"]] = labels.new_tensor(window["labels"])
+        return {"input_ids": batch, "attention_mask": mask, "labels": labels}
+
+    def loss_sum(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Sum the cross-entropy over the first pieces of labelled words."""
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(
+            logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+        )
+
+    def window_outputs(
+        self, logits: torch.Tensor, windows: Sequence[WindowRow]
+    ) -> list[NDArray[np.float32]]:
+        """Keep the log-probabilities of each owned word's first piece: (words, labels)."""
+        import torch
+
+        counts = [len(window["positions"]) for window in windows]
+        batch = torch.arange(len(windows)).repeat_interleave(torch.tensor(counts))
+        positions = torch.tensor(
+            [p for window in windows for p in window["positions"]], dtype=torch.int64
+        )
+        chosen = logits[batch.to(logits.device), positions.to(logits.device)]
+        return [part.numpy() for part in chosen.float().log_softmax(dim=-1).cpu().split(counts)]
+
+    def decode(self, outputs: Sequence[NDArray[np.float32]], labels: Sequence[str]) -> Tagging:
+        """Join the words of all windows and choose their tags."""
+        import numpy as np
+
+        from nlp_transfer.tasks.viterbi import best_tags, inside_predecessors
+
+        if not outputs:
+            return Tagging((), ())
+        scores = np.concatenate(outputs)
+        if self.decoding == "viterbi":
+            path = best_tags(scores, inside_predecessors(labels))
+        else:
+            path = scores.argmax(axis=1)
+        chosen = np.exp(scores[np.arange(len(path)), path])
+        tags = tuple(labels[index] for index in path)
+        return Tagging(tags if self.decoding == "viterbi" else _legal(tags), tuple(chosen.tolist()))
+
+    def headline_figure(self, rows: Dataset, predictions: Sequence[Prediction]) -> float:
+        """Return strict entity F1."""
+        from nlp_transfer.metrics.entities import entity_f1
+
+        return entity_f1(rows["tags"], _tags(predictions))
+
+    def score(
+        self, rows: Dataset, predictions: Sequence[Prediction], *, samples: int
+    ) -> dict[str, Any]:
+        """Return the entity, partial-credit and token-level tables."""
+        from nlp_transfer.metrics.entities import entity_report, partial_credit
+        from nlp_transfer.metrics.labels import token_report
+
+        gold, predicted = list(rows["tags"]), _tags(predictions)
+        return {
+            "entity": entity_report(gold, predicted, samples=samples),
+            "partial_credit": partial_credit(gold, predicted),
+            "token": token_report(gold, predicted),
+        }
+
+    def unseen(self, splits: Splits, split: str) -> LossLedger:
+        """Count the entities of types that the training split does not have."""
+        if "train" not in splits:
+            return LossLedger()
+        seen = {tag[2:] for tags in splits["train"]["tags"] for tag in tags if tag != "O"}
+        count = sum(
+            tag.startswith("B-") and tag[2:] not in seen
+            for tags in splits[split]["tags"]
+            for tag in tags
+        )
+        return LossLedger(entities_unseen_type=count, tags_repaired=splits.repairs.get(split, 0))
+
+    def example_json(self, row: Row, prediction: Prediction) -> dict[str, Any]:
+        """Describe a sentence with its gold and predicted tags and entities."""
+        assert isinstance(prediction, Tagging)
+        return {
+            "tokens": row["words"],
+            "gold": row["tags"],
+            "tags": list(prediction.tags),
+            "entities": entities_json(row["words"], prediction),
+        }
+
+
+def entities_json(words: Sequence[str], tagging: Tagging) -> list[dict[str, Any]]:
+    """List the entities of a tagged sentence.
+
+    start_word, end_word: word indexes, the end exclusive
+    score:                mean probability of the entity's tags, 0 to 1
+    """
+    return [
+        {
+            "type": span.type,
+            "start_word": span.first,
+            "end_word": span.last + 1,
+            "text": " ".join(words[span.first : span.last + 1]),
+            "score": sum(tagging.scores[span.first : span.last + 1]) / (span.last + 1 - span.first),
+        }
+        for span in spans(tagging.tags)
+    ]
+
+
+def _tags(predictions: Sequence[Prediction]) -> list[tuple[str, ...]]:
+    return [prediction.tags for prediction in predictions if isinstance(prediction, Tagging)]
+
+
+def _missing(pieces: Sequence[Piece]) -> int:
+    return sum(piece.missing for piece in pieces)
+
+
+def _legal(tags: Sequence[str]) -> tuple[str, ...]:
+    """Read greedy tags as the CoNLL scorer does: an I- that continues nothing starts an entity."""
+    from nlp_transfer.data.tags import to_iob2
+
+    return tuple(to_iob2(tags, "iob2")[0])

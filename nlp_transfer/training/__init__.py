@@ -1,0 +1,1 @@
+"""Encoded windows in, a trained model out, through the Hugging Face Trainer."""

@@ -1,0 +1,84 @@
+"""A recipe's training section in, transformers.TrainingArguments out."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainingArguments
+
+from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.inference.engine import resolve_precision
+from nlp_transfer.recipe import TrainingSection
+
+# What the recipe says in its own words, or what a run folder must decide.
+_OWNED = {
+    "num_train_epochs": "training.epochs",
+    "learning_rate": "training.learning_rate",
+    "per_device_train_batch_size": "training.tokens_per_batch",
+    "per_device_eval_batch_size": "training.tokens_per_batch",
+    "warmup_steps": "training.warmup",
+    "weight_decay": "training.weight_decay",
+    "seed": "training.seed",
+    "data_seed": "training.seed",
+    "bf16": "training.precision",
+    "fp16": "training.precision",
+    "output_dir": "--output",
+    "resume_from_checkpoint": "run the same command again",
+    "train_sampling_strategy": "training.tokens_per_batch",
+    "push_to_hub": "--push-to-hub",
+    "hub_model_id": "--push-to-hub",
+    "hub_token": "`hf auth login`",
+    "load_best_model_at_end": "the best checkpoint is always kept",
+    "metric_for_best_model": "the task decides it",
+    "remove_unused_columns": "not needed here",
+}
+
+
+def training_arguments(section: TrainingSection, checkpoints: Path) -> TrainingArguments:
+    """Translate the training section.
+
+    checkpoints: where the Trainer saves what resuming needs
+    raises:      UserError for an unknown argument, or one that a recipe key of ours decides
+    """
+    known = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
+    for name in section.arguments:
+        where = f"training.arguments.{name}"
+        if name in _OWNED:
+            raise UserError(f"{where}: not set here; use {_OWNED[name]}.")
+        if name not in known:
+            raise UserError(
+                f"{where}: transformers.TrainingArguments has no such argument."
+                f"{nearest(name, known)}"
+            )
+    precision = resolve_precision(section.precision)
+    settings: dict[str, Any] = {
+        "output_dir": str(checkpoints),
+        "num_train_epochs": section.epochs,
+        "learning_rate": section.learning_rate,
+        "warmup_steps": section.warmup,  # below 1 it is a share of all steps
+        "weight_decay": section.weight_decay,
+        "seed": section.seed,
+        "bf16": precision == "bf16",
+        "fp16": precision == "fp16",
+        "per_device_train_batch_size": 1,  # nominal: batches are token budgets
+        "optim": "adamw_torch_fused",
+        "eval_strategy": "epoch",
+        "save_strategy": "epoch",
+        "save_total_limit": 1,  # beside the best one
+        "logging_steps": 10,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "score",
+        "greater_is_better": True,
+        "report_to": "none",
+        "disable_tqdm": True,  # progress.py shows progress in our words
+        "remove_unused_columns": False,
+        "ddp_find_unused_parameters": False,
+        "restore_callback_states_from_checkpoint": True,  # patience goes on where it was
+        **section.arguments,
+    }
+    try:
+        return TrainingArguments(**settings)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"training.arguments: {error}") from None

@@ -1,0 +1,69 @@
+"""The tokenized data of a recipe, kept on disk under a key of all that it depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from nlp_transfer import __version__
+from nlp_transfer.recipe import Recipe
+from nlp_transfer.records import EncodedSplit, LossLedger, Splits
+from nlp_transfer.tasks.base import LoadedModel
+
+_LEDGER = "ledger.json"
+
+
+def cache_folder() -> Path:
+    """Return where prepared data lies: $NLPT_CACHE, or nlp_transfer in the user's cache."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("NLPT_CACHE") or Path(base, "nlp_transfer")).expanduser()
+
+
+def prepared_folder(
+    recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel
+) -> Path:
+    """Name the folder of one tokenized split by the content of data, tokenizer and options."""
+    parts = {
+        "version": __version__,
+        "rows": splits.fingerprints[split],
+        "labels": loaded.model.config.label2id,
+        "tokenizer": loaded.tokenizer.backend_tokenizer.to_str(),
+        "task": recipe.task.model_dump(mode="json"),
+        "max_pieces": recipe.model.max_pieces,
+        "overlap": recipe.model.overlap,
+    }
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
+    return cache_folder() / "prepared" / hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def encode_or_load(
+    recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel
+) -> EncodedSplit:
+    """Load what `nlpt prepare` has built for exactly this data, or encode it now."""
+    from datasets import Dataset
+
+    folder = prepared_folder(recipe, splits, split, loaded)
+    if (folder / _LEDGER).is_file():
+        ledger = LossLedger(**json.loads((folder / _LEDGER).read_text("utf-8")))
+        return EncodedSplit(Dataset.load_from_disk(str(folder)), ledger)
+    return recipe.task.encode(splits[split], loaded, recipe.model)
+
+
+def save(folder: Path, encoded: EncodedSplit) -> None:
+    """Keep a tokenized split; a folder is either whole or not there."""
+    if (folder / _LEDGER).is_file():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
+    try:
+        encoded.windows.save_to_disk(str(temporary))
+        (temporary / _LEDGER).write_text(json.dumps(encoded.ledger.as_dict()), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,22 @@
+"""The processes of one run: who writes, and waiting for one another."""
+
+from __future__ import annotations
+
+import os
+
+
+def is_main_process() -> bool:
+    """Tell whether this process is the one that writes; true for a run of one process."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def world_size() -> int:
+    """Return the number of processes of this run."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def wait_for_all() -> None:
+    """Wait until every process has come here."""
+    from accelerate import PartialState
+
+    PartialState().wait_for_everyone()

@@ -1,0 +1,112 @@
+"""Trainer events in; log.jsonl, one line an epoch on the console, and a bar on a terminal out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import ExportableState
+
+log = logging.getLogger(__name__)
+
+
+class Progress(TrainerCallback, ExportableState):  # type: ignore[misc]
+    """Reports a training run; does nothing on processes other than the main one."""
+
+    def __init__(self, headline: str) -> None:
+        """headline: how people call the validation figure."""
+        self._headline = headline
+        self._bar: Any = None
+        self._start = time.monotonic()
+        self._loss: float | None = None
+        self.earlier_seconds = 0.0
+        """Training time before the last resume."""
+
+    def state(self) -> dict[str, Any]:
+        """Keep the training time in the checkpoint, so that a resumed run adds to it."""
+        return {
+            "args": {"headline": self._headline},
+            "attributes": {"earlier_seconds": self.seconds},
+        }
+
+    @property
+    def seconds(self) -> float:
+        """Training time of the whole run, over every resume."""
+        return self.earlier_seconds + time.monotonic() - self._start
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Open the bar; say where a resumed run goes on."""
+        self._start = time.monotonic()
+        if not state.is_world_process_zero:
+            return
+        if state.global_step:
+            log.info("resuming at step %d of %d", state.global_step, state.max_steps)
+        self._bar = tqdm(
+            total=state.max_steps,
+            initial=state.global_step,
+            unit="step",
+            desc="training",
+            disable=not sys.stderr.isatty(),
+            leave=False,
+        )
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(1)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        """Append to log.jsonl."""
+        if not state.is_world_process_zero or logs is None:
+            return
+        self._loss = logs.get("loss", self._loss)
+        line = {"step": state.global_step, **logs}
+        with (Path(args.output_dir).parent / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Write one line an evaluation."""
+        if not state.is_world_process_zero or metrics is None:
+            return
+        loss = "" if self._loss is None else f"loss {self._loss:.3f}  "
+        with tqdm.external_write_mode(file=sys.stderr):
+            log.info(
+                "epoch %.3g/%.3g  %svalidation %s %.4f  %.0f s",
+                state.epoch or 0,
+                args.num_train_epochs,
+                loss,
+                self._headline,
+                metrics["eval_score"],
+                self.seconds,
+            )
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.close()

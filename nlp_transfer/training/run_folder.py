@@ -1,0 +1,187 @@
+"""All that one run leaves behind, written so that a crash at any moment loses nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.yaml_reader import read_yaml
+
+State = Literal["new", "unfinished", "finished"]
+
+# A folder that holds none of these and is not empty is not ours to write into.
+_OURS = {
+    "recipe.yaml", "environment.json", "data.json", "checkpoints", "model", "adapter",
+    "metrics.json", "report.md", "report.html", "predictions.jsonl", "log.jsonl", "README.md",
+}  # fmt: skip
+
+
+class RunFolder:
+    """A run's folder; only the main process writes to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the Trainer keeps what resuming needs."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """The final model."""
+        return self.path / "model"
+
+    def state(self) -> State:
+        """Tell whether the folder holds no run, an unfinished one or a finished one."""
+        if not (self.path / "recipe.yaml").is_file():
+            return "new"
+        return "finished" if (self.path / "metrics.json").is_file() else "unfinished"
+
+    def check(self, recipe_yaml: str, *, fresh: bool = False) -> State:
+        """Check that the folder can hold the run of this recipe.
+
+        fresh:  the run in it will be deleted, so the folder counts as new
+        raises: UserError when it holds another run or other things, or cannot be written
+        """
+        state = self.state()
+        if state == "new" or fresh:
+            self._check_unused()
+            self._check_writable()
+            return "new"
+        there, _ = read_yaml((self.path / "recipe.yaml").read_text("utf-8"), "recipe.yaml")
+        differences = list(_differences(there, yaml.safe_load(recipe_yaml)))
+        if differences:
+            shown = "\n".join(f"  {line}" for line in differences[:12])
+            raise UserError(
+                f"{self.path} holds the run of a different recipe:\n{shown}\n"
+                "Choose another folder with --output DIR, or start over with --fresh."
+            )
+        if state == "unfinished":
+            self._check_writable()
+        return state
+
+    def check_same_data(self, data: Any) -> None:
+        """Refuse to go on with a run whose data has changed since it began."""
+        if not (self.path / "data.json").is_file():
+            return
+        before, now = self.read_json("data.json")["splits"], data["splits"]
+        changed = [
+            split for split in now if before.get(split, {}).get("sha256") != now[split]["sha256"]
+        ]
+        if changed:
+            raise UserError(
+                f"{self.path}: the data of the {', '.join(changed)} split has changed since this "
+                "run began. Start over with --fresh, or choose another folder with --output DIR."
+            )
+
+    def clear(self) -> None:
+        """Delete a run, and nothing that is not part of one."""
+        self._check_unused()
+        for name in _OURS:
+            path = self.path / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def last_checkpoint(self) -> Path | None:
+        """Find the newest whole checkpoint; trainer_state.json is the last file of one."""
+        whole = [
+            path
+            for path in self.checkpoints.glob("checkpoint-*")
+            if (path / "trainer_state.json").is_file()
+        ]
+        return max(whole, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
+
+    def read_json(self, name: str) -> Any:
+        """Read one of the folder's JSON files."""
+        return json.loads((self.path / name).read_text("utf-8"))
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON file atomically."""
+        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file atomically: readers see the old file or the new one."""
+        temporary = self.path / f".{name}.tmp"
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, self.path / name)
+
+    def write_json_lines(self, name: str, values: Iterable[Any]) -> None:
+        """Write one JSON value a line, atomically."""
+        lines = (json.dumps(value, ensure_ascii=False) + "\n" for value in values)
+        self.write_text(name, "".join(lines))
+
+    def remove_checkpoints(self) -> None:
+        """Delete what only an unfinished run needs."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def writing_folder(self, name: str) -> Iterator[Path]:
+        """Fill a temporary folder that takes its name when it is complete."""
+        temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=self.path))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            target = self.path / name
+            if target.exists():
+                shutil.rmtree(target)
+            os.replace(temporary, target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _check_unused(self) -> None:
+        if self.path.is_file():
+            raise UserError(f"--output: {self.path} is a file; name a folder.")
+        others = sorted({p.name for p in self.path.glob("*")} - _OURS) if self.path.is_dir() else []
+        if others and self.state() == "new":
+            raise UserError(
+                f"--output: {self.path} holds other things ({', '.join(others[:5])}) and no run. "
+                "Name an empty or new folder."
+            )
+
+    def _check_writable(self) -> None:
+        """Try to write where the run will write, without leaving anything."""
+        existing = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
+        try:
+            with tempfile.TemporaryFile(dir=existing) as probe:
+                probe.write(b"nlpt")
+        except OSError as error:
+            raise UserError(
+                f"--output: {self.path} cannot be written: {error.strerror}. Choose another folder "
+                "with --output DIR."
+            ) from None
+
+
+def check_disk_space(folder: Path, needed: int) -> None:
+    """Refuse a run whose checkpoints will not fit.
+
+    needed: bytes
+    """
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise UserError(
+            f"--output: {folder} needs about {needed / 1e9:.1f} GB for the model and its "
+            f"checkpoints, the disk has {free / 1e9:.1f} GB free. Free some space, or choose "
+            "another disk with --output DIR."
+        )
+
+
+def _differences(there: Any, now: Any, path: str = "") -> Iterator[str]:
+    """Compare two recipes key by key."""
+    if isinstance(there, dict) and isinstance(now, dict):
+        for key in dict.fromkeys([*there, *now]):
+            yield from _differences(there.get(key), now.get(key), f"{path}.{key}".lstrip("."))
+    elif there != now:
+        yield f"{path}: {there!r} in the folder, {now!r} now"

@@ -1,0 +1,114 @@
+"""Material in, a trained model with its predictions out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from transformers import TrainingArguments, set_seed
+
+from nlp_transfer.recipe import Recipe
+from nlp_transfer.records import Prediction
+from nlp_transfer.tasks.base import LoadedModel
+from nlp_transfer.training.material import Material, learnable
+from nlp_transfer.training.run_folder import RunFolder
+from nlp_transfer.training.trainer import TransferTrainer, build_trainer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome of a run."""
+
+    loaded: LoadedModel
+    """The model that is kept, with its tokenizer."""
+    predictions: Mapping[str, Sequence[Prediction]]
+    """Of every split of `evaluation.splits`."""
+    figures: Mapping[str, Any]
+    """The training section of metrics.json."""
+
+
+def train(
+    recipe: Recipe[Any, Any],
+    material: Material,
+    args: TrainingArguments,
+    *,
+    folder: RunFolder | None = None,
+) -> Trained:
+    """Train, load the best checkpoint, let the strategies finish, and predict.
+
+    folder: the run folder to resume from and to save the model in; None keeps nothing
+    """
+    loaded = learnable(recipe, material.loaded)
+    figures = parameter_counts(loaded.model)
+    set_seed(args.seed)  # dropout and batches start from here, whatever the data took
+    trainer = build_trainer(recipe, loaded, material.data, args)
+    checkpoint = folder.last_checkpoint() if folder else None
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    writer = folder if folder and trainer.is_world_process_zero() else None
+    model: Any = trainer.accelerator.unwrap_model(trainer.model)
+    if writer and hasattr(model, "peft_config"):
+        with writer.writing_folder("adapter") as temporary:
+            save_model(model, loaded, temporary)
+    for strategy in recipe.strategies:
+        model = strategy.finish(model)
+    trainer.model = model
+    if writer:
+        with writer.writing_folder("model") as temporary:
+            save_model(model, loaded, temporary)
+    predictions = {
+        split: trainer.predict_split(material.data[split]) for split in recipe.evaluation.splits
+    }
+    return Trained(
+        loaded=replace(loaded, model=model),
+        predictions=predictions,
+        figures={**_speed(trainer, material), **figures, **_setting(args)},
+    )
+
+
+def save_model(model: Any, loaded: LoadedModel, folder: Path) -> None:
+    """Save a model or its adapters as safetensors, with tokenizer and named labels."""
+    model.save_pretrained(folder)
+    loaded.tokenizer.save_pretrained(folder)
+    if hasattr(model, "peft_config"):
+        # PEFT keeps no configuration of the base: without it an adapter has no label names.
+        base = model.get_base_model()
+        base.config.architectures = [type(base).__name__]
+        base.config.save_pretrained(folder)
+        (folder / "README.md").unlink(missing_ok=True)  # a card full of placeholders
+
+
+def parameter_counts(model: nn.Module) -> dict[str, int]:
+    """Count trainable and all parameters."""
+    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return {
+        "trainable_parameters": sum(n for n, learns in counts if learns),
+        "total_parameters": sum(n for n, _ in counts),
+    }
+
+
+def _speed(trainer: TransferTrainer, material: Material) -> dict[str, Any]:
+    """Return seconds, steps and pieces learned a second (padding not counted)."""
+    pieces = sum(len(ids) for ids in material.data["train"].encoded.windows["input_ids"])
+    seconds = trainer.seconds
+    epochs = trainer.state.epoch or 0
+    return {
+        "seconds": round(seconds, 2),
+        "steps": trainer.state.global_step,
+        "epochs": round(epochs, 4),
+        "best_step": trainer.state.best_global_step,
+        "best_validation": trainer.state.best_metric,
+        "tokens_per_second": round(pieces * epochs / seconds, 1),
+    }
+
+
+def _setting(args: TrainingArguments) -> dict[str, Any]:
+    return {
+        "world_size": args.world_size,
+        "precision": "bf16" if args.bf16 else "fp16" if args.fp16 else "fp32",
+    }
