@@ -37,20 +37,21 @@ def repo_info(repo: str, kind: RepoType, revision: str | None, setting: str) -> 
         problem = f"has no revision {revision!r}"
     except (RepositoryNotFoundError, HFValidationError):
         problem = (
-            f"is neither a local path nor a public {kind} on the Hub. Check the spelling; a private "
-            "repository needs `hf auth login`"
+            f"is neither a local path nor a public {kind} on the Hub. Check the spelling; a "
+            "private repository needs `hf auth login`"
         )
     except OfflineModeIsEnabled:
         return None
     except HfHubHTTPError as error:
-        if error.response is not None and error.response.status_code < 500:
-            problem = f"was refused by the Hub: {error}"
-        else:
-            return _go_offline()
+        if error.response is None or error.response.status_code >= 500:
+            _go_offline()
+            return None
+        problem = f"was refused by the Hub: {error}"
     except Exception as error:
         if not is_network_error(error):
             raise
-        return _go_offline()
+        _go_offline()
+        return None
     raise UserError(f"{setting}: {repo!r} {problem}.")
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class AnyRecipe(Recipe[AnyTask, AnyStrategy]):  # type: ignore[type-var]
+class AnyRecipe(Recipe[AnyTask, AnyStrategy]):
     """A recipe for any task by any strategies."""
 
 

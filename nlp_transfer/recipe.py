@@ -13,9 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.records import SplitName
 from nlp_transfer.yaml_reader import KeyPath, read_yaml
-
-Split = Literal["train", "validation", "test"]
 
 
 class Section(BaseModel):
@@ -33,7 +32,7 @@ class DataSection(Section):
     config: str | None = Field(None, description="configuration of a Hub data set")
     revision: str | None = Field(None, description="branch, tag or commit of a Hub data set")
     format: Literal["auto", "conll", "jsonl", "csv", "tsv", "parquet"] = "auto"
-    splits: dict[Split, str | None] = Field(
+    splits: dict[SplitName, str | None] = Field(
         default_factory=dict,
         description="our split: theirs, or a file name; null: split it off from train",
     )

@@ -1,4 +1,4 @@
-"""Words in, windows of pieces out: what a model can read at once, and which words it answers for."""
+"""Words in, windows of pieces out: what a model reads at once, which words it answers for."""
 
 from __future__ import annotations
 

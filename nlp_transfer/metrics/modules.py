@@ -18,7 +18,7 @@ _TAGS = datasets.Features(
 )
 
 
-class EntityScores(evaluate.Metric):  # type: ignore[misc]
+class EntityScores(evaluate.Metric):
     """Entity, partial-credit and token-level scores of IOB2 tags.
 
     >>> EntityScores().compute(predictions=[["B-PER"]], references=[["B-PER"]])["overall"]["f1"]

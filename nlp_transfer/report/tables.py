@@ -61,7 +61,8 @@ def _entity_tables(figures: Mapping[str, Any]) -> Iterator[Table]:
     )
     yield Table(
         "Partial credit",
-        "strict: borders and type; exact: borders; partial: overlap counts half; type: type of an overlap.",
+        "strict: borders and type; exact: borders; partial: an overlap counts half; "
+        "type: type of an overlap.",
         ("match", "precision", "recall", "F1"),
         tuple(_row(name, row)[:4] for name, row in figures["partial_credit"].items()),
     )

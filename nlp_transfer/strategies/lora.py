@@ -27,7 +27,7 @@ class Lora(Strategy):
     )
     merge: bool = Field(
         True,
-        description="model/ is the merged model and adapter/ lies beside it; false: model/ is the adapter",
+        description="true: model/ is the merged model; adapter/ lies beside it in any case",
     )
 
     def prepare_model(self, model: PreTrainedModel, new_parameters: frozenset[str]) -> Any:

@@ -41,6 +41,7 @@ class LoadedModel:
 class Task(Section):
     """A task: its recipe section and its hooks. Rows come from `Splits`, windows from `encode`."""
 
+    name: str
     headline: ClassVar[str]
     """The figure by which checkpoints are compared, as people call it."""
 

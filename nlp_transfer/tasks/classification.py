@@ -150,7 +150,7 @@ class ClassificationTask(Task):
         logits = np.concatenate(outputs).astype(np.float64).mean(axis=0)
         if self.multi_label:
             probabilities = 1 / (1 + np.exp(-logits))
-            best = tuple(labels[i] for i in np.flatnonzero(probabilities >= self.threshold))
+            best = tuple(labels[int(i)] for i in np.flatnonzero(probabilities >= self.threshold))
         else:
             exponentials = np.exp(logits - logits.max())
             probabilities = exponentials / exponentials.sum()

@@ -109,10 +109,10 @@ class NerTask(Task):
             yield from ((row, [], []) for row in rows)
             return
         for document, group in groupby(rows, key=lambda row: row.get("document")):
-            sentences = list(group) if document is not None else group
             if document is None:
-                yield from ((row, [], []) for row in sentences)
+                yield from ((row, [], []) for row in group)
                 continue
+            sentences = list(group)
             words = [word for row in sentences for word in row["words"]]
             start = 0
             for row in sentences:
@@ -147,9 +147,7 @@ class NerTask(Task):
 
         counts = [len(window["positions"]) for window in windows]
         batch = torch.arange(len(windows)).repeat_interleave(torch.tensor(counts))
-        positions = torch.tensor(
-            [p for window in windows for p in window["positions"]], dtype=torch.int64
-        )
+        positions = torch.tensor([p for w in windows for p in w["positions"]], dtype=torch.int64)
         chosen = logits[batch.to(logits.device), positions.to(logits.device)]
         return [part.numpy() for part in chosen.float().log_softmax(dim=-1).cpu().split(counts)]
 

@@ -64,6 +64,6 @@ def save(folder: Path, encoded: EncodedSplit) -> None:
         encoded.windows.save_to_disk(str(temporary))
         (temporary / _LEDGER).write_text(json.dumps(encoded.ledger.as_dict()), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
+        temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

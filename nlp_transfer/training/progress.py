@@ -16,7 +16,7 @@ from transformers.trainer_callback import ExportableState
 log = logging.getLogger(__name__)
 
 
-class Progress(TrainerCallback, ExportableState):  # type: ignore[misc]
+class Progress(TrainerCallback, ExportableState):
     """Reports a training run; does nothing on processes other than the main one."""
 
     def __init__(self, headline: str) -> None:

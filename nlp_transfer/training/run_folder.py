@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -115,7 +114,7 @@ class RunFolder:
         """Write a text file atomically: readers see the old file or the new one."""
         temporary = self.path / f".{name}.tmp"
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, self.path / name)
+        temporary.replace(self.path / name)
 
     def write_json_lines(self, name: str, values: Iterable[Any]) -> None:
         """Write one JSON value a line, atomically."""
@@ -136,7 +135,7 @@ class RunFolder:
             target = self.path / name
             if target.exists():
                 shutil.rmtree(target)
-            os.replace(temporary, target)
+            temporary.replace(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

@@ -61,7 +61,7 @@ def train(
     if writer:
         with writer.writing_folder("model") as temporary:
             save_model(model, loaded, temporary)
-    predictions = {
+    predictions: dict[str, Sequence[Prediction]] = {
         split: trainer.predict_split(material.data[split]) for split in recipe.evaluation.splits
     }
     return Trained(

@@ -10,7 +10,13 @@ import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
 from torch import nn
-from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainingArguments
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    Trainer,
+    TrainerControl,
+    TrainingArguments,
+)
 
 from nlp_transfer.inference.engine import predict_windows, windows_by_example
 from nlp_transfer.recipe import Recipe
@@ -42,6 +48,9 @@ class TrainingWindows(torch.utils.data.Dataset[WindowRow]):
 
 class TransferTrainer(Trainer):
     """Trains one task by token-budget batches and compares checkpoints by its headline figure."""
+
+    optimizer: torch.optim.Optimizer | None
+    control: TrainerControl
 
     def __init__(
         self,

@@ -67,7 +67,7 @@ def open_source(data: DataSection) -> list[RawSplit]:
 
 def _given_files(folder: Path, data: DataSection) -> dict[str, Path]:
     """Resolve the file names that the recipe gives for its splits."""
-    given = {}
+    given: dict[str, Path] = {}
     for split, name in data.splits.items():
         if name is None:
             continue
@@ -115,7 +115,8 @@ def _find_given(folder: Path, files: list[Path], split: str, name: str) -> Path:
     if len(by_stem) == 1:
         return by_stem[0]
     raise UserError(
-        f"data.splits.{split}: there is no file {name!r} in {folder}. Found there: {_listing(folder)}."
+        f"data.splits.{split}: there is no file {name!r} in {folder}. "
+        f"Found there: {_listing(folder)}."
     )
 
 
