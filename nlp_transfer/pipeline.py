@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Recipe, read_recipe
-from nlp_transfer.records import Report
+from nlp_transfer.records import SPLIT_NAMES, Report
 from nlp_transfer.strategies import AnyStrategy
 from nlp_transfer.tasks import AnyTask
 
@@ -72,6 +73,78 @@ def finetune(
         from nlp_transfer.publish.push import publish
 
         publish(folder.path, push_to_hub)
+    return read_report(folder.path)
+
+
+def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> dict[str, Any]:
+    """Check everything a run needs, run two steps, and estimate time, memory and disk.
+
+    output:  the run folder that would be used
+    returns: the plan; nothing is written
+    """
+    from nlp_transfer.training.arguments import training_arguments
+    from nlp_transfer.training.material import prepare
+    from nlp_transfer.training.plan import plan_run
+    from nlp_transfer.training.run_folder import RunFolder
+
+    folder = RunFolder(Path(output) if output else Path("runs") / recipe.name)
+    training_arguments(recipe.training, folder.checkpoints)
+    folder.check(recipe.as_yaml())
+    return plan_run(recipe, prepare(recipe, needed_splits(recipe)), folder)
+
+
+def prepare_data(recipe: AnyRecipe) -> dict[str, Any]:
+    """Tokenize the data of a recipe and keep it on disk, where `finetune` finds it.
+
+    returns: counts, window lengths and loss ledger of every split, and the folder of each
+    """
+    from nlp_transfer.training.material import prepare, summary
+    from nlp_transfer.training.prepared import prepared_folder, save
+
+    material = prepare(recipe, needed_splits(recipe))
+    folders = {}
+    for split, data in material.data.items():
+        folder = prepared_folder(recipe, material.splits, split, material.loaded)
+        save(folder, data.encoded)
+        folders[split] = str(folder)
+    return {**summary(recipe, material), "folders": folders}
+
+
+def evaluate(model: str | Path, recipe: AnyRecipe, *, split: str = "test") -> Report:
+    """Score any model on a split of a recipe's data.
+
+    model:  run folder, model folder or Hub id
+    raises: UserError when the model is of another task, or knows none of the data's labels
+    """
+    from nlp_transfer.inference.predictor import Predictor
+    from nlp_transfer.report.build import build_report, casing_notes
+    from nlp_transfer.training.material import load_splits
+
+    if split not in SPLIT_NAMES:
+        raise UserError(f"--split: {split!r} is unknown ({', '.join(SPLIT_NAMES)}).")
+    splits = load_splits(recipe, (split,))
+    predictor = Predictor.from_run(model, precision=recipe.training.precision)
+    predictor.check_fits(recipe.task, splits.labels)
+    rows = splits[split]
+    predictions, ledger = predictor.predict_split(rows)
+    return build_report(
+        task=recipe.task,
+        recipe=recipe.name,
+        rows={split: rows},
+        predictions={split: predictions},
+        ledgers={split: ledger + recipe.task.unseen(splits, split)},
+        samples=recipe.evaluation.bootstrap,
+        notes=casing_notes(predictor.loaded, rows),
+    )
+
+
+def read_report(run: str | Path) -> Report:
+    """Read the report of a finished run."""
+    from nlp_transfer.training.run_folder import RunFolder
+
+    folder = RunFolder(Path(run))
+    if folder.state() != "finished":
+        raise UserError(f"{run}: there is no finished run here (no metrics.json).")
     return Report(folder.read_json("metrics.json"))
 
 
@@ -84,6 +157,8 @@ def _begin(folder: RunFolder, recipe: AnyRecipe, material: Material, *, fresh: b
     """Write what identifies the run, before the first step."""
     from nlp_transfer.training.environment import describe_environment
     from nlp_transfer.training.processes import is_main_process, wait_for_all, world_size
+    from nlp_transfer.training.run_folder import check_disk_space, disk_bytes
+    from nlp_transfer.training.train import parameter_counts
 
     data: dict[str, Any] = {
         "splits": {
@@ -98,6 +173,7 @@ def _begin(folder: RunFolder, recipe: AnyRecipe, material: Material, *, fresh: b
     }
     if not fresh:
         folder.check_same_data(data)
+    check_disk_space(folder.path, disk_bytes(**parameter_counts(material.loaded.model)))
     wait_for_all()  # every process has looked at the folder before one changes it
     if is_main_process():
         if fresh:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import predict_windows, resolve_precision
 from nlp_transfer.recipe import ModelSection
-from nlp_transfer.records import Prediction, Tagging
-from nlp_transfer.tasks.base import LoadedModel, Row, Task, load_tokenizer, quiet_transformers
+from nlp_transfer.records import LossLedger, Prediction, Tagging
+from nlp_transfer.tasks.base import (
+    LoadedModel,
+    Row,
+    Task,
+    WindowRow,
+    iterate,
+    load_tokenizer,
+    quiet_transformers,
+)
 from nlp_transfer.tasks.classification import ClassificationTask, classification_json
 from nlp_transfer.tasks.ner import NerTask, entities_json
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 SETTINGS_KEY = "nlp_transfer"
 """Where a model's config.json keeps the task and the window settings it was trained with."""
@@ -66,14 +77,42 @@ class Predictor:
     def predict(self, rows: Iterable[Row]) -> Iterator[Prediction]:
         """Predict rows as `Splits` hold them ({words} or {text}), streaming, in order."""
         encoded = self.task.encode_rows(rows, self.loaded, self.options)
+        return self._predict_windows(windows for windows, _ in encoded)
+
+    def _predict_windows(self, encoded: Iterable[Sequence[WindowRow]]) -> Iterator[Prediction]:
         return predict_windows(
             self.loaded.model,
             self.task,
-            (windows for windows, _ in encoded),
+            encoded,
             pad_id=self.loaded.tokenizer.pad_token_id,
             tokens_per_batch=self.tokens_per_batch,
             precision=self.precision,
         )
+
+    def predict_split(self, rows: Dataset) -> tuple[list[Prediction], LossLedger]:
+        """Predict a whole split, and count what it holds and loses."""
+        ledger = LossLedger()
+
+        def counted() -> Iterator[list[WindowRow]]:
+            nonlocal ledger
+            encoded = self.task.encode_rows(iterate(rows), self.loaded, self.options)
+            for windows, losses in encoded:
+                ledger += losses
+                yield windows
+
+        return list(self._predict_windows(counted())), ledger
+
+    def check_fits(self, task: Task, labels: Sequence[str]) -> None:
+        """Refuse to score a model of another task, or one that shares no label with the data."""
+        if task.name != self.task.name:
+            raise UserError(
+                f"MODEL is a model for {self.task.name}, the recipe is for {task.name}."
+            )
+        if not set(task.labels(labels)) & set(self.labels) - {"O"}:
+            raise UserError(
+                f"MODEL knows none of the data's labels. Model: {', '.join(self.labels)}. "
+                f"Data: {', '.join(labels)}."
+            )
 
     def __call__(self, items: Iterable[str | dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Predict texts or dicts, streaming, in order.

@@ -36,10 +36,13 @@ _OWNED = {
 }
 
 
-def training_arguments(section: TrainingSection, checkpoints: Path) -> TrainingArguments:
+def training_arguments(
+    section: TrainingSection, checkpoints: Path, *, steps: int | None = None
+) -> TrainingArguments:
     """Translate the training section.
 
     checkpoints: where the Trainer saves what resuming needs
+    steps:       run so many steps only, without evaluation and checkpoints
     raises:      UserError for an unknown argument, or one that a recipe key of ours decides
     """
     known = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
@@ -78,6 +81,9 @@ def training_arguments(section: TrainingSection, checkpoints: Path) -> TrainingA
         "restore_callback_states_from_checkpoint": True,  # patience goes on where it was
         **section.arguments,
     }
+    if steps is not None:
+        settings |= {"max_steps": steps, "eval_strategy": "no", "save_strategy": "no"}
+        settings["load_best_model_at_end"] = False
     try:
         return TrainingArguments(**settings)
     except (ValueError, TypeError) as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from datasets import Dataset
 from transformers import set_seed
 
@@ -84,6 +85,20 @@ def _encoded(
 ) -> EncodedSplit:
     encoded = encode_or_load(recipe, splits, split, loaded)
     return replace(encoded, ledger=encoded.ledger + recipe.task.unseen(splits, split))
+
+
+def summary(recipe: Recipe[Any, Any], material: Material) -> dict[str, Any]:
+    """Count what each split holds: its ledger, and the lengths of its windows in pieces."""
+    splits = {}
+    for split, data in material.data.items():
+        lengths = np.array([len(ids) for ids in data.encoded.windows["input_ids"]])
+        splits[split] = {
+            **data.encoded.ledger.as_dict(),
+            "pieces": int(lengths.sum()),
+            "median_window": int(np.median(lengths)),
+            "longest_window": int(lengths.max()),
+        }
+    return {"recipe": recipe.name, "labels": list(material.splits.labels), "splits": splits}
 
 
 def learnable(recipe: Recipe[Any, Any], loaded: LoadedModel) -> LoadedModel:

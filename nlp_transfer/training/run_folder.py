@@ -162,6 +162,11 @@ class RunFolder:
             ) from None
 
 
+def disk_bytes(*, trainable_parameters: int, total_parameters: int) -> int:
+    """Estimate what a run needs on disk: the model, and two checkpoints with Adam's two moments."""
+    return 4 * (3 * total_parameters + 2 * 2 * trainable_parameters)
+
+
 def check_disk_space(folder: Path, needed: int) -> None:
     """Refuse a run whose checkpoints will not fit.
 

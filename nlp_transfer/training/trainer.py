@@ -72,7 +72,7 @@ class TransferTrainer(Trainer):
         self._validation = validation
         callbacks = [callback for strategy in strategies for callback in strategy.callbacks()]
         callbacks.append(Progress(task.headline))
-        if early_stopping is not None:
+        if early_stopping is not None and args.load_best_model_at_end:
             callbacks.append(EarlyStoppingCallback(early_stopping))
         super().__init__(
             model=loaded.model,

@@ -20,11 +20,11 @@ _TAG = re.compile(r"^(O|[BIESLU]-\S+)$")
 
 
 def read(
-    path: Path, *, tokens: str | int, tags: str | int, separator: str | None, encoding: str
+    path: Path, *, tokens: str | int, tags: str | int | None, separator: str | None, encoding: str
 ) -> Iterator[dict[str, Any]]:
     """Read sentences of a file with one word a line.
 
-    tokens, tags: column numbers from 0 (negative from the end), or "auto"
+    tokens, tags: column numbers from 0 (negative from the end), or "auto"; tags None reads no tags
     separator:    between columns; None takes the tab where there is one, else white space
     raises:       UserError with file and line for a row that lacks a column
     """
@@ -80,15 +80,19 @@ def _fields(line: str, separator: str | None) -> list[str]:
     return line.rstrip(" \t").split("\t") if "\t" in line else re.split(r" +", line.strip(" "))
 
 
-def _columns(fields: list[str], tokens: str | int, tags: str | int, where: str) -> tuple[int, int]:
+def _columns(
+    fields: list[str], tokens: str | int, tags: str | int | None, where: str
+) -> tuple[int, int]:
     """Choose the columns from the first row: CoNLL-U like files number their words first."""
-    if len(fields) < 2:
+    if len(fields) < 2 and tags is not None:
         raise UserError(
             f"{where}: one column only ({fields[0]!r}). A CoNLL line is a word, a separator and a "
             "tag; set data.format if this is another format."
         )
     numbered = len(fields) > 2 and fields[0] == "1"
     token_column = _number(tokens, "tokens") if tokens != "auto" else (1 if numbered else 0)
+    if tags is None:
+        return token_column, token_column
     if tags != "auto":
         return token_column, _number(tags, "tags")
     if numbered:

@@ -38,6 +38,14 @@ def _parse(text: str, path: Path, line: int) -> Any:
         ) from None
 
 
+def parse_object(line: str, where: str) -> dict[str, Any]:
+    """Read one JSON object, such as a line of standard input."""
+    try:
+        return _row(json.loads(line), where)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{where}: this is not valid JSON: {error.msg}.") from None
+
+
 def _row(item: Any, where: str) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise UserError(f"{where}: expected an object with columns, found {str(item)[:40]!r}.")

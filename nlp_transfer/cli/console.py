@@ -1,0 +1,64 @@
+"""What every command needs of the terminal: quiet libraries, a log on stderr, JSON or tables."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from nlp_transfer.records import Report
+
+RecipeOption = Annotated[
+    str, typer.Option("--recipe", "-r", help="Recipe name, YAML file or run folder.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys to change: training.epochs=1"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+def start_logging() -> None:
+    """Log one event a line to stderr, on the main process only, and quiet the libraries."""
+    from nlp_transfer.training.processes import is_main_process
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log = logging.getLogger("nlp_transfer")
+    log.handlers[:] = [handler]
+    log.propagate = False
+    log.setLevel(logging.INFO if is_main_process() else logging.ERROR)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|peft|seqeval)")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print one JSON object on stdout."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def show_report(report: Report, *, as_json: bool) -> None:
+    """Print a report on stdout, on the main process only."""
+    from nlp_transfer.training.processes import is_main_process
+
+    if not is_main_process():
+        return
+    if as_json:
+        print_json(report.metrics)
+        return
+    from rich.console import Console
+
+    from nlp_transfer.report.terminal import print_report
+
+    print_report(report, Console())

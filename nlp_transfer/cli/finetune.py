@@ -1,0 +1,60 @@
+"""`nlpt finetune`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nlp_transfer.cli.console import (
+    JsonOption,
+    Overrides,
+    RecipeOption,
+    print_json,
+    show_report,
+    start_logging,
+)
+
+
+def finetune(
+    recipe: RecipeOption,
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Run folder; runs/<recipe> by default.")
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Check all, run 2 steps, print the plan, keep nothing."),
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Delete the run in the folder first.")
+    ] = False,
+    push_to_hub: Annotated[
+        str | None,
+        typer.Option("--push-to-hub", metavar="REPO", help="Publish the model."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fine-tune a checkpoint as a recipe says. Run again, it resumes.
+
+    Example: nlpt finetune --recipe quickstart-ner training.epochs=1
+    """
+    start_logging()
+    from nlp_transfer import pipeline
+
+    loaded = pipeline.load_recipe(recipe, overrides or [])
+    if dry_run:
+        plan = pipeline.dry_run(loaded, output=output)
+        if as_json:
+            print_json(plan)
+        else:
+            from nlp_transfer.report.plan import print_plan
+
+            print_plan(plan)
+        return
+    report = pipeline.finetune(loaded, output=output, fresh=fresh, push_to_hub=push_to_hub)
+    show_report(report, as_json=as_json)
+
+
+command = finetune

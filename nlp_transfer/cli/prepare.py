@@ -1,0 +1,31 @@
+"""`nlpt prepare`: the tokenized data of a recipe, built once."""
+
+from __future__ import annotations
+
+from nlp_transfer.cli.console import (
+    JsonOption,
+    Overrides,
+    RecipeOption,
+    print_json,
+    start_logging,
+)
+
+
+def prepare(recipe: RecipeOption, overrides: Overrides = None, as_json: JsonOption = False) -> None:
+    """Build and keep the tokenized data of a recipe; finetune uses it.
+
+    Example: nlpt prepare --recipe quickstart-ner
+    """
+    start_logging()
+    from nlp_transfer import pipeline
+
+    summary = pipeline.prepare_data(pipeline.load_recipe(recipe, overrides or []))
+    if as_json:
+        print_json(summary)
+        return
+    from nlp_transfer.report.plan import print_prepared
+
+    print_prepared(summary)
+
+
+command = prepare

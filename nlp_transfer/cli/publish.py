@@ -1,0 +1,28 @@
+"""`nlpt publish`: a finished run to the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nlp_transfer.cli.console import start_logging
+
+
+def publish(
+    run: Annotated[Path, typer.Argument(help="Finished run folder.")],
+    repo: Annotated[str, typer.Argument(help="Repository on the Hub: owner/name.")],
+    private: Annotated[bool | None, typer.Option(help="Create it private or public.")] = None,
+) -> None:
+    """Upload model, tokenizer, recipe, metrics and model card in one commit.
+
+    Example: nlpt publish runs/quickstart-ner me/quickstart-ner
+    """
+    start_logging()
+    from nlp_transfer.publish.push import publish as push
+
+    typer.echo(push(run, repo, private=private))
+
+
+command = publish

@@ -1,0 +1,26 @@
+"""`nlpt report`: the report of a finished run, again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nlp_transfer.cli.console import JsonOption, show_report, start_logging
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="Finished run folder.")], as_json: JsonOption = False
+) -> None:
+    """Show the report of a finished run.
+
+    Example: nlpt report runs/quickstart-ner
+    """
+    start_logging()
+    from nlp_transfer import pipeline
+
+    show_report(pipeline.read_report(run), as_json=as_json)
+
+
+command = report

@@ -1,0 +1,53 @@
+"""What a dry run or a preparation found, for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_plan(plan: Mapping[str, Any]) -> None:
+    """Print what a run would do and cost."""
+    print_prepared(plan)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column()
+    for name, value in (
+        ("checkpoint", plan["checkpoint"]),
+        ("strategies", ", ".join(plan["strategies"])),
+        ("learns", f"{plan['trainable_parameters']:,} of {plan['total_parameters']:,} parameters"),
+        ("new at random", f"{plan['new_parameters']:,} parameters"),
+        ("steps", f"{plan['steps']:,} of {plan['tokens_per_batch']:,} pieces at most"),
+        ("precision", plan["precision"]),
+        ("processes", plan["world_size"]),
+        ("estimated training time", _duration(plan["estimated_seconds"])),
+        ("memory used by 2 steps", f"{plan['peak_memory_bytes'] / 1e9:.2f} GB"),
+        ("disk needed while training", f"{plan['disk_bytes'] / 1e9:.2f} GB"),
+        ("run folder", plan["output"]),
+    ):
+        table.add_row(name, str(value))
+    Console().print(table)
+    Console().print("Dry run: nothing was written.")
+
+
+def print_prepared(summary: Mapping[str, Any]) -> None:
+    """Print counts, window lengths and the loss ledger of every split."""
+    splits: Mapping[str, Any] = summary["splits"]
+    table = Table(title=f"{summary['recipe']}: data", title_justify="left")
+    table.add_column("")
+    for split in splits:
+        table.add_column(split, justify="right")
+    for name in next(iter(splits.values())):
+        table.add_row(name.replace("_", " "), *(f"{splits[split][name]:,}" for split in splits))
+    console = Console()
+    console.print(table)
+    console.print(f"labels: {', '.join(summary['labels'])}", highlight=False)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
