@@ -198,7 +198,9 @@ def _apply_override(value: Any, override: str, origins: dict[KeyPath, str]) -> A
     path: KeyPath = tuple(int(p) if re.fullmatch(r"\d+", p) else p for p in key.split("."))
     for stale in [known for known in origins if known[: len(path)] == path]:
         del origins[stale]
-    origins[path] = f"command line ({key})"
+    for depth in range(1, len(path)):
+        origins.setdefault(path[:depth], "command line")
+    origins[path] = "command line"
     return _replaced(value, path, parsed, key)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from nlp_transfer.report.tables import ledger_lines
+
 
 def print_plan(plan: Mapping[str, Any]) -> None:
     """Print what a run would do and cost."""
@@ -40,11 +42,21 @@ def print_prepared(summary: Mapping[str, Any]) -> None:
     table.add_column("")
     for split in splits:
         table.add_column(split, justify="right")
-    for name in next(iter(splits.values())):
-        table.add_row(name.replace("_", " "), *(f"{splits[split][name]:,}" for split in splits))
+    columns = [_split_lines(splits[split], summary["task"]) for split in splits]
+    for name in columns[0]:
+        table.add_row(name, *(f"{column[name]:,}" for column in columns))
     console = Console()
     console.print(table)
     console.print(f"labels: {', '.join(summary['labels'])}", highlight=False)
+
+
+def _split_lines(split: Mapping[str, Any], task: str) -> dict[str, int]:
+    return {
+        **ledger_lines(split["ledger"], task),
+        "pieces": split["pieces"],
+        "pieces of the median window": split["median_window"],
+        "pieces of the longest window": split["longest_window"],
+    }
 
 
 def _duration(seconds: float) -> str:

@@ -18,6 +18,9 @@ _LEDGER_NAMES = {
     "labels_unseen": "gold labels unseen in training",
     "tags_repaired": "tags repaired on reading",
 }
+# Lines of the ledger that say nothing about the other task.
+_NER_ONLY = {"entities", "words_without_pieces", "entities_unseen_type", "tags_repaired"}
+_CLASSIFICATION_ONLY = {"labels_unseen"}
 _LOSSES = ("words_truncated", "words_without_pieces", "entities_unseen_type", "labels_unseen",
            "tags_repaired")  # fmt: skip
 
@@ -36,7 +39,7 @@ def split_tables(metrics: Mapping[str, Any], split: str) -> list[Table]:
     """List the tables of one split, the headline first."""
     figures = metrics["splits"][split]
     tables = list(_entity_tables(figures) if "entity" in figures else _class_tables(figures))
-    return [*tables, _ledger_table(figures["ledger"])]
+    return [*tables, _ledger_table(figures["ledger"], metrics["task"])]
 
 
 def headline(metrics: Mapping[str, Any], split: str) -> str:
@@ -97,10 +100,16 @@ def _averages(table: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     yield ("accuracy", "", "", _figure(table["accuracy"]), "")
 
 
-def _ledger_table(ledger: Mapping[str, int]) -> Table:
+def ledger_lines(ledger: Mapping[str, int], task: str) -> dict[str, int]:
+    """Pick the lines of a ledger that mean something for a task, under their full names."""
+    hidden = _CLASSIFICATION_ONLY if task == "ner" else _NER_ONLY
+    return {text: ledger[name] for name, text in _LEDGER_NAMES.items() if name not in hidden}
+
+
+def _ledger_table(ledger: Mapping[str, int], task: str) -> Table:
     lost = sum(ledger[name] for name in _LOSSES)
     note = "Nothing was lost." if not lost else "Every one of these is counted in the scores above."
-    shown = tuple((_LEDGER_NAMES[name], f"{count:,}") for name, count in ledger.items())
+    shown = tuple((text, f"{count:,}") for text, count in ledger_lines(ledger, task).items())
     return Table("Loss ledger", note, ("what", "count"), shown)
 
 

@@ -198,6 +198,7 @@ def load_tokenizer(folder: Path, options: ModelSection) -> PreTrainedTokenizerBa
         # itself: lists of model names go stale.
         if tokenizer.is_fast and '"ByteLevel"' in tokenizer.backend_tokenizer.to_str():
             tokenizer = load(add_prefix_space=True)
+            _put_blank_before_words(tokenizer)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise UserError(f"model.checkpoint: {folder} has no usable tokenizer: {error}") from None
     if not tokenizer.is_fast:
@@ -208,6 +209,22 @@ def load_tokenizer(folder: Path, options: ModelSection) -> PreTrainedTokenizerBa
     if tokenizer.pad_token_id is None:
         raise UserError(f"model.checkpoint: the tokenizer of {folder} has no padding token.")
     return tokenizer
+
+
+def _put_blank_before_words(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Set what the generic tokenizer class, ModernBERT's for one, leaves of add_prefix_space."""
+    from tokenizers import normalizers, pre_tokenizers
+
+    if tokenizer.tokenize("a")[0].startswith("\u0120"):  # how a byte-level BPE spells a blank
+        return
+    backend = tokenizer.backend_tokenizer
+    if isinstance(backend.pre_tokenizer, pre_tokenizers.ByteLevel):
+        backend.pre_tokenizer.add_prefix_space = True
+        return
+    # Behind another splitter ByteLevel would put a blank before every part of a word.
+    blank = normalizers.Prepend(" ")
+    known = backend.normalizer
+    backend.normalizer = normalizers.Sequence([known, blank]) if known else blank
 
 
 def _encoder_config(folder: Path, options: ModelSection, auto_class: Any) -> Any:

@@ -100,7 +100,7 @@ class ClassificationTask(Task):
                 sentences=1,
                 words=sum(len(text.split()) for text in texts),
                 windows=len(numbers),
-                words_truncated=_unread_words(texts, encoding, numbers[-1]),
+                words_truncated=0 if windowed else _unread_words(texts, encoding, numbers[0]),
             )
             label_ids = self._label_ids(row, loaded.model.config.label2id)
             yield [_window_row(encoding, number, label_ids) for number in numbers], ledger
@@ -229,18 +229,13 @@ def _window_row(encoding: Any, number: int, label_ids: list[int]) -> WindowRow:
     return row
 
 
-def _unread_words(texts: Sequence[str], encoding: Any, last_window: int) -> int:
+def _unread_words(texts: Sequence[str], encoding: Any, window: int) -> int:
     """Count the words after the last piece that the model reads, in each text of a pair."""
+    if not encoding.encodings[window].overflowing:
+        return 0
+    offsets, sequences = encoding["offset_mapping"][window], encoding.sequence_ids(window)
     unread = 0
-    sequences = encoding.sequence_ids(last_window)
-    for which, text in enumerate(texts):
-        ends = [
-            end
-            for (_, end), sequence in zip(
-                encoding["offset_mapping"][last_window], sequences, strict=True
-            )
-            if sequence == which
-        ]
-        if text:
-            unread += len(text[max(ends, default=0) :].split())
+    for number, text in enumerate(texts):
+        ends = [end for (_, end), part in zip(offsets, sequences, strict=True) if part == number]
+        unread += len(text[max(ends, default=0) :].split())
     return unread

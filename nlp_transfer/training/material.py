@@ -93,12 +93,17 @@ def summary(recipe: Recipe[Any, Any], material: Material) -> dict[str, Any]:
     for split, data in material.data.items():
         lengths = np.array([len(ids) for ids in data.encoded.windows["input_ids"]])
         splits[split] = {
-            **data.encoded.ledger.as_dict(),
+            "ledger": data.encoded.ledger.as_dict(),
             "pieces": int(lengths.sum()),
             "median_window": int(np.median(lengths)),
             "longest_window": int(lengths.max()),
         }
-    return {"recipe": recipe.name, "labels": list(material.splits.labels), "splits": splits}
+    return {
+        "recipe": recipe.name,
+        "task": recipe.task.name,
+        "labels": list(material.splits.labels),
+        "splits": splits,
+    }
 
 
 def learnable(recipe: Recipe[Any, Any], loaded: LoadedModel) -> LoadedModel:

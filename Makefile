@@ -1,0 +1,42 @@
+# Everything runs inside .venv; each target installs what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RECIPE ?= quickstart-ner
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart test test-slow lint types bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.installed  ## create .venv and install the project for development
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+quickstart: setup  ## fine-tune on the embedded data and print the report
+	$(BIN)/nlpt finetune --recipe $(RECIPE) --fresh
+
+test: setup  ## the fast tests
+	$(BIN)/python -m pytest
+
+test-slow: setup  ## the slow tests too
+	$(BIN)/python -m pytest -m 'slow or not slow'
+
+lint: setup  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## mypy
+	$(BIN)/mypy
+
+bench: setup  ## measure against the stock way; DATA=FOLDER measures on your data
+	$(BIN)/python -m tests.benchmarks.compare $(if $(DATA),--data $(DATA)) $(ARGS)
+
+clean:  ## delete .venv and caches, not runs
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
