@@ -8,13 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.records import SplitName
-from nlp_transfer.yaml_reader import KeyPath, read_yaml
+from nlp_transfer.yaml_reader import KeyPath, read_yaml, write_yaml
 
 
 class Section(BaseModel):
@@ -130,7 +129,7 @@ class Recipe(Section, Generic[TaskT, StrategyT]):
 
     def as_yaml(self) -> str:
         """Write the recipe out with every default, as the run folder keeps it."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return write_yaml(self.model_dump(mode="json"))
 
 
 RecipeT = TypeVar("RecipeT", bound="Recipe[Any, Any]")
@@ -236,6 +235,12 @@ def _explain_one(
     if fault["type"] == "extra_forbidden":
         known = list(_keys_at(schema, loc[:-1]))
         hint = nearest(str(loc[-1]), known)
+        return f"{place}: {dotted}: unknown key.{hint} Known here: {', '.join(known)}."
+    if loc[-1:] == ("[key]",):  # a key of data.splits or data.columns
+        expected = str(fault.get("ctx", {}).get("expected", ""))
+        known = re.findall(r"'([^']*)'", expected)
+        hint = nearest(str(fault["input"]), known)
+        dotted = dotted.removesuffix(".[key]")
         return f"{place}: {dotted}: unknown key.{hint} Known here: {', '.join(known)}."
     if fault["type"] == "missing":
         return f"{place}: {dotted}: this key is required."

@@ -1,4 +1,4 @@
-"""YAML as its readers mean it: text in, plain values and the line of every key out.
+"""YAML as its readers mean it: text in, plain values and the line of every key out, and back.
 
 PyYAML follows YAML 1.1, where `no` is false, `5e-5` is text and `12:30` is a number. Recipes are
 read by the YAML 1.2 core schema instead.
@@ -63,8 +63,9 @@ def read_yaml(text: str, where: str) -> tuple[Any, dict[KeyPath, int]]:
     returns: the value, and the line (from 1) of every key and list item by its path
     raises:  UserError with line and column when the text is not YAML
     """
-    loader = CoreLoader(text)
+    loader = None
     try:
+        loader = CoreLoader(text)  # refuses control characters
         node = loader.get_single_node()
         lines: dict[KeyPath, int] = {}
         if node is None:
@@ -77,13 +78,37 @@ def read_yaml(text: str, where: str) -> tuple[Any, dict[KeyPath, int]]:
         problem = getattr(error, "problem", None) or str(error)
         raise UserError(f"{place}: this is not valid YAML: {problem}.") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
+
+
+def write_yaml(value: Any) -> str:
+    """Write plain values so that YAML 1.1 and 1.2 readers alike get them back as they were."""
+    return yaml.dump(value, Dumper=_CarefulDumper, sort_keys=False, allow_unicode=True)
+
+
+class _CarefulDumper(yaml.SafeDumper):
+    """SafeDumper that quotes a text which either version of YAML would read as something else."""
+
+
+# SafeDumper itself leaves the text 1e3 bare, which the core schema reads as a number.
+_CarefulDumper.yaml_implicit_resolvers = {
+    first: [
+        *yaml.SafeDumper.yaml_implicit_resolvers.get(first, []),
+        *CoreLoader.yaml_implicit_resolvers.get(first, []),
+    ]
+    for first in {*yaml.SafeDumper.yaml_implicit_resolvers, *CoreLoader.yaml_implicit_resolvers}
+}
 
 
 def _collect_lines(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int]) -> None:
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be plain text", key.start_mark
+                )
             lines[(*path, key.value)] = key.start_mark.line + 1
             _collect_lines(value, (*path, key.value), lines)
     elif isinstance(node, yaml.SequenceNode):
