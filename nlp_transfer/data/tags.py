@@ -60,7 +60,7 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
         return "bilou"
     if prefixes & {"E", "S"}:
         return "bioes"
-    if "" in prefixes:
+    if "" in prefixes and "B" not in prefixes:  # beside a B-, a bare tag is a slip
         return "io"
     if entity_starts_inside and not begin_elsewhere:
         return "iob1" if begin_only_after_same or "B" not in prefixes else "iob2"
@@ -74,25 +74,26 @@ def to_iob2(tags: Sequence[str], scheme: Scheme) -> tuple[list[str], int]:
              that continues nothing starts an entity, as the CoNLL scorer reads it
     """
     result: list[str] = []
-    repairs = 0
+    broken: set[int] = set()
     open_type = ""  # type of the entity that the next tag may continue
     unfinished = False  # bioes, bilou: an entity was begun and has not met its end
     ends_needed = scheme in ("bioes", "bilou")
-    for tag in tags:
+    for index, tag in enumerate(tags):
         part, entity_type = _part(tag, scheme)
         continues = part in ("inside", "end") and entity_type == open_type
         if unfinished and not continues:
-            repairs += 1
+            broken.add(index - 1)
         if part == "outside":
             result.append("O")
         elif continues:
             result.append(f"I-{entity_type}")
         else:
             result.append(f"B-{entity_type}")
-            repairs += _is_broken_start(part, scheme)
+            if _is_broken_start(part, scheme):
+                broken.add(index)
         open_type = "" if part in ("outside", "end", "single") else entity_type
         unfinished = ends_needed and bool(open_type)
-    return result, repairs + unfinished
+    return result, len(broken | ({len(tags) - 1} if unfinished else set()))
 
 
 def _part(tag: str, scheme: Scheme) -> tuple[str, str]:
