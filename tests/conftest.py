@@ -1,0 +1,103 @@
+"""What every test shares: no network, no cache outside the test's folders, tiny models and data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+# Read by the Hugging Face libraries when they are imported, so set before any of them is.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from tiny import build_checkpoint, write_data, write_recipe
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep prepared data out of the user's cache, in new processes too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NLPT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: for models this small, threads that wait for each other cost most."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that builds a family's tiny checkpoint, once, and names its folder.
+
+    >>> checkpoint("roberta"), checkpoint("bert", masked_lm=True, num_hidden_layers=1)
+    """
+    known: dict[str, Path] = {}
+
+    def build(family: str, **settings: object) -> Path:
+        key = "-".join([family, *(f"{name}={value}" for name, value in settings.items())])
+        if key not in known:
+            known[key] = build_checkpoint(family, tmp_path_factory.mktemp(key), **settings)
+        return known[key]
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(checkpoint: Callable[..., Path]) -> Path:
+    """Return the folder of a tiny cased BERT."""
+    return checkpoint("bert")
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that names the folder with the data of a task; tests must not change it."""
+    known: dict[str, Path] = {}
+
+    def build(task: str) -> Path:
+        if task not in known:
+            known[task] = write_data(tmp_path_factory.mktemp("data") / task, task)
+        return known[task]
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def ner_data(data_folder: Callable[[str], Path]) -> Path:
+    """Return a folder of CoNLL files: 48, 12 and 12 sentences with PER, ORG and LOC."""
+    return data_folder("ner")
+
+
+@pytest.fixture(scope="session")
+def classification_data(data_folder: Callable[[str], Path]) -> Path:
+    """Return a folder of CSV files: 48, 12 and 12 texts of three classes."""
+    return data_folder("classification")
+
+
+@pytest.fixture
+def tiny_recipe(
+    tmp_path: Path, data_folder: Callable[[str], Path], checkpoint: Callable[..., Path]
+) -> Callable[..., Path]:
+    """Return a function that writes a recipe and names its file.
+
+    >>> tiny_recipe("ner", strategy="frozen", training={"epochs": 1})
+    """
+
+    def write(task: str = "ner", **sections: object) -> Path:
+        path = sections.pop("path", tmp_path / "tiny.yaml")
+        data = sections.pop("source", None) or data_folder(task)
+        model = sections.pop("checkpoint", None) or checkpoint("bert")
+        strategy = sections.pop("strategy", "full")
+        return write_recipe(
+            Path(str(path)), task=task, data=data, checkpoint=model, strategy=strategy, **sections
+        )
+
+    return write
