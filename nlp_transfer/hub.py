@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Literal
 
 from nlp_transfer.errors import UserError
@@ -67,6 +68,15 @@ def unreachable(repo: str, setting: str) -> UserError:
         f"{setting}: the Hub cannot be reached and {repo!r} is not in the local cache. "
         "Connect to the network, or give local files: data.source=DIR model.checkpoint=DIR"
     )
+
+
+def forget_outage() -> None:
+    """Ask the Hub again after `repo_info` found it away; a user's own HF_HUB_OFFLINE stays."""
+    import huggingface_hub
+
+    asked = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    if asked.upper() not in {"1", "ON", "YES", "TRUE"}:
+        huggingface_hub.constants.HF_HUB_OFFLINE = False
 
 
 def _go_offline() -> None:

@@ -2,50 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, PackageLoader
 
 from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
+from nlp_transfer.data.sources.module import is_reference
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Report
 from nlp_transfer.report.tables import headline, split_tables
 
+REPO_PLACEHOLDER = '"REPO"'
+"""Stands in the card of a run folder until `publish` knows the repository's name."""
+
 _TEMPLATES = Environment(
-    loader=PackageLoader("nlp_transfer.publish", "templates"), trim_blocks=True, lstrip_blocks=True
+    loader=PackageLoader("nlp_transfer.publish", "templates"),
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
 )
-_TEMPLATES.filters["cell"] = lambda text: str(text).replace("|", "\\|")
+_TEMPLATES.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|", "\\|")
+_TEMPLATES.filters["figure"] = lambda value: _figure(value)
 
 
-def card_text(recipe: Recipe[Any, Any], report: Report) -> str:
-    """Write the model card: YAML metadata, then what a reader needs to use the model."""
+def card_text(recipe: Recipe[Any, Any], report: Report, labels: Sequence[str] | None = None) -> str:
+    """Write the model card: YAML metadata, then what a reader needs to use the model.
+
+    labels: entity types or class names; None takes those that the report scores
+    """
     metrics: Any = report.metrics
     splits = list(metrics["splits"])
+    base = recipe.model.checkpoint
     body = _TEMPLATES.get_template("card.md.jinja").render(
         recipe=recipe,
-        base=_base_model(recipe),
+        base=_hub_base(recipe),
+        local_base=None if _hub_base(recipe) else short_name(base),
+        data=_data_name(recipe),
+        labels=labels if labels is not None else _scored_labels(recipe, metrics),
         headlines=[headline(metrics, split) for split in splits],
         split=splits[-1] if splits else None,
         tables=split_tables(metrics, splits[-1]) if splits else [],
         notes=report.notes,
         training=metrics.get("training", {}),
         adapter=_is_adapter(recipe),
+        ner=metrics["task"] == "ner",
     )
     return str(ModelCard(f"---\n{_card_data(recipe, metrics).to_yaml()}\n---\n\n{body}"))
 
 
+def is_local(name: str) -> bool:
+    """Tell a path on this machine from a Hub id."""
+    return (
+        name.startswith((".", "/", "~"))
+        or "\\" in name
+        or PureWindowsPath(name).drive != ""
+        or name.count("/") > 1
+        or Path(name).exists()
+    )
+
+
+def short_name(path: str) -> str:
+    """Return the last part of a path: what may be shown of it to other people."""
+    if "\\" in path:
+        return PureWindowsPath(path).name
+    return Path(path).expanduser().name or Path(path).expanduser().resolve().name or "folder"
+
+
 def _card_data(recipe: Recipe[Any, Any], metrics: dict[str, Any]) -> ModelCardData:
-    is_ner = metrics["task"] == "ner"
-    task_type = "token-classification" if is_ner else "text-classification"
+    task_type = "token-classification" if metrics["task"] == "ner" else "text-classification"
+    on_hub = _is_hub_data(recipe)
     results = [
         EvalResult(
             task_type=task_type,
-            dataset_type=recipe.data.source,
-            dataset_name=recipe.data.source,
-            dataset_config=recipe.data.config,
+            dataset_type=_data_name(recipe),
+            dataset_name=_data_name(recipe),
+            dataset_config=recipe.data.config if on_hub else None,
             dataset_split=split,
-            dataset_revision=recipe.data.revision,
+            dataset_revision=recipe.data.revision if on_hub else None,
             metric_type=metric,
             metric_name=name,
             metric_value=value,
@@ -53,17 +89,17 @@ def _card_data(recipe: Recipe[Any, Any], metrics: dict[str, Any]) -> ModelCardDa
         for split, figures in metrics["splits"].items()
         for metric, name, value in _figures(figures)
     ]
-    is_hub_data = recipe.data.source.count("/") <= 1 and not recipe.data.source.startswith(
-        "samples/"
-    )
+    base = _hub_base(recipe)
     return ModelCardData(
         model_name=recipe.name,
-        base_model=_base_model(recipe),
+        base_model=base,
+        base_model_relation=("adapter" if _is_adapter(recipe) else "finetune") if base else None,
         pipeline_tag=task_type,
         library_name="peft" if _is_adapter(recipe) else "transformers",
         license=recipe.publish.license,
         language=recipe.publish.language,
-        datasets=[recipe.data.source] if is_hub_data else None,
+        datasets=[recipe.data.source] if on_hub else None,
+        metrics=list(dict.fromkeys(result.metric_type for result in results)) or None,
         tags=["nlp_transfer", task_type],
         eval_results=results or None,
     )
@@ -81,11 +117,45 @@ def _figures(figures: dict[str, Any]) -> list[tuple[str, str, float]]:
     return [("accuracy", "accuracy", table["accuracy"]), ("f1", "macro F1", table["macro"]["f1"])]
 
 
-def _base_model(recipe: Recipe[Any, Any]) -> str:
-    name = recipe.model.checkpoint
-    return EMBEDDED_HUB_ID if name == EMBEDDED else name
+def _scored_labels(recipe: Recipe[Any, Any], metrics: dict[str, Any]) -> list[str]:
+    """List the entity types or classes of every split's tables, the recipe's own first."""
+    names: dict[str, None] = dict.fromkeys(getattr(recipe.task, "types", None) or ())
+    for figures in metrics["splits"].values():
+        rows = (
+            figures["entity"]["per_type"] if "entity" in figures else figures["class"]["per_label"]
+        )
+        names.update(dict.fromkeys(rows))
+    return list(names)
+
+
+def _hub_base(recipe: Recipe[Any, Any]) -> str | None:
+    """Return the Hub id of the base model, or None for a local one."""
+    name: str = recipe.model.checkpoint
+    if name == EMBEDDED:
+        return EMBEDDED_HUB_ID
+    return None if is_local(name) else name
+
+
+def _is_hub_data(recipe: Recipe[Any, Any]) -> bool:
+    source: str = recipe.data.source
+    return not (source.startswith("samples/") or is_reference(source) or is_local(source))
+
+
+def _data_name(recipe: Recipe[Any, Any]) -> str:
+    """Name the data so that it means the same on every machine."""
+    source: str = recipe.data.source
+    if source.startswith("samples/") or is_reference(source) or not is_local(source):
+        return source
+    return short_name(source)
 
 
 def _is_adapter(recipe: Recipe[Any, Any]) -> bool:
     """Tell whether model/ of a run of this recipe holds adapters only."""
     return any(getattr(strategy, "merge", True) is False for strategy in recipe.strategies)
+
+
+def _figure(value: Any) -> str:
+    """Write a number for people: 1,234 or 0.9123."""
+    if isinstance(value, float):
+        return f"{value:,.4f}".rstrip("0").rstrip(".")
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,394 @@
+"""A run goes to a Hub and comes back, through the real client and a Hub of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hub_server import USER, Hub, Repo, running_hub
+from huggingface_hub import ModelCard
+
+from nlp_transfer import Predictor, UserError, finetune, load_recipe
+from nlp_transfer.publish.card import card_text
+from nlp_transfer.publish.push import files_to_publish, publish
+from nlp_transfer.records import LossLedger, Report
+from nlp_transfer.training.run_folder import RunFolder
+
+SENTENCES = [
+    "Ada/B-PER Lovelace/I-PER wrote/O to/O Paris/B-LOC ./O",
+    "Alan/B-PER Turing/I-PER lived/O in/O London/B-LOC",
+    "Grace/B-PER Hopper/I-PER flew/O from/O Berlin/B-LOC",
+]
+TEXTS = ["Ada Lovelace flew to London.", "Alan lived in Berlin"]
+FULL_FILES = {
+    "README.md", "recipe.yaml", "metrics.json", "config.json", "model.safetensors",
+    "tokenizer.json", "tokenizer_config.json",
+}  # fmt: skip
+ADAPTER_FILES = FULL_FILES - {"model.safetensors"} | {
+    "adapter_config.json",
+    "adapter_model.safetensors",
+}
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny checkpoint, tiny data, and recipes for both."""
+    folder = tmp_path_factory.mktemp("publish")
+    _write_checkpoint(folder / "tiny-base")
+    (folder / "tiny-data").mkdir()
+    lines = "\n\n".join(
+        "\n".join(word.replace("/", " ", 1) for word in sentence.split()) for sentence in SENTENCES
+    )
+    for split in ("train", "validation", "test"):
+        (folder / "tiny-data" / f"{split}.conll").write_text(f"{lines}\n\n" * 4)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(work: Path) -> Path:
+    """The finished run of a full fine-tuning."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # for a model this small, threads only wait for each other
+    recipe = _recipe(work, checkpoint=str(work / "tiny-base"), strategy={"name": "full"})
+    finetune(load_recipe(str(recipe)), output=work / "run")
+    torch.set_num_threads(threads)
+    return work / "run"
+
+
+@pytest.fixture(scope="module")
+def shared_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    with running_hub(tmp_path_factory.mktemp("client")) as hub:
+        yield hub
+
+
+@pytest.fixture
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    with running_hub(tmp_path_factory.mktemp("client")) as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="module")
+def pushed(run: Path, shared_hub: Hub) -> subprocess.CompletedProcess[str]:
+    """The run, published as a user would."""
+    return _nlpt(shared_hub, "publish", run, f"{USER}/tiny-ner")
+
+
+@pytest.fixture(scope="module")
+def through_hub(work: Path, pushed: object, shared_hub: Hub) -> dict[str, Any]:
+    """What another machine sees: a LoRA run from and to the Hub, and both models loaded from it."""
+    shared_hub.add_folder(f"{USER}/tiny-base", work / "tiny-base")
+    recipe = _recipe(
+        work, checkpoint=f"{USER}/tiny-base", strategy={"name": "lora", "merge": False}
+    )
+    script = """
+import json, sys
+from nlp_transfer import Predictor, finetune, load_recipe
+recipe, output, adapter, full, texts = sys.argv[1:]
+finetune(load_recipe(recipe), output=output, push_to_hub=adapter)
+models = {"run": output, "adapter": adapter, "full": full}
+print(json.dumps({k: list(Predictor.from_run(m)(json.loads(texts))) for k, m in models.items()}))
+"""
+    adapter, full = f"{USER}/tiny-lora", f"{USER}/tiny-ner"
+    args = [recipe, work / "lora-run", adapter, full, json.dumps(TEXTS)]
+    done = _python(shared_hub, "-c", script, *args)
+    assert done.returncode == 0, done.stderr
+    return {**json.loads(done.stdout.splitlines()[-1]), "output": done.stdout + done.stderr}
+
+
+def test_a_run_is_published_in_one_commit(
+    pushed: subprocess.CompletedProcess[str], shared_hub: Hub
+) -> None:
+    assert pushed.returncode == 0, pushed.stderr
+    assert pushed.stdout.strip() == f"{shared_hub.url}/{USER}/tiny-ner"
+    repo = shared_hub.repos[f"{USER}/tiny-ner"]
+    assert repo.published == ["Publish the run tiny-ner"]
+    assert set(repo.files) == FULL_FILES
+    assert not repo.private
+
+
+def test_published_files_are_those_of_the_run(pushed: object, run: Path, shared_hub: Hub) -> None:
+    files = shared_hub.repos[f"{USER}/tiny-ner"].files
+    assert files["metrics.json"] == (run / "metrics.json").read_bytes()
+    for path in (run / "model").iterdir():
+        assert files[path.name] == path.read_bytes()
+
+
+def test_card_carries_the_figures_of_metrics_json(
+    pushed: object, run: Path, shared_hub: Hub
+) -> None:
+    text = shared_hub.repos[f"{USER}/tiny-ner"].files["README.md"].decode()
+    card = ModelCard(text)
+    f1 = {r.dataset_split: r.metric_value for r in card.data.eval_results if r.metric_type == "f1"}
+    splits = json.loads((run / "metrics.json").read_text())["splits"]
+    assert f1 == {split: splits[split]["entity"]["overall"]["f1"] for split in splits}
+    assert {r.dataset_name for r in card.data.eval_results} == {"tiny-data"}
+    assert card.data.model_name == "tiny-ner"
+    assert card.data.library_name == "transformers"
+    assert not {"license", "language", "base_model", "datasets"} & set(card.data.to_dict())
+    assert str(card) == text
+    assert f'Predictor.from_run("{USER}/tiny-ner")' in text
+    assert '"REPO"' not in text
+    assert "Entity types: `LOC`, `PER`" in text
+    assert "Loss ledger" in text
+
+
+def test_no_path_of_this_machine_is_published(
+    through_hub: dict[str, Any], work: Path, shared_hub: Hub
+) -> None:
+    for name in ("tiny-ner", "tiny-lora"):
+        for path, content in shared_hub.repos[f"{USER}/{name}"].files.items():
+            assert str(work).encode() not in content, path
+    recipe = yaml.safe_load(shared_hub.repos[f"{USER}/tiny-ner"].files["recipe.yaml"])
+    assert recipe["data"]["source"] == "./tiny-data"
+
+
+def test_downloaded_model_predicts_as_the_run(through_hub: dict[str, Any], run: Path) -> None:
+    assert through_hub["full"] == list(Predictor.from_run(run)(TEXTS))
+
+
+def test_lora_run_is_published_as_adapter_after_training(
+    through_hub: dict[str, Any], shared_hub: Hub
+) -> None:
+    repo = shared_hub.repos[f"{USER}/tiny-lora"]
+    assert len(repo.published) == 1
+    assert set(repo.files) == ADAPTER_FILES
+    card = ModelCard(repo.files["README.md"].decode())
+    assert card.data.library_name == "peft"
+    assert card.data.base_model == f"{USER}/tiny-base"
+    assert card.data.base_model_relation == "adapter"
+    assert "holds adapters" in card.text
+    assert through_hub["adapter"] == through_hub["run"]
+
+
+def test_token_is_nowhere(
+    through_hub: dict[str, Any],
+    pushed: subprocess.CompletedProcess[str],
+    run: Path,
+    work: Path,
+    shared_hub: Hub,
+) -> None:
+    token = shared_hub.token
+    assert token not in pushed.stdout + pushed.stderr + through_hub["output"]
+    for folder in (run, work / "lora-run"):
+        for path in folder.rglob("*"):
+            assert not path.is_file() or token.encode() not in path.read_bytes(), path
+    for repo in shared_hub.repos.values():
+        assert all(token.encode() not in content for content in repo.files.values())
+
+
+def test_wrong_token_says_to_log_in_and_keeps_the_run(run: Path, hub: Hub) -> None:
+    before = _contents(run)
+    done = _nlpt(hub, "publish", run, f"{USER}/tiny-ner", token="hf_testwrong0123456789")
+    assert done.returncode == 2
+    assert "hf auth login" in done.stderr
+    assert f"nlpt publish {run} {USER}/tiny-ner" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hf_testwrong" not in done.stdout + done.stderr
+    assert _contents(run) == before
+    assert not hub.repos
+
+
+def test_foreign_owner_is_refused_with_advice(run: Path, hub: Hub) -> None:
+    done = _nlpt(hub, "publish", run, "somebody/tiny-ner")
+    assert done.returncode == 2
+    assert "may not write to 'somebody/tiny-ner'" in done.stderr
+
+
+def test_hub_that_is_down_leaves_the_run_and_the_command(run: Path, hub: Hub) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        hub.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    before = _contents(run)
+    done = _nlpt(hub, "publish", run, f"{USER}/tiny-ner")
+    assert done.returncode == 2
+    assert "cannot be reached" in done.stderr
+    assert "is safe" in done.stderr
+    assert f"nlpt publish {run} {USER}/tiny-ner" in done.stderr
+    assert _contents(run) == before
+
+
+def test_republishing_replaces_the_old_model_in_one_commit(run: Path, hub: Hub) -> None:
+    """A bare name is the user's own; an old adapter must not be put on top of the new weights."""
+    old = {"adapter_config.json": b"{}", "adapter_model.safetensors": b"", "notes.md": b"mine"}
+    hub.repos[f"{USER}/tiny-ner"] = Repo(snapshots=[{}, old], summaries=["initial commit", "old"])
+    done = _nlpt(hub, "publish", run, "tiny-ner")
+    assert done.returncode == 0, done.stderr
+    repo = hub.repos[f"{USER}/tiny-ner"]
+    assert set(repo.files) == FULL_FILES | {"notes.md"}
+    assert len(repo.published) == 2
+
+
+def test_private_run_does_not_go_into_a_public_repository(run: Path, hub: Hub) -> None:
+    hub.repos[f"{USER}/tiny-ner"] = Repo()
+    done = _nlpt(hub, "publish", run, f"{USER}/tiny-ner", "--private")
+    assert done.returncode == 2
+    assert "exists and is public" in done.stderr
+    assert hub.repos[f"{USER}/tiny-ner"].published == []
+
+
+def test_publish_private_of_the_recipe_creates_a_private_repository(
+    run: Path, tmp_path: Path, hub: Hub
+) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    text = (copy / "recipe.yaml").read_text()
+    (copy / "recipe.yaml").write_text(text.replace("private: false", "private: true"))
+    done = _nlpt(hub, "publish", copy, f"{USER}/tiny-ner")
+    assert done.returncode == 0, done.stderr
+    assert hub.repos[f"{USER}/tiny-ner"].private
+
+
+@pytest.mark.parametrize("missing", ["metrics.json", "model"])
+def test_unfinished_run_is_refused(run: Path, tmp_path: Path, missing: str) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    path = copy / missing
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(UserError, match=r"not finished.*nlpt finetune --recipe"):
+        publish(copy, f"{USER}/tiny-ner")
+
+
+@pytest.mark.parametrize("repo", ["a/b/c", "", "with blank", "https://huggingface.co/a/b", "a--b"])
+def test_bad_repository_name_is_refused(run: Path, repo: str) -> None:
+    with pytest.raises(UserError, match="OWNER/NAME"):
+        publish(run, repo)
+
+
+def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no run"):
+        publish(tmp_path, f"{USER}/tiny-ner")
+
+
+def test_only_the_main_process_publishes(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    assert publish(run, f"{USER}/tiny-ner").endswith(f"{USER}/tiny-ner")
+
+
+def test_adapter_on_a_local_base_names_only_its_folder(run: Path, tmp_path: Path) -> None:
+    """./ keeps the name from being looked up on the Hub, where it may be some other model."""
+    copy = RunFolder(Path(shutil.copytree(run, tmp_path / "run")))
+    config = {"base_model_name_or_path": "/home/me/models/tiny-base", "r": 4}
+    (copy.model / "adapter_config.json").write_text(json.dumps(config))
+    uploaded = files_to_publish(copy, f"{USER}/x")["adapter_config.json"]
+    assert isinstance(uploaded, bytes)
+    assert json.loads(uploaded) == {"base_model_name_or_path": "./tiny-base", "r": 4}
+
+
+def test_card_of_a_classifier_on_hub_data(tmp_path: Path) -> None:
+    row = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
+    figures = {
+        "class": {
+            "per_label": {"no": row, "a|b": row},
+            "accuracy": 0.75,
+            "micro": row,
+            "macro": {**row, "f1_ci95": [0.4, 0.6]},
+            "weighted": row,
+        },
+        "ledger": LossLedger(sentences=2, words=9, words_truncated=1).as_dict(),
+    }
+    metrics = {"task": "classification", "splits": {"test": figures}, "notes": ["Uncased."]}
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(
+        "{name: c, task: {name: classification}, data: {source: me/texts, config: en},"
+        " model: {checkpoint: samples/minilm}, strategies: [{name: full}],"
+        " publish: {license: apache-2.0, language: en}}"
+    )
+    card = ModelCard(card_text(load_recipe(str(recipe)), Report(metrics)))
+    assert card.data.license == "apache-2.0"
+    assert card.data.language == "en"
+    assert card.data.datasets == ["me/texts"]
+    assert card.data.base_model == "sentence-transformers/all-MiniLM-L6-v2"
+    assert card.data.pipeline_tag == "text-classification"
+    values = {r.metric_name: (r.metric_value, r.dataset_config) for r in card.data.eval_results}
+    assert values == {"accuracy": (0.75, "en"), "macro F1": (0.5, "en")}
+    assert "> Uncased." in card.text
+    assert "one of 2 classes" in card.text
+    assert "Every one of these is counted" in card.text
+    assert "AutoModelForSequenceClassification" in card.text
+
+
+def _recipe(work: Path, *, checkpoint: str, strategy: dict[str, Any]) -> Path:
+    path = work / f"{strategy['name']}.yaml"
+    recipe = {
+        "name": "tiny-ner",
+        "task": {"name": "ner"},
+        "data": {"source": str(work / "tiny-data")},
+        "model": {"checkpoint": checkpoint, "max_pieces": 32, "overlap": 4},
+        "strategies": [strategy],
+        "training": {"precision": "fp32", "learning_rate": 0.01, "arguments": {"max_steps": 2}},
+        "evaluation": {"bootstrap": 100},
+    }
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+def _write_checkpoint(folder: Path) -> None:
+    """Save a BERT with random weights, and a WordPiece tokenizer trained on the sentences."""
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]",
+               "sep_token": "[SEP]", "mask_token": "[MASK]"}  # fmt: skip
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(vocab_size=120, special_tokens=list(special.values()))
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    ends = [("[CLS]", tokenizer.token_to_id("[CLS]")), ("[SEP]", tokenizer.token_to_id("[SEP]"))]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=ends
+    )
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=37,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(folder)
+
+
+def _nlpt(hub: Hub, *args: str | Path, token: str | None = None) -> subprocess.CompletedProcess:
+    return _python(hub, "-m", "nlp_transfer", *args, token=token)
+
+
+def _python(hub: Hub, *args: str | Path, token: str | None = None) -> subprocess.CompletedProcess:
+    """Run Python with this Hub; huggingface_hub reads its settings when it is imported."""
+    hidden = ("HF_", "HUGGING_FACE_", "TRANSFORMERS_OFFLINE", "RANK", "WORLD_SIZE")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
+    environment = {
+        **kept,
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": token or hub.token,
+        "HF_HOME": str(hub.client_home),
+        "HF_HUB_DISABLE_XET": "1",  # the server speaks the plain large-file protocol only
+        "OMP_NUM_THREADS": "1",
+        "NO_PROXY": "127.0.0.1",
+        "COLUMNS": "200",
+    }
+    command = [sys.executable, *map(str, args)]
+    return subprocess.run(
+        command,
+        env=environment,
+        cwd=hub.client_home,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
