@@ -73,8 +73,6 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    from nlp_transfer.training.processes import is_main_process
-
-    if is_main_process():  # under torchrun every process finds the same mistake
-        typer.echo(f"error: {message}", err=True)
+    rank = int(os.environ.get("RANK", "0"))
+    typer.echo(f"error: {message}" if rank == 0 else f"process {rank}: {message}", err=True)
     sys.exit(2)

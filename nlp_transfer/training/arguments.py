@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainingArguments
 
 from nlp_transfer.errors import UserError, nearest
@@ -63,6 +64,7 @@ def training_arguments(
         "warmup_steps": section.warmup,  # below 1 it is a share of all steps
         "weight_decay": section.weight_decay,
         "seed": section.seed,
+        "use_cpu": not torch.accelerator.is_available(),  # else processes on CPUs do not connect
         "bf16": precision == "bf16",
         "fp16": precision == "fp16",
         "per_device_train_batch_size": 1,  # nominal: batches are token budgets

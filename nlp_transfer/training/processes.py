@@ -19,4 +19,4 @@ def wait_for_all() -> None:
     """Wait until every process has come here."""
     from accelerate import PartialState
 
-    PartialState().wait_for_everyone()
+    PartialState().wait_for_everyone()  # connected by TrainingArguments

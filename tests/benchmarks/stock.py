@@ -1,0 +1,115 @@
+"""The stock way of fine-tuning for NER, as tutorials and run_ner.py do it: our yardstick.
+
+First-piece labels, dynamic padding, Trainer with batches of 8 sentences, learning rate 5e-5, linear
+decay, fp32. Prints one JSON object: seconds of training, and entity F1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from typing import Any
+
+import datasets
+from transformers import (
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    DataCollatorForTokenClassification,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+
+from nlp_transfer.checkpoint import resolve_checkpoint
+from nlp_transfer.data.load import load_ner
+from nlp_transfer.data.tags import iob2_labels, to_iob2
+from nlp_transfer.metrics.entities import entity_f1
+from nlp_transfer.recipe import DataSection
+
+
+def main() -> None:
+    """Train on the given data and print the outcome."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--source", required=True)
+    parser.add_argument("--splits", type=json.loads, default={})
+    parser.add_argument("--checkpoint", default="samples/minilm")
+    parser.add_argument("--epochs", type=float, default=3)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--learning-rate", type=float, default=5e-5)
+    parser.add_argument("--seed", type=int, default=42)
+    print(json.dumps(train(parser.parse_args())))
+
+
+def train(options: argparse.Namespace) -> dict[str, Any]:
+    """Run the stock recipe once."""
+    splits = load_ner(DataSection(source=options.source, splits=options.splits), types=None)
+    set_seed(options.seed)
+    labels = iob2_labels(splits.labels)
+    folder = resolve_checkpoint(options.checkpoint)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForTokenClassification.from_pretrained(folder, num_labels=len(labels))
+    encoded = {
+        split: splits[split].map(
+            lambda batch: _encode(batch, tokenizer, {name: i for i, name in enumerate(labels)}),
+            batched=True,
+            remove_columns=splits[split].column_names,
+        )
+        for split in ("train", "test")
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            model=model,
+            args=TrainingArguments(
+                output_dir=folder,
+                per_device_train_batch_size=options.batch,
+                per_device_eval_batch_size=8,
+                learning_rate=options.learning_rate,
+                num_train_epochs=options.epochs,
+                seed=options.seed,
+                save_strategy="no",
+                report_to="none",
+                disable_tqdm=True,
+                logging_strategy="no",
+            ),
+            train_dataset=encoded["train"],
+            data_collator=DataCollatorForTokenClassification(tokenizer),
+            processing_class=tokenizer,
+        )
+        began = time.monotonic()
+        trainer.train()
+        seconds = time.monotonic() - began
+        output = trainer.predict(encoded["test"])
+    return {
+        "train_seconds": round(seconds, 1),
+        "entity_f1": _score(splits["test"], output, labels),
+    }
+
+
+def _encode(batch: Any, tokenizer: Any, ids: dict[str, int]) -> Any:
+    encoded = tokenizer(batch["words"], is_split_into_words=True, truncation=True, max_length=512)
+    encoded["labels"] = []
+    for number, tags in enumerate(batch["tags"]):
+        previous, row = None, []
+        for word in encoded.word_ids(number):
+            row.append(-100 if word is None or word == previous else ids[tags[word]])
+            previous = word
+        encoded["labels"].append(row)
+    return encoded
+
+
+def _score(rows: datasets.Dataset, output: Any, labels: list[str]) -> float:
+    """Score over all gold words; words without a prediction count as O, as they would in use."""
+    predicted = []
+    for tags, best, marks in zip(
+        rows["tags"], output.predictions.argmax(-1), output.label_ids, strict=True
+    ):
+        found = [labels[i] for i, mark in zip(best, marks, strict=True) if mark != -100]
+        found += ["O"] * (len(tags) - len(found))
+        predicted.append(to_iob2(found, "iob2")[0])
+    return round(entity_f1(rows["tags"], predicted), 4)
+
+
+if __name__ == "__main__":
+    main()
