@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 import yaml
 from hub_server import USER, Hub, Repo, running_hub
 from huggingface_hub import ModelCard
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
+from nlp_transfer.hub import forget_outage
 from nlp_transfer.publish.card import card_text
 from nlp_transfer.publish.push import files_to_publish, publish
 from nlp_transfer.records import LossLedger, Report
@@ -139,7 +141,7 @@ def test_card_carries_the_figures_of_metrics_json(
     assert str(card) == text
     assert f'Predictor.from_run("{USER}/tiny-ner")' in text
     assert '"REPO"' not in text
-    assert "Entity types: `LOC`, `PER`" in text
+    assert "`LOC`, `PER`" in text
     assert "Loss ledger" in text
 
 
@@ -273,6 +275,17 @@ def test_only_the_main_process_publishes(run: Path, monkeypatch: pytest.MonkeyPa
     assert publish(run, f"{USER}/tiny-ner").endswith(f"{USER}/tiny-ner")
 
 
+@pytest.mark.parametrize(("setting", "offline"), [("", False), ("0", False), ("1", True)])
+def test_an_outage_at_the_start_of_a_run_does_not_stop_its_publishing(
+    monkeypatch: pytest.MonkeyPatch, setting: str, offline: bool
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HUB_OFFLINE", setting)
+    monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
+    forget_outage()
+    assert huggingface_hub.constants.HF_HUB_OFFLINE is offline
+
+
 def test_adapter_on_a_local_base_names_only_its_folder(run: Path, tmp_path: Path) -> None:
     """./ keeps the name from being looked up on the Hub, where it may be some other model."""
     copy = RunFolder(Path(shutil.copytree(run, tmp_path / "run")))
@@ -302,7 +315,7 @@ def test_card_of_a_classifier_on_hub_data(tmp_path: Path) -> None:
         " model: {checkpoint: samples/minilm}, strategies: [{name: full}],"
         " publish: {license: apache-2.0, language: en}}"
     )
-    card = ModelCard(card_text(load_recipe(str(recipe)), Report(metrics)))
+    card = ModelCard(card_text(load_recipe(str(recipe)), Report(metrics), ["no", "a|b", "rare"]))
     assert card.data.license == "apache-2.0"
     assert card.data.language == "en"
     assert card.data.datasets == ["me/texts"]
@@ -311,7 +324,7 @@ def test_card_of_a_classifier_on_hub_data(tmp_path: Path) -> None:
     values = {r.metric_name: (r.metric_value, r.dataset_config) for r in card.data.eval_results}
     assert values == {"accuracy": (0.75, "en"), "macro F1": (0.5, "en")}
     assert "> Uncased." in card.text
-    assert "one of 2 classes" in card.text
+    assert "Labels: `no`, `a|b`, `rare`\n" in card.text
     assert "Every one of these is counted" in card.text
     assert "AutoModelForSequenceClassification" in card.text
 

@@ -31,7 +31,7 @@ _TEMPLATES.filters["figure"] = lambda value: _figure(value)
 def card_text(recipe: Recipe[Any, Any], report: Report, labels: Sequence[str] | None = None) -> str:
     """Write the model card: YAML metadata, then what a reader needs to use the model.
 
-    labels: entity types or class names; None takes those that the report scores
+    labels: entity types or class names; None lists those that the report scores, and says so
     """
     metrics: Any = report.metrics
     splits = list(metrics["splits"])
@@ -42,6 +42,7 @@ def card_text(recipe: Recipe[Any, Any], report: Report, labels: Sequence[str] | 
         local_base=None if _hub_base(recipe) else short_name(base),
         data=_data_name(recipe),
         labels=labels if labels is not None else _scored_labels(recipe, metrics),
+        labels_from_report=labels is None,
         headlines=[headline(metrics, split) for split in splits],
         split=splits[-1] if splits else None,
         tables=split_tables(metrics, splits[-1]) if splits else [],
