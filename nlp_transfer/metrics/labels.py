@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_transfer.metrics.bootstrap import interval95
-from nlp_transfer.metrics.entities import sklearn_row
+from nlp_transfer.metrics.entities import row
 
 
 def token_report(
@@ -87,31 +87,43 @@ def _macro_f1(
 
 
 def _sklearn_table(truth: Any, guess: Any, names: Sequence[str] | None = None) -> dict[str, Any]:
-    from sklearn.metrics import (
-        accuracy_score,
-        classification_report,
-        precision_recall_fscore_support,
-    )
+    """Compute what scikit-learn's `classification_report` shows, over the labels of either side.
 
-    options: dict[str, Any] = {"output_dict": True, "zero_division": 0}
-    if names is not None:
-        # Labels that neither side has are left out, as they are for single labels.
+    truth, guess: label names, or with `names` (texts, labels) matrices of 0 and 1
+    """
+    # Not by calling it: its dictionary has no room for a class called "accuracy".
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+    if names is None:
+        used: list[Any] = sorted({*truth, *guess})
+        shown = used
+    else:
         used = [i for i in range(len(names)) if truth[:, i].any() or guess[:, i].any()]
-        options |= {"labels": used, "target_names": [names[i] for i in used]}
-    lines = classification_report(truth, guess, **options)
-    micro = precision_recall_fscore_support(truth, guess, average="micro", zero_division=0)
-    support = int(lines["weighted avg"]["support"])
-    averages = {"accuracy", "micro avg", "macro avg", "weighted avg", "samples avg"}
+        shown = [names[i] for i in used]
+    if not used:
+        nothing = row(0.0, 0.0, 0.0, 0)
+        averages = {name: dict(nothing) for name in ("micro", "macro", "weighted")}
+        return {"rows": {}, **averages, "accuracy": 0.0}
+    options: dict[str, Any] = {"labels": used, "zero_division": 0}
+    *figures, supports = precision_recall_fscore_support(truth, guess, **options)
+    micro = precision_recall_fscore_support(truth, guess, average="micro", **options)
+    table, total = np.array(figures), int(supports.sum())
+    weights = supports / total if total else np.zeros(len(used))
     return {
-        "rows": {name: sklearn_row(lines[name]) for name in lines if name not in averages},
-        "micro": {
-            "precision": float(micro[0]), "recall": float(micro[1]), "f1": float(micro[2]),
-            "support": support,
+        "rows": {
+            name: _row(line, int(support))
+            for name, line, support in zip(shown, table.T, supports, strict=True)
         },
-        "macro": sklearn_row(lines["macro avg"]),
-        "weighted": sklearn_row(lines["weighted avg"]),
+        "micro": _row(np.array(micro[:3]), total),
+        "macro": _row(table.mean(axis=1), total),
+        "weighted": _row(table @ weights, total),
         "accuracy": float(accuracy_score(truth, guess)),
-    }  # fmt: skip
+    }
+
+
+def _row(figures: NDArray[np.float64], support: int) -> dict[str, Any]:
+    precision, recall, f1 = figures.tolist()
+    return row(precision, recall, f1, support)
 
 
 def _roc_auc(truth: NDArray[np.int64], scores: NDArray[np.floating[Any]]) -> float | None:
