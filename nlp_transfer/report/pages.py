@@ -15,7 +15,15 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters["cell"] = lambda text: str(text).replace("|", "\\|")
+
+
+def _cell(text: object) -> str:
+    """Keep a label's name whole inside one cell of a Markdown table."""
+    line = " ".join(str(text).splitlines())
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+
+
+_TEMPLATES.filters["cell"] = _cell
 
 
 def markdown_page(report: Report) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from nlp_transfer.records import Report
@@ -17,7 +18,7 @@ def print_report(report: Report, console: Console) -> None:
     for split in splits:
         console.print(headline(report.metrics, split), style="bold", highlight=False)
     for note in report.notes:
-        console.print(f"Note: {note}", highlight=False)
+        console.print(f"Note: {note}", highlight=False, markup=False)
 
 
 def _rich(title: str, table: Table) -> RichTable:
@@ -25,5 +26,5 @@ def _rich(title: str, table: Table) -> RichTable:
     for index, column in enumerate(table.columns):
         rich.add_column(column, justify="left" if index == 0 else "right", no_wrap=index > 0)
     for row in table.rows:
-        rich.add_row(*row)
+        rich.add_row(*map(escape, row))  # a label may look like [markup]
     return rich

@@ -1,0 +1,170 @@
+"""Pages of a report: the figure that counts, the warning beside the other one, names kept whole."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from io import StringIO
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from nlp_transfer.metrics.entities import entity_report, partial_credit
+from nlp_transfer.metrics.labels import class_report, token_report
+from nlp_transfer.records import LossLedger, Report
+from nlp_transfer.report.pages import html_page, markdown_page
+from nlp_transfer.report.tables import headline, split_tables
+from nlp_transfer.report.terminal import print_report
+
+NASTY = ("a|b", "<script>alert(1)</script>", "[red]", "[/bold]", "R&D", "two\nlines")
+
+
+LEDGER = LossLedger(sentences=4, words=1234)
+
+
+def ner_report(types=("PER", "LOC"), ledger=LEDGER) -> Report:
+    gold = [[f"B-{name}", f"I-{name}", "O"] for name in types]
+    predicted = [[f"B-{name}", f"I-{name}", "O"] for name in types[:-1]] + [["O", "O", "O"]]
+    figures = {
+        "entity": entity_report(gold, predicted, samples=100),
+        "partial_credit": partial_credit(gold, predicted),
+        "token": token_report(gold, predicted),
+        "ledger": ledger.as_dict(),
+    }
+    return Report(
+        {
+            "schema": 1,
+            "task": "ner",
+            "recipe": "my-recipe",
+            "splits": {"validation": figures, "test": figures},
+            "training": {"seconds": 1234.5, "precision": "fp32", "steps": 10_000},
+            "notes": ["The checkpoint is uncased <so to say>."],
+        }
+    )
+
+
+def class_report_of(labels=("no", "on")) -> Report:
+    gold = [[label] for label in labels] * 3
+    figures = class_report(
+        gold, gold, np.eye(len(labels))[[*range(len(labels))] * 3], labels,
+        multi_label=False, samples=100,
+    )  # fmt: skip
+    splits = {"test": {"class": figures, "ledger": LossLedger().as_dict()}}
+    return Report({"schema": 1, "task": "classification", "recipe": "mine", "splits": splits})
+
+
+def terminal_text(report: Report) -> str:
+    out = StringIO()
+    print_report(report, Console(file=out, width=200))
+    return out.getvalue()
+
+
+class Cells(HTMLParser):
+    """Collect the text of every table cell, as a browser shows it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        if tag == "td":
+            self.cells.append("")
+
+    def handle_data(self, data):
+        if self.cells:
+            self.cells[-1] += data
+
+
+def parsed(page: str) -> Cells:
+    cells = Cells()
+    cells.feed(page)
+    return cells
+
+
+@pytest.mark.parametrize("write", [markdown_page, html_page, terminal_text])
+@pytest.mark.parametrize("report", [ner_report(), class_report_of()], ids=["ner", "classes"])
+def test_every_page_says_the_headline_of_every_split(write, report):
+    page = write(report)
+    for split in report.metrics["splits"]:
+        assert headline(report.metrics, split) in page
+
+
+def test_the_headline_has_the_figure_and_its_interval():
+    report = ner_report()
+    overall = report.metrics["splits"]["test"]["entity"]["overall"]
+    low, high = overall["f1_ci95"]
+    assert headline(report.metrics, "test") == (
+        f"test entity F1 0.6667 (95 % interval {low:.4f} to {high:.4f})"
+    )
+    assert headline(class_report_of().metrics, "test").startswith("test macro F1 1.0000 (95 %")
+
+
+@pytest.mark.parametrize("write", [markdown_page, html_page, terminal_text])
+def test_the_tag_table_says_that_it_is_not_the_conll_figure(write):
+    assert "NOT the CoNLL figure" in write(ner_report())
+    assert "CoNLL" not in write(class_report_of())
+
+
+def test_markdown_rows_have_as_many_cells_as_their_header():
+    page = markdown_page(ner_report(types=NASTY))
+    width = 0
+    for line in page.splitlines():
+        if not line.startswith("|"):
+            width = 0
+            continue
+        cells = len(re.findall(r"(?<!\\)\|", line))
+        width = width or cells
+        assert cells == width, line
+
+
+@pytest.mark.parametrize("report", [ner_report(types=NASTY), class_report_of(NASTY)])
+def test_markdown_escapes_what_would_break_a_table_or_become_html(report):
+    page = markdown_page(report)
+    assert "a\\|b" in page
+    assert "<script>" not in page
+    assert "&lt;script>" in page
+    assert "R&amp;D" in page
+    assert "two lines" in page
+
+
+@pytest.mark.parametrize("report", [ner_report(types=NASTY), class_report_of(NASTY)])
+def test_html_shows_labels_as_they_are(report):
+    page = parsed(html_page(report))
+    assert "script" not in page.tags
+    for label in NASTY:
+        assert any(cell.strip() in (label, f"B-{label}") for cell in page.cells), label
+
+
+def test_html_escapes_notes():
+    assert "&lt;so to say&gt;" in html_page(ner_report())
+
+
+@pytest.mark.parametrize("report", [ner_report(types=NASTY), class_report_of(NASTY)])
+def test_the_terminal_shows_labels_as_they_are(report):
+    text = terminal_text(report)
+    for label in ("a|b", "[red]", "[/bold]", "<script>"):
+        assert label in text
+
+
+def test_pages_show_the_ledger_training_and_notes():
+    for page in (markdown_page(ner_report()), html_page(ner_report())):
+        assert "1,234" in page
+        assert "10,000" in page
+        assert "uncased" in page
+
+
+def test_the_ledger_says_whether_something_was_lost():
+    ledgers = LossLedger(words=5), LossLedger(words=5, words_truncated=2)
+    whole, lossy = (split_tables(ner_report(ledger=led).metrics, "test")[-1] for led in ledgers)
+    assert whole.note == "Nothing was lost."
+    assert lossy.note != whole.note
+    assert ("words not read in full", "2") in lossy.rows
+
+
+def test_figures_are_fractions_with_four_digits():
+    for table in split_tables(ner_report().metrics, "test")[:-1]:
+        for row in table.rows:
+            assert all(re.fullmatch(r"[01]\.\d{4}", cell) for cell in row[1:4] if cell)
