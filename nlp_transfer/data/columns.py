@@ -9,7 +9,7 @@ from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import DataSection
 
 # Names by which columns are known when the recipe does not name them, the surest first.
-_CANDIDATES = {
+CANDIDATES = {
     "tokens": ("tokens", "words"),
     "tags": ("tags", "ner_tags", "labels"),
     "text": ("text", "sentence", "utterance", "content"),
@@ -26,6 +26,7 @@ class RowReader:
     def __init__(self, data: DataSection, label_names: tuple[str, ...] | None) -> None:
         self._columns = data.columns
         self._separator = data.label_separator
+        self._given_names = data.label_names
         self._names = data.label_names or label_names
 
     def ner(self, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,7 +39,7 @@ class RowReader:
             )
         return {
             "words": [str(word) for word in words],
-            "tags": [self._name(tag, raw) for tag in tags],
+            "tags": [self._tag(tag, raw) for tag in tags],
             "document": _text_or_none(self._value(raw, "document")),
         }
 
@@ -69,7 +70,20 @@ class RowReader:
             value = [part for part in value.split(self._separator) if part.strip()]
         return sorted({self._name(label, raw) for label in _listed(value, raw, "label")})
 
+    def _tag(self, value: Any, raw: Mapping[str, Any]) -> str:
+        tag = self._name(value, raw)
+        if self._names is None and tag.isdecimal():
+            raise UserError(
+                f"{raw['where']}: the tag {tag} is a number without a name. Name the numbers in "
+                "their order with data.label_names=[O, B-PER, I-PER, ...]."
+            )
+        return tag
+
     def _name(self, value: Any, raw: Mapping[str, Any]) -> str:
+        if self._given_names and isinstance(value, str):
+            text = value.strip()  # CSV and CoNLL files hold their numbers as text
+            if text.isdecimal() and text not in self._given_names:
+                value = int(text)
         if isinstance(value, bool) or not isinstance(value, int):
             name = str(value).strip()
             if not name:
@@ -96,7 +110,7 @@ class RowReader:
                 f"data.columns.{role}: there is no column {wanted!r} in {raw['where']}. "
                 f"Found: {', '.join(found)}.{nearest(str(wanted), found)}"
             )
-        for candidate in _CANDIDATES[role]:
+        for candidate in CANDIDATES[role]:
             if candidate in raw:
                 return raw[candidate]
         if role in _OPTIONAL:

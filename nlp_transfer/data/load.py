@@ -50,7 +50,12 @@ def load_ner(data: DataSection, *, types: tuple[str, ...] | None) -> Splits:
         for tags in _column(table, "tags")
         for tag in tags
     } - {""}
-    return _finished(tables, data, _declared(types, raw, _types_of, found, "task.types"), repairs)
+    return _finished(
+        tables,
+        data,
+        _declared(types, _label_names(data, raw), _types_of, found, "task.types"),
+        repairs,
+    )
 
 
 def load_classification(
@@ -81,7 +86,9 @@ def load_classification(
         for names in _column(table, "labels")
         for name in names or ()
     }
-    return _finished(tables, data, _declared(classes, raw, tuple, found, "task.classes"), {})
+    return _finished(
+        tables, data, _declared(classes, _label_names(data, raw), tuple, found, "task.classes"), {}
+    )
 
 
 def _table(
@@ -127,9 +134,14 @@ def _types_of(tag_names: Iterable[str]) -> tuple[str, ...]:
     )
 
 
+def _label_names(data: DataSection, raw: list[RawSplit]) -> tuple[str, ...]:
+    """Name what integer labels stand for: by the recipe, else by the source, else not at all."""
+    return data.label_names or next((s.label_names for s in raw if s.label_names), ())
+
+
 def _declared(
     wanted: tuple[str, ...] | None,
-    raw: list[RawSplit],
+    names: tuple[str, ...],
     of_names: Callable[[Iterable[str]], tuple[str, ...]],
     found: set[str],
     setting: str,
@@ -143,8 +155,7 @@ def _declared(
                 f"{nearest(unknown[0], wanted)} Fix the data, or add it to {setting}."
             )
         return wanted
-    names = next((split.label_names for split in raw if split.label_names), None)
-    declared = of_names(names) if names else ()
+    declared = of_names(names)
     return (*declared, *sorted(found - set(declared)))
 
 

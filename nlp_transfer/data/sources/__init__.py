@@ -7,6 +7,7 @@ format is one module with one `read` function; this module finds the files and t
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +125,7 @@ def _is_split_file(path: Path, split: str) -> bool:
     if path.suffix.lower() in {".md", ".py", ".yaml", ".yml", ".toml", ".html"}:
         return False
     words = path.name.lower().replace("-", ".").replace("_", ".").split(".")
-    return any(word in _SPLIT_WORDS[split] for word in words[:-1] or words)
+    return any(word in _SPLIT_WORDS[split] for word in words)  # the last one too: eng.testa
 
 
 def _listing(folder: Path) -> str:
@@ -166,7 +167,7 @@ def detect_format(path: Path) -> str:
         return "parquet"
     extension = Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
     text = head.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
-    if text.startswith(("{", "[{")):
+    if re.match(r'(\[\s*)?\{\s*["}]', text):  # a bare { may be the first word of a CoNLL file
         return "jsonl"
     named = _EXTENSIONS.get(extension, "")
     if named in ("csv", "tsv") and not _looks_like_conll(text):

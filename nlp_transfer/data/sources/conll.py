@@ -15,6 +15,7 @@ from nlp_transfer.data.sources.text_file import open_text
 from nlp_transfer.errors import UserError
 
 _COMMENT = re.compile(r"#\s+\S.*")
+_COMMENT_WITH_KEY = re.compile(r"# *[\w.:-]+ *=(\s|$)")  # "# text = Vitamin O"
 _NEW_DOCUMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(?P<id>.*))?\s*$")
 _TAG = re.compile(r"^(O|[BIESLU]-\S+)$")
 
@@ -31,6 +32,7 @@ def read(
     words: list[str] = []
     labels: list[str] = []
     columns: tuple[int, int] | None = None
+    width = 0
     document, documents, first_line = None, 0, 0
     for number, line in enumerate(open_text(path, encoding=encoding), start=1):
         line = line.rstrip("\n")
@@ -50,7 +52,14 @@ def read(
             continue
         fields = _fields(line, separator)
         if columns is None:
-            columns = _columns(fields, tokens, tags, f"{path}:{number}")
+            columns, width = _columns(fields, tokens, tags, f"{path}:{number}"), len(fields)
+        # Where the tag is just the last column, a short row would pass another column off as it.
+        ragged = tags == "auto" and columns[1] == -1 and len(fields) != width
+        if tags is not None and (len(fields) < 2 or ragged):
+            raise UserError(
+                f"{path}:{number}: {line!r} has {len(fields)} column(s), the file's first word has "
+                f"{width}. Give the word its tag, or set data.columns.tags and data.separator."
+            )
         try:
             words.append(fields[columns[0]])
             labels.append(fields[columns[1]])
@@ -70,6 +79,8 @@ def read(
 
 def _is_comment(line: str) -> bool:
     """Tell a comment from a word: "# text" before the first tab, not "#<tab>O" or "# O"."""
+    if _COMMENT_WITH_KEY.match(line):
+        return True
     return bool(_COMMENT.match(line)) and "\t" not in line and not _TAG.match(line.split()[-1])
 
 

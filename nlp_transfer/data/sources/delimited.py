@@ -16,7 +16,8 @@ csv.field_size_limit(2**31 - 1)  # the default refuses texts over 131,072 charac
 def read(path: Path, *, delimiter: str, encoding: str) -> Iterator[dict[str, Any]]:
     """Read the records of a file; fields may hold quoted newlines."""
     # csv needs the line ends as they are: a \r\n inside quotes belongs to the text.
-    reader = csv.reader(open_text(path, encoding=encoding), delimiter=delimiter, strict=True)
+    stream = open_text(path, encoding=encoding, newline="")
+    reader = csv.reader(stream, delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         twice = {name for name in header if header.count(name) > 1}

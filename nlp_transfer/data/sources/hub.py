@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from nlp_transfer.data.columns import CANDIDATES
 from nlp_transfer.errors import UserError
 from nlp_transfer.hub import repo_info, unreachable
 from nlp_transfer.recipe import DataSection
@@ -66,10 +67,10 @@ def _label_names(split: Any, data: DataSection) -> tuple[str, ...] | None:
     """Find the names of a ClassLabel among the columns that hold tags or labels."""
     import datasets
 
-    wanted = {data.columns.get("tags"), data.columns.get("label")} - {None}
-    for column, feature in split.features.items():
-        if wanted and column not in wanted:
-            continue
+    given = [data.columns[role] for role in ("tags", "label") if role in data.columns]
+    # As the rows are read: conll2003 has named part-of-speech tags before its named entity tags.
+    for column in given or (*CANDIDATES["tags"], *CANDIDATES["label"]):
+        feature = split.features.get(str(column))
         inner = getattr(feature, "feature", feature)
         if isinstance(inner, datasets.ClassLabel):
             return tuple(inner.names)

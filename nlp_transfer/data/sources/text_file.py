@@ -11,10 +11,11 @@ from typing import TextIO
 from nlp_transfer.errors import UserError
 
 
-def open_text(path: Path, *, encoding: str) -> TextIO:
+def open_text(path: Path, *, encoding: str, newline: str | None = None) -> TextIO:
     """Open a whole text file for reading, gzip by its name.
 
-    returns: a text stream with universal newlines and without a byte order mark
+    newline: None reads every line end as \\n, "" leaves them as they are
+    returns: a text stream without a byte order mark
     raises:  UserError that names the first byte that is not in the encoding
     """
     try:
@@ -30,10 +31,11 @@ def open_text(path: Path, *, encoding: str) -> TextIO:
     except LookupError:
         raise UserError(f"data.encoding: {encoding!r} is not a known encoding.") from None
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
+        offset = error.start + len(data) - len(error.object)  # utf-8-sig counts from after the mark
+        line = data[:offset].count(b"\n") + 1
         raise UserError(
-            f"{path}:{line}: byte 0x{data[error.start]:02X} at offset {error.start} is not "
+            f"{path}:{line}: byte 0x{data[offset]:02X} at offset {offset} is not "
             f"{encoding}. Save the file as UTF-8, or name its encoding with data.encoding=..."
         ) from None
     # Only \n, \r\n and \r end a line: str.splitlines() would also cut at U+2028 inside a token.
-    return io.StringIO(text, newline=None)
+    return io.StringIO(text, newline=newline)
