@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -149,7 +151,7 @@ def test_an_empty_sentence_has_no_window():
 @settings(deadline=None)
 def test_overlapping_words_are_owned_where_they_have_most_context(length, overlap):
     windows = windows_of(["a"] * length, max_pieces=18, overlap=overlap)
-    for before, after in zip(windows, windows[1:], strict=False):
+    for before, after in pairwise(windows):
         at_the_end = len(bare(before)) - before.positions[-1]  # words read after the last owned
         at_the_start = after.positions[0] - 1  # words read before the first owned
         assert abs(at_the_end - at_the_start) <= 1
