@@ -54,11 +54,14 @@ def finetune(
     returns:     every figure of metrics.json
     raises:      UserError for any mistake in the recipe, the data or the folder
     """
+    from nlp_transfer.publish.push import check_repo, publish
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.material import prepare
     from nlp_transfer.training.run_folder import RunFolder
     from nlp_transfer.training.train import train
 
+    if push_to_hub:
+        check_repo(push_to_hub)
     folder = RunFolder(Path(output) if output else Path("runs") / recipe.name)
     args = training_arguments(recipe.training, folder.checkpoints)
     state = folder.check(recipe.as_yaml(), fresh=fresh)
@@ -70,8 +73,6 @@ def finetune(
         trained = train(recipe, material, args, folder=folder)
         _finish(folder, recipe, material, trained)
     if push_to_hub:
-        from nlp_transfer.publish.push import publish
-
         publish(folder.path, push_to_hub)
     return read_report(folder.path)
 
@@ -214,7 +215,7 @@ def _finish(folder: RunFolder, recipe: AnyRecipe, material: Material, trained: T
             )
         folder.write_text("report.md", markdown_page(report))
         folder.write_text("report.html", html_page(report))
-        folder.write_text("README.md", card_text(recipe, report))
+        folder.write_text("README.md", card_text(recipe, report, material.splits.labels))
         folder.write_json("metrics.json", report.metrics)
         folder.remove_checkpoints()
     wait_for_all()

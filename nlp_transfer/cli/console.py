@@ -25,11 +25,18 @@ Overrides = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
+class _StderrHandler(logging.Handler):
+    """Writes to whatever sys.stderr is at the moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
+
+
 def start_logging() -> None:
     """Log one event a line to stderr, on the main process only, and quiet the libraries."""
     from nlp_transfer.training.processes import is_main_process
 
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StderrHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     log = logging.getLogger("nlp_transfer")
     log.handlers[:] = [handler]

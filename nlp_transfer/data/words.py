@@ -10,10 +10,10 @@ _WORD = re.compile(
     r"""
       https?://\S+ | [\w.+-]+@[\w-]+\.[\w.]+      # addresses
     | [@\#]\w+                                    # handles and hashtags
-    | (?:[^\W\d_]\.){2,}                          # U.S.  J.R.R.
-    | (?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Inc|Ltd|Co|Corp|vs)\.
+    | (?:[^\W\d_]\.){2,}(?:-\w+)*                # U.S.  J.R.R.  U.S.-led
+    | (?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Col|Gen|Sgt|Capt|Lt|Rev|Inc|Ltd|Co|Corp|vs)\.
     | [^\W\d_]\.(?=\s+[^\W\d_])                   # an initial: J. Smith
-    | \d+(?:[.,:/-]\d+)*(?:st|nd|rd|th|[ap]m|km|%)?(?!\w)
+    | \d+(?:[.,:/-]\d+)*(?:%|\w+)?(?:-\w+)*       # 2-1  7.30am  3.5%  19-day
     | ['’]s(?!\w)                                 # the possessive is a word of its own
     | \w+(?:[-./&]\w+|['’](?!s(?!\w))\w+)*
     | \.\.\. | -- | [^\w\s]

@@ -28,10 +28,10 @@ _TEMPLATES.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|
 _TEMPLATES.filters["figure"] = lambda value: _figure(value)
 
 
-def card_text(recipe: Recipe[Any, Any], report: Report, labels: Sequence[str] | None = None) -> str:
+def card_text(recipe: Recipe[Any, Any], report: Report, labels: Sequence[str]) -> str:
     """Write the model card: YAML metadata, then what a reader needs to use the model.
 
-    labels: entity types or class names; None lists those that the report scores, and says so
+    labels: entity types or class names
     """
     metrics: Any = report.metrics
     splits = list(metrics["splits"])
@@ -41,8 +41,7 @@ def card_text(recipe: Recipe[Any, Any], report: Report, labels: Sequence[str] | 
         base=_hub_base(recipe),
         local_base=None if _hub_base(recipe) else short_name(base),
         data=_data_name(recipe),
-        labels=labels if labels is not None else _scored_labels(recipe, metrics),
-        labels_from_report=labels is None,
+        labels=labels,
         headlines=[headline(metrics, split) for split in splits],
         split=splits[-1] if splits else None,
         tables=split_tables(metrics, splits[-1]) if splits else [],
@@ -116,17 +115,6 @@ def _figures(figures: dict[str, Any]) -> list[tuple[str, str, float]]:
         ]
     table = figures["class"]
     return [("accuracy", "accuracy", table["accuracy"]), ("f1", "macro F1", table["macro"]["f1"])]
-
-
-def _scored_labels(recipe: Recipe[Any, Any], metrics: dict[str, Any]) -> list[str]:
-    """List the entity types or classes of every split's tables, the recipe's own first."""
-    names: dict[str, None] = dict.fromkeys(getattr(recipe.task, "types", None) or ())
-    for figures in metrics["splits"].values():
-        rows = (
-            figures["entity"]["per_type"] if "entity" in figures else figures["class"]["per_label"]
-        )
-        names.update(dict.fromkeys(rows))
-    return list(names)
 
 
 def _hub_base(recipe: Recipe[Any, Any]) -> str | None:

@@ -71,7 +71,7 @@ def training_arguments(
         "optim": "adamw_torch_fused",
         "eval_strategy": "epoch",
         "save_strategy": "epoch",
-        "save_total_limit": 1,  # beside the best one
+        "save_total_limit": 2,  # the best one and the last
         "logging_steps": 10,
         "load_best_model_at_end": True,
         "metric_for_best_model": "score",

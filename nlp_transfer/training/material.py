@@ -57,7 +57,8 @@ def load_splits(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Splits:
 
 
 def prepare(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Material:
-    """Load the data, build the model with its new head, and encode the data for it."""
+    """Load the data, build the model with its new head, encode the data for it, and let the
+    strategies choose which weights learn."""
     folder = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
     splits = load_splits(recipe, needed)
     set_seed(recipe.training.seed)  # the new head starts from here
@@ -77,7 +78,10 @@ def prepare(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Material:
         split: SplitData(splits[split], _encoded(recipe, splits, split, loaded))
         for split in dict.fromkeys(needed)
     }
-    return Material(splits, loaded, data, new)
+    model = loaded.model
+    for strategy in recipe.strategies:
+        model = strategy.prepare_model(model, loaded.new_parameters)
+    return Material(splits, replace(loaded, model=model), data, new)
 
 
 def _encoded(
@@ -104,11 +108,3 @@ def summary(recipe: Recipe[Any, Any], material: Material) -> dict[str, Any]:
         "labels": list(material.splits.labels),
         "splits": splits,
     }
-
-
-def learnable(recipe: Recipe[Any, Any], loaded: LoadedModel) -> LoadedModel:
-    """Let the strategies choose what learns."""
-    model = loaded.model
-    for strategy in recipe.strategies:
-        model = strategy.prepare_model(model, loaded.new_parameters)
-    return replace(loaded, model=model)

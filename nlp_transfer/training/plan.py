@@ -14,7 +14,7 @@ from transformers import TrainerCallback
 
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.training.arguments import training_arguments
-from nlp_transfer.training.material import Material, learnable, summary
+from nlp_transfer.training.material import Material, summary
 from nlp_transfer.training.run_folder import RunFolder, disk_bytes
 from nlp_transfer.training.train import parameter_counts
 from nlp_transfer.training.trainer import build_trainer
@@ -41,7 +41,7 @@ def plan_run(recipe: Recipe[Any, Any], material: Material, folder: RunFolder) ->
 
     returns: counts, estimated seconds, bytes of memory and disk
     """
-    loaded = learnable(recipe, material.loaded)
+    loaded = material.loaded
     counts = parameter_counts(loaded.model)
     with tempfile.TemporaryDirectory() as temporary:
         args = training_arguments(recipe.training, Path(temporary) / "checkpoints", steps=_STEPS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -24,6 +25,7 @@ class Progress(TrainerCallback, ExportableState):
         self._headline = headline
         self._bar: Any = None
         self._start = time.monotonic()
+        self._end: float | None = None
         self._loss: float | None = None
         self.earlier_seconds = 0.0
         """Training time before the last resume."""
@@ -38,7 +40,7 @@ class Progress(TrainerCallback, ExportableState):
     @property
     def seconds(self) -> float:
         """Training time of the whole run, over every resume."""
-        return self.earlier_seconds + time.monotonic() - self._start
+        return self.earlier_seconds + (self._end or time.monotonic()) - self._start
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -49,6 +51,7 @@ class Progress(TrainerCallback, ExportableState):
             return
         if state.global_step:
             log.info("resuming at step %d of %d", state.global_step, state.max_steps)
+        _forget_after(state.global_step, Path(args.output_dir).parent / "log.jsonl")
         self._bar = tqdm(
             total=state.max_steps,
             initial=state.global_step,
@@ -107,6 +110,21 @@ class Progress(TrainerCallback, ExportableState):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Close the bar."""
+        """Stop the clock and close the bar."""
+        self._end = time.monotonic()
         if self._bar is not None:
             self._bar.close()
+
+
+def _forget_after(step: int, path: Path) -> None:
+    """Drop the lines of steps that a resumed run takes again, and a line torn by a crash."""
+    if not path.is_file():
+        return
+    kept = []
+    for line in path.read_text("utf-8").splitlines(keepends=True):
+        with contextlib.suppress(json.JSONDecodeError):
+            if json.loads(line)["step"] <= step:
+                kept.append(line)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text("".join(kept), encoding="utf-8")
+    temporary.replace(path)

@@ -17,11 +17,12 @@ from nlp_transfer.yaml_reader import read_yaml
 
 State = Literal["new", "unfinished", "finished"]
 
-# A folder that holds none of these and is not empty is not ours to write into.
-_OURS = {
-    "recipe.yaml", "environment.json", "data.json", "checkpoints", "model", "adapter",
-    "metrics.json", "report.md", "report.html", "predictions.jsonl", "log.jsonl", "README.md",
-}  # fmt: skip
+# All that a run writes, in the order in which it is deleted. The last three are written first, the
+# recipe after the others: a folder with a recipe and no environment is not a run of ours.
+_OURS = (
+    "checkpoints", "model", "adapter", "metrics.json", "report.md", "report.html",
+    "predictions.jsonl", "log.jsonl", "README.md", "recipe.yaml", "data.json", "environment.json",
+)  # fmt: skip
 
 
 class RunFolder:
@@ -42,7 +43,7 @@ class RunFolder:
 
     def state(self) -> State:
         """Tell whether the folder holds no run, an unfinished one or a finished one."""
-        if not (self.path / "recipe.yaml").is_file():
+        if not all((self.path / name).is_file() for name in ("recipe.yaml", "environment.json")):
             return "new"
         return "finished" if (self.path / "metrics.json").is_file() else "unfinished"
 
@@ -86,6 +87,7 @@ class RunFolder:
     def clear(self) -> None:
         """Delete a run, and nothing that is not part of one."""
         self._check_unused()
+        self._remove_torn()
         for name in _OURS:
             path = self.path / name
             if path.is_dir() and not path.is_symlink():
@@ -123,6 +125,7 @@ class RunFolder:
 
     def remove_checkpoints(self) -> None:
         """Delete what only an unfinished run needs."""
+        self._remove_torn()
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     @contextlib.contextmanager
@@ -142,12 +145,24 @@ class RunFolder:
     def _check_unused(self) -> None:
         if self.path.is_file():
             raise UserError(f"--output: {self.path} is a file; name a folder.")
-        others = sorted({p.name for p in self.path.glob("*")} - _OURS) if self.path.is_dir() else []
-        if others and self.state() == "new":
+        if self.state() != "new":
+            return
+        # A run that has not got to its recipe has written nothing but these, perhaps half.
+        early = {"environment.json", "data.json", *(f".{name}.tmp" for name in _OURS)}
+        others = sorted({p.name for p in self.path.glob("*")} - early) if self.path.is_dir() else []
+        if others:
             raise UserError(
                 f"--output: {self.path} holds other things ({', '.join(others[:5])}) and no run. "
                 "Name an empty or new folder."
             )
+
+    def _remove_torn(self) -> None:
+        """Delete what a crash in the middle of a write has left."""
+        for name in _OURS:
+            (self.path / f".{name}.tmp").unlink(missing_ok=True)
+        for name in ("model", "adapter"):
+            for folder in self.path.glob(f".{name}.*"):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _check_writable(self) -> None:
         """Try to write where the run will write, without leaving anything."""

@@ -14,7 +14,7 @@ from transformers import TrainingArguments, set_seed
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Prediction
 from nlp_transfer.tasks.base import LoadedModel
-from nlp_transfer.training.material import Material, learnable
+from nlp_transfer.training.material import Material
 from nlp_transfer.training.run_folder import RunFolder
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
 
@@ -44,12 +44,12 @@ def train(
 
     folder: the run folder to resume from and to save the model in; None keeps nothing
     """
-    loaded = learnable(recipe, material.loaded)
+    loaded = material.loaded
     figures = parameter_counts(loaded.model)
     set_seed(args.seed)  # dropout and batches start from here, whatever the data took
     trainer = build_trainer(recipe, loaded, material.data, args)
     checkpoint = folder.last_checkpoint() if folder else None
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.learn(checkpoint)
     writer = folder if folder and trainer.is_world_process_zero() else None
     model: Any = trainer.accelerator.unwrap_model(trainer.model)
     if writer and hasattr(model, "peft_config"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from transformers import (
     PrinterCallback,
     Trainer,
     TrainerControl,
+    TrainerState,
     TrainingArguments,
 )
 
@@ -86,6 +88,32 @@ class TransferTrainer(Trainer):
         self.remove_callback(PrinterCallback)
         # Ours is the loss: models that offer to normalise theirs must not be asked to.
         self.model_accepts_loss_kwargs = False
+
+    def learn(self, checkpoint: Path | None) -> None:
+        """Train to the end and load the best weights.
+
+        checkpoint: of an interrupted run, to go on from
+        raises:     KeyboardInterrupt when a signal ended training early
+        """
+        if checkpoint:
+            state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+            if _patience_is_over(state) and state.best_model_checkpoint:
+                # The Trainer would learn on until the next evaluation, and might keep that.
+                self.state = state
+                self._load_callback_state()
+                self._load_best_model()
+                return
+        self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if self.state.global_step < self.state.max_steps and not self._stopped_by_patience():
+            # enable_jit_checkpoint ends training so; the run is not to count as finished.
+            raise KeyboardInterrupt(f"stopped at step {self.state.global_step}")
+
+    def _stopped_by_patience(self) -> bool:
+        return any(
+            callback.early_stopping_patience_counter >= callback.early_stopping_patience
+            for callback in self.callback_handler.callbacks
+            if isinstance(callback, EarlyStoppingCallback)
+        )
 
     def _loss(self, model: nn.Module) -> LossFunction:
         """Compose the task's loss with what the strategies make of it."""
@@ -164,6 +192,16 @@ class TransferTrainer(Trainer):
         )
         gathered = dict(gather_object(list(zip(numbers, mine, strict=True))))
         return [gathered[number] for number in range(count)]
+
+
+def _patience_is_over(state: TrainerState) -> bool:
+    """Tell from a checkpoint's state whether early stopping had ended the run."""
+    stored = state.stateful_callbacks.get("EarlyStoppingCallback", [])
+    return any(
+        callback["attributes"]["early_stopping_patience_counter"]
+        >= callback["args"]["early_stopping_patience"]
+        for callback in (stored if isinstance(stored, list) else [stored])
+    )
 
 
 def build_trainer(

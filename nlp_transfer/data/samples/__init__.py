@@ -1,4 +1,4 @@
-"""The corpora that come with the package: written by hand for this project, CC0."""
+"""The corpora that come with the package: written for this project, CC0."""
 
 from __future__ import annotations
 

@@ -1,0 +1,320 @@
+"""Commands as a user types them: what they print, write and refuse."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlp_transfer.cli.app import main
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def nlpt(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run a command in an empty folder; return exit code, stdout and stderr."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def run(*arguments: Any, stdin: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["nlpt", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        capfd.readouterr()
+        try:
+            main()
+        except SystemExit as stop:
+            return (int(stop.code or 0), *capfd.readouterr())
+        return (0, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def ner_run(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    return _finished("ner", tmp_path_factory, request)
+
+
+@pytest.fixture(scope="module")
+def intent_run(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    return _finished("classification", tmp_path_factory, request)
+
+
+def _finished(task: str, factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    from tiny import write_recipe
+
+    from nlp_transfer import finetune, load_recipe
+
+    folder = factory.mktemp(task)
+    recipe = write_recipe(
+        folder / "mine.yaml",
+        task=task,
+        data=request.getfixturevalue("data_folder")(task),
+        checkpoint=request.getfixturevalue("checkpoint")("bert"),
+        strategy="full",
+    )
+    finetune(load_recipe(str(recipe)), output=folder / "run")
+    return folder / "run"
+
+
+def test_finetune_prints_the_report_and_a_second_time_says_it_is_finished(
+    nlpt: Run, tiny_recipe: Callable[..., Path]
+) -> None:
+    recipe = tiny_recipe("ner")
+    code, out, err = nlpt("finetune", "--recipe", recipe, "training.epochs=1")
+    assert code == 0
+    assert "test entity F1" in out
+    assert "NOT the CoNLL figure" in out
+    assert "epoch 1/1" in err
+    code, again, err = nlpt("finetune", "--recipe", recipe, "training.epochs=1")
+    assert (code, again) == (0, out)
+    assert "finished" in err
+
+
+def test_json_puts_one_object_on_stdout(nlpt: Run, tiny_recipe: Callable[..., Path]) -> None:
+    code, out, _ = nlpt("finetune", "-r", tiny_recipe("ner"), "training.epochs=1", "--json")
+    assert code == 0
+    metrics = json.loads(out)
+    assert metrics == json.loads(Path("runs/tiny/metrics.json").read_text("utf-8"))
+    assert metrics["schema"] == 1
+    assert set(metrics["splits"]["test"]["ledger"]) >= {
+        "sentences", "words", "entities", "windows", "words_truncated", "words_without_pieces",
+        "entities_unseen_type",
+    }  # fmt: skip
+
+
+def test_dry_run_prints_a_plan_and_writes_nothing(
+    nlpt: Run, tiny_recipe: Callable[..., Path]
+) -> None:
+    code, out, _ = nlpt("finetune", "-r", tiny_recipe("ner"), "--dry-run", "--json")
+    plan = json.loads(out)
+    assert code == 0
+    assert plan["estimated_seconds"] > 0
+    assert plan["peak_memory_bytes"] > 0
+    assert plan["trainable_parameters"] == plan["total_parameters"]
+    assert list(Path().iterdir()) == []
+
+
+def test_prepare_keeps_the_data_that_finetune_then_uses(
+    nlpt: Run, tiny_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NLPT_CACHE", str(tmp_path / "own-cache"))
+    recipe = tiny_recipe("ner")
+    code, out, _ = nlpt("prepare", "-r", recipe, "--json")
+    summary = json.loads(out)
+    assert code == 0
+    assert summary["splits"]["train"]["ledger"]["sentences"] == 48
+    assert all(Path(folder).is_dir() for folder in summary["folders"].values())
+
+    def encode_again(*_: Any, **__: Any) -> None:
+        raise AssertionError("finetune did not use the prepared data")
+
+    monkeypatch.setattr("nlp_transfer.tasks.ner.NerTask.encode", encode_again)
+    assert nlpt("finetune", "-r", recipe, "training.epochs=1")[0] == 0
+    with pytest.raises(AssertionError, match="prepared"):  # another option, another key
+        nlpt("finetune", "-r", recipe, "model.max_pieces=40", "--output", "other")
+
+
+def test_evaluate_gives_the_figures_of_the_run(nlpt: Run, ner_run: Path) -> None:
+    code, out, _ = nlpt("evaluate", ner_run, "-r", ner_run, "--json")
+    there = json.loads((ner_run / "metrics.json").read_text("utf-8"))["splits"]["test"]
+    assert code == 0
+    assert json.loads(out)["splits"]["test"] == there
+
+
+def test_report_shows_a_finished_run_again(nlpt: Run, ner_run: Path) -> None:
+    code, out, _ = nlpt("report", ner_run, "--json")
+    assert code == 0
+    assert json.loads(out) == json.loads((ner_run / "metrics.json").read_text("utf-8"))
+
+
+def test_predict_reads_texts_from_stdin_with_offsets_in_code_points(
+    nlpt: Run, ner_run: Path
+) -> None:
+    text = "😀 Ada Lovelace visited São Paulo today ."
+    code, out, _ = nlpt("predict", ner_run, "-", stdin=f"{text}\n\nAda left Rome\n")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [row["text"] for row in rows] == [text, "", "Ada left Rome"]
+    assert rows[1]["tags"] == []
+    for row in rows:
+        assert len(row["tags"]) == len(row["tokens"])
+        for entity in row["entities"]:
+            assert row["text"][entity["start"] : entity["end"]] == entity["text"]
+            words = row["tokens"][entity["start_word"] : entity["end_word"]]
+            assert "".join(words) == entity["text"].replace(" ", "")
+            assert 0 < entity["score"] <= 1
+
+
+def test_predict_reads_every_format_and_keeps_the_order(
+    nlpt: Run, ner_run: Path, intent_run: Path, tmp_path: Path
+) -> None:
+    sentences = [["Ada", "left", "Rome"], ["Globex", "sued", "Alan"]]
+    texts = [" ".join(words) for words in sentences]
+    files = {
+        "a.txt": "\n".join(texts),
+        "a.jsonl": "\n".join(json.dumps({"text": text}) for text in texts),
+        "tokens.jsonl": "\n".join(json.dumps({"tokens": words}) for words in sentences),
+        "a.csv": "id,text\n" + "\n".join(f"{i},{text}" for i, text in enumerate(texts)),
+        "a.tsv": "text\n" + "\n".join(texts),
+        "a.conll": "\n\n".join("\n".join(f"{w}\tO" for w in words) for words in sentences),
+        "bare.conll": "\n\n".join("\n".join(words) for words in sentences),
+    }
+    found = set()
+    for name, content in files.items():
+        (tmp_path / name).write_text(content + "\n", encoding="utf-8")
+        target = tmp_path / f"{name}.out"
+        code, out, _ = nlpt("predict", ner_run, tmp_path / name, "-o", target)
+        assert (code, out) == (0, "")
+        rows = [json.loads(line) for line in target.read_text("utf-8").splitlines()]
+        assert [row["tokens"] for row in rows] == sentences, name
+        found.add(json.dumps([row["tags"] for row in rows]))
+    assert len(found) == 1
+    _, out, _ = nlpt("predict", intent_run, tmp_path / "a.csv")
+    for row in map(json.loads, out.splitlines()):
+        assert set(row) == {"text", "label", "score", "scores"}
+        assert row["score"] == max(row["scores"].values())
+
+
+def test_recipes_can_be_listed_shown_copied_and_validated(nlpt: Run) -> None:
+    assert "quickstart-ner" in nlpt("recipes", "list")[1]
+    listed = json.loads(nlpt("recipes", "list", "--json")[1])["recipes"]
+    assert len(listed) >= 18
+    assert nlpt("recipes", "show", "quickstart-ner")[1].startswith("# nlpt finetune")
+    code, out, _ = nlpt("recipes", "copy", "quickstart-ner", "mine.yaml")
+    assert code == 0
+    assert "mine.yaml" in out
+    assert nlpt("recipes", "validate", "mine.yaml")[1] == "quickstart-ner: valid\n"
+    assert nlpt("recipes", "copy", "quickstart-ner", "mine.yaml")[0] == 2
+    assert json.loads(nlpt("recipes", "schema")[1])["title"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (["trainin.epochs=1"], "Did you mean 'training'"),
+        (["training.arguments.gradient_acumulation_steps=2"], "gradient_accumulation_steps"),
+        (["training.arguments.bf16=true"], "training.precision"),
+        (["training.epochs=many"], "training.epochs: input should be a valid number"),
+        (["data.source=nowhere.conll"], "there is no file or folder"),
+        (["data.source=samples/newsrom"], "Did you mean 'samples/newsroom'"),
+        (["model.checkpoint=./nowhere"], "there is no model folder"),
+        (["data.columns={tags: 9}"], "column"),
+        (["model.max_pieces=4000"], "Set model.max_pieces="),
+        (["data.source=someone/something"], "data.source=DIR model.checkpoint=DIR"),
+        (["model.checkpoint=google-bert/bert-base-cased"], "the Hub cannot be reached"),
+        (["strategies=[{name: full}, {name: lora}]"], "'full' and 'lora'"),
+        (["strategies=[{name: lora, target_modules: [nothing]}]"], "target_modules"),
+        (["strategies=[{name: frozen, layers: 9}]"], "has 2 layers"),
+    ],
+)
+def test_mistakes_end_in_one_message_exit_2_and_no_files(
+    nlpt: Run, tiny_recipe: Callable[..., Path], changes: list[str], expected: str
+) -> None:
+    code, out, err = nlpt("finetune", "-r", tiny_recipe("ner"), *changes)
+    assert code == 2
+    assert expected in err
+    assert "Traceback" not in err
+    assert out == ""
+    assert list(Path().iterdir()) == []
+
+
+def test_bad_data_ends_in_one_message(
+    nlpt: Run, tiny_recipe: Callable[..., Path], tmp_path: Path
+) -> None:
+    one_class = tmp_path / "one.csv"
+    one_class.write_text("text,label\n" + "hello,a\n" * 30, encoding="utf-8")
+    recipe = tiny_recipe("classification")
+    cases = {
+        f"data.source={one_class}": "one class only",
+        f"data={{source: {one_class}, columns: {{label: intent}}}}": "Found: text, label",
+    }
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "train.csv").write_text("text,label\na,x\nb,y\n", encoding="utf-8")
+    (empty / "test.csv").write_text("text,label\n", encoding="utf-8")
+    (empty / "dev.csv").write_text("text,label\na,x\n", encoding="utf-8")
+    cases[f"data.source={empty}"] = "The test split is empty"
+    for change, expected in cases.items():
+        code, _, err = nlpt("finetune", "-r", recipe, change)
+        assert (code, expected in err) == (2, True), err
+        assert not Path("runs").exists()
+
+
+def test_models_that_cannot_be_used_are_refused(
+    nlpt: Run, ner_run: Path, intent_run: Path, tmp_path: Path, tiny_bert: Path
+) -> None:
+    nameless = tmp_path / "nameless"
+    nameless.mkdir()
+    for file in (ner_run / "model").iterdir():
+        (nameless / file.name).write_bytes(file.read_bytes())
+    config = json.loads((nameless / "config.json").read_text("utf-8"))
+    config["id2label"] = {i: f"LABEL_{i}" for i in range(len(config["id2label"]))}
+    config["label2id"] = {name: i for i, name in config["id2label"].items()}
+    (nameless / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    code, _, err = nlpt("predict", nameless, "-", stdin="hello\n")
+    assert (code, "no names" in err) == (2, True)
+    code, _, err = nlpt("predict", tiny_bert, "-", stdin="hello\n")
+    assert (code, "no head" in err) == (2, True)
+    code, _, err = nlpt("evaluate", intent_run, "-r", ner_run)
+    assert (code, "the recipe is for ner" in err) == (2, True)
+    code, _, err = nlpt("predict", ner_run, "nowhere.txt")
+    assert (code, "there is no file" in err) == (2, True)
+
+
+def test_a_decoder_is_not_an_encoder(
+    nlpt: Run, tiny_recipe: Callable[..., Path], tmp_path: Path
+) -> None:
+    from transformers import GPT2Config, GPT2Model
+
+    GPT2Model(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=50)).save_pretrained(
+        tmp_path / "gpt"
+    )
+    code, _, err = nlpt(
+        "finetune", "-r", tiny_recipe("ner"), f"model.checkpoint={tmp_path / 'gpt'}"
+    )
+    assert (code, "'gpt2' model, which is not an encoder" in err) == (2, True)
+
+
+def test_an_output_folder_that_cannot_be_written_is_found_before_training(
+    nlpt: Run, tiny_recipe: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine", encoding="utf-8")
+    code, _, err = nlpt("finetune", "-r", tiny_recipe("ner"), "-o", file)
+    assert (code, "is a file" in err) == (2, True)
+    code, _, err = nlpt("finetune", "-r", tiny_recipe("ner"), "-o", "/proc/nlpt")
+    assert (code, "cannot be written" in err) == (2, True)
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on_later(
+    nlpt: Run, tiny_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    usage = shutil.disk_usage(".")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    code, _, err = nlpt("finetune", "-r", tiny_recipe("ner"))
+    assert (code, "GB free" in err) == (2, True)
+    assert not Path("runs").exists()
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; sys.argv = ['nlpt', '--help']\n"
+        "from nlp_transfer.cli.app import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print([m for m in ('torch', 'transformers', 'datasets') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
