@@ -77,6 +77,8 @@ def read_yaml(text: str, where: str) -> tuple[Any, dict[KeyPath, int]]:
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
         problem = getattr(error, "problem", None) or str(error)
         raise UserError(f"{place}: this is not valid YAML: {problem}.") from None
+    except RecursionError:
+        raise UserError(f"{where}: this is not valid YAML: it holds itself (&, *).") from None
     finally:
         if loader is not None:
             loader.dispose()

@@ -201,7 +201,16 @@ def test_a_key_that_stands_twice_is_an_error_with_its_place(written):
 
 
 @pytest.mark.parametrize(
-    "text", ["a: [1", "a: {{ b }}", "? [a, b]\n: c", "a: b: c", "a: !!python/none x", "a: \x07"]
+    "text",
+    [
+        "a: [1",
+        "a: {{ b }}",
+        "? [a, b]\n: c",
+        "a: b: c",
+        "a: !!python/none x",
+        "a: \x07",
+        "a: &b [*b]",
+    ],
 )
 def test_broken_yaml_is_the_users_error(text):
     with pytest.raises(UserError, match=r"^here.*: this is not valid YAML: "):

@@ -254,6 +254,13 @@ def test_broken_json_is_named_by_line(tmp_path):
     assert f"{path}:4: this is not valid JSON" in said(ner_rows, path)
 
 
+def test_half_a_surrogate_pair_is_named_by_line(tmp_path):
+    path = save(
+        tmp_path / "test.jsonl", '{"text": "\\ud83d\\ude00", "label": "x"}\n{"text": "\\ud83d"}\n'
+    )
+    assert f"{path}:2: \\ud83d is half a character" in said(only, path, load_classification)
+
+
 def test_json_that_is_no_object_is_refused(tmp_path):
     path = save(tmp_path / "test.jsonl", jsonl(ROWS) + '"text"\n')
     assert f"{path}:4: expected an object" in said(ner_rows, path)
@@ -376,6 +383,18 @@ def test_split_files_may_be_given_by_name_or_stem(tmp_path):
         "train": "one.conll",
         "test": "two.conll",
     }
+
+
+def test_a_recipe_written_for_the_hub_finds_the_splits_of_a_folder(tmp_path):
+    for name in ("train.conll", "dev.conll", "test.conll"):
+        save(tmp_path / name, f"{name}\tO\n")
+    splits = {"train": "train", "validation": "validation", "test": "test"}
+    opened = open_source(DataSection(source=str(tmp_path), splits=splits))
+    assert [next(s.read())["tokens"][0] for s in opened] == [
+        "train.conll",
+        "dev.conll",
+        "test.conll",
+    ]
 
 
 def test_a_given_split_file_that_is_not_there_is_named(tmp_path):

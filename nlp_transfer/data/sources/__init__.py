@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +116,10 @@ def _find_given(folder: Path, files: list[Path], split: str, name: str) -> Path:
     by_stem = [path for path in files if path.stem == name or path.name.split(".")[0] == name]
     if len(by_stem) == 1:
         return by_stem[0]
+    # A recipe for the Hub says "validation"; the same data in a folder may be called dev.
+    by_word = [path for path in files if _is_split_file(path, split)]
+    if name in _SPLIT_WORDS[split] and len(by_word) == 1:
+        return by_word[0]
     raise UserError(
         f"data.splits.{split}: there is no file {name!r} in {folder}. "
         f"Found there: {_listing(folder)}."
@@ -124,8 +129,8 @@ def _find_given(folder: Path, files: list[Path], split: str, name: str) -> Path:
 def _is_split_file(path: Path, split: str) -> bool:
     if path.suffix.lower() in {".md", ".py", ".yaml", ".yml", ".toml", ".html"}:
         return False
-    words = path.name.lower().replace("-", ".").replace("_", ".").split(".")
-    return any(word in _SPLIT_WORDS[split] for word in words)  # the last one too: eng.testa
+    words = re.findall(r"[a-z]+", path.name.lower())  # wnut17train.conll, eng.testa, dev-v2.json
+    return any(word in _SPLIT_WORDS[split] for word in words)
 
 
 def _listing(folder: Path) -> str:

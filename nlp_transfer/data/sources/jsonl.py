@@ -30,11 +30,25 @@ def _read_list(text: str, path: Path) -> Iterator[dict[str, Any]]:
 
 def _parse(text: str, path: Path, line: int) -> Any:
     try:
-        return json.loads(text)
+        item = json.loads(text)
     except json.JSONDecodeError as error:
         raise UserError(
             f"{path}:{line + error.lineno - 1}: this is not valid JSON: {error.msg} "
             f"(column {error.colno})."
+        ) from None
+    if "\\u" in text:
+        _check_escapes(item, f"{path}:{line}")
+    return item
+
+
+def _check_escapes(item: Any, where: str) -> None:
+    """Refuse half of a surrogate pair: no tokenizer and no table can hold it."""
+    try:
+        json.dumps(item, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{where}: \\u{ord(error.object[error.start]):04x} is half a character. Write the "
+            "whole surrogate pair, or the character itself."
         ) from None
 
 
