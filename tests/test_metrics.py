@@ -63,7 +63,7 @@ def f1(correct, predicted, gold):
 def test_entity_f1_is_that_of_the_counted_spans_and_of_seqeval(pair):
     gold, predicted = pair
     wanted = f1(*counted(gold, predicted))
-    overall = entity_report(gold, predicted, samples=100)["overall"]
+    overall = entity_report(gold, predicted, samples=20)["overall"]
     assert overall["f1"] == pytest.approx(wanted)
     assert entity_f1(gold, predicted) == pytest.approx(wanted)
     assert overall["support"] == counted(gold, predicted)[2]
@@ -75,7 +75,7 @@ def test_entity_f1_is_that_of_the_counted_spans_and_of_seqeval(pair):
 @given(pair=tagged())
 @settings(deadline=None, max_examples=40)
 def test_each_types_row_counts_its_own_spans(pair):
-    report = entity_report(*pair, samples=100)
+    report = entity_report(*pair, samples=20)
     kinds = {span.type for side in pair for tags in side for span in spans(tags)}
     assert set(report["per_type"]) == kinds
     for kind, line in report["per_type"].items():
@@ -96,13 +96,13 @@ def test_counts_stand_sentence_by_sentence():
 
 
 def test_an_entity_of_a_type_never_predicted_counts_in_recall():
-    overall = entity_report([["B-PER", "B-ART"]], [["B-PER", "O"]], samples=100)["overall"]
+    overall = entity_report([["B-PER", "B-ART"]], [["B-PER", "O"]], samples=20)["overall"]
     assert (overall["precision"], overall["recall"], overall["support"]) == (1.0, 0.5, 2)
 
 
 @pytest.mark.parametrize("tags", [[["O", "O"]], [[]], []])
 def test_text_without_entities_scores_zero_and_breaks_nothing(tags):
-    report = entity_report(tags, tags, samples=100)
+    report = entity_report(tags, tags, samples=20)
     assert report["overall"]["f1"] == 0.0
     assert report["overall"]["f1_ci95"] == [0.0, 0.0]
     assert report["per_type"] == {}
@@ -218,7 +218,7 @@ def uniform(count):
 
 def report_of(gold, predicted, *, multi_label=False, scores=None):
     scores = uniform(len(gold)) if scores is None else scores
-    return class_report(gold, predicted, scores, CLASSES, multi_label=multi_label, samples=100)
+    return class_report(gold, predicted, scores, CLASSES, multi_label=multi_label, samples=20)
 
 
 def same(line, theirs):
@@ -229,7 +229,7 @@ def same(line, theirs):
 
 
 @given(drawn=guesses)
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 def test_class_report_is_scikit_learns(drawn):
     gold, predicted = (list(side) for side in zip(*drawn, strict=True))
     report = report_of([[label] for label in gold], [[label] for label in predicted])
@@ -250,7 +250,7 @@ def test_class_report_is_scikit_learns(drawn):
 
 
 @given(drawn=guesses)
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 def test_macro_f1_is_scikit_learns(drawn):
     gold, predicted = zip(*drawn, strict=True)
     wanted = f1_score(gold, predicted, average="macro", zero_division=0)
@@ -261,7 +261,7 @@ def test_macro_f1_is_scikit_learns(drawn):
 
 
 @given(drawn=st.lists(st.tuples(label_sets, label_sets), min_size=1, max_size=12))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 def test_several_labels_a_text_are_scored_label_by_label(drawn):
     gold, predicted = zip(*drawn, strict=True)
     report = report_of(gold, predicted, multi_label=True)
@@ -324,7 +324,7 @@ def test_the_token_table_has_a_row_a_tag_o_too():
 
 def test_the_evaluate_module_gives_the_same_figures():
     gold, predicted = middling()
-    figures = EntityScores().compute(predictions=predicted, references=gold, samples=100)
+    figures = EntityScores().compute(predictions=predicted, references=gold, samples=20)
     assert figures["overall"]["f1"] == pytest.approx(entity_f1(gold, predicted))
     assert figures["partial_credit"] == partial_credit(gold, predicted)
     assert figures["token"] == token_report(gold, predicted)

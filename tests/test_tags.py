@@ -55,7 +55,7 @@ def written(length: int, entities: list[Span], scheme: str) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["iob1", "iob2", "bioes", "bilou"])
 @given(sentence=sentences())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_entities_survive_every_scheme(scheme, sentence):
     length, entities = sentence
     converted, repairs = to_iob2(written(length, entities, scheme), scheme)
@@ -65,7 +65,7 @@ def test_entities_survive_every_scheme(scheme, sentence):
 
 
 @given(sentence=sentences(types=("PER", "LOC", "work-of-art")))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_io_tags_join_touching_entities_of_one_type_and_lose_no_word(sentence):
     length, entities = sentence
     tags = written(length, entities, "io")
@@ -86,7 +86,7 @@ def test_io_tags_join_touching_entities_of_one_type_and_lose_no_word(sentence):
         )
     )
 )
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_whatever_comes_in_valid_iob2_of_the_same_length_leaves(scheme, tags):
     converted, repairs = to_iob2(tags, scheme)
     assert len(converted) == len(tags)
@@ -159,7 +159,7 @@ def test_one_stray_tag_does_not_turn_iob2_into_io():
 
 @pytest.mark.parametrize("scheme", ["iob1", "iob2", "bioes", "bilou"])
 @given(drawn=st.lists(sentences(types=("PER", "LOC")), min_size=1, max_size=5))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_reading_by_the_detected_scheme_gives_the_entities_back(scheme, drawn):
     tags = [written(length, entities, scheme) for length, entities in drawn]
     told = detect_scheme(tags)

@@ -62,7 +62,7 @@ def bare(window):
 
 
 @given(sentence=sentences, max_pieces=sizes, overlap=st.integers(0, 40))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_every_word_is_owned_by_exactly_one_window_in_order(sentence, max_pieces, overlap):
     windows = windows_of(sentence, max_pieces=max_pieces, overlap=overlap)
     owned = [
@@ -75,7 +75,7 @@ def test_every_word_is_owned_by_exactly_one_window_in_order(sentence, max_pieces
 
 
 @given(sentence=sentences, max_pieces=sizes, overlap=st.integers(0, 40), context=sentences)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_no_window_is_longer_than_the_model_reads(sentence, max_pieces, overlap, context):
     around = pieces_of(context)
     for window in windows_of(
@@ -86,7 +86,7 @@ def test_no_window_is_longer_than_the_model_reads(sentence, max_pieces, overlap,
 
 
 @given(sentence=sentences, max_pieces=sizes, overlap=st.integers(0, 40), context=sentences)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_an_owned_word_is_read_where_its_position_says(sentence, max_pieces, overlap, context):
     around = pieces_of(context)
     pieces = pieces_of(sentence)
@@ -100,7 +100,7 @@ def test_an_owned_word_is_read_where_its_position_says(sentence, max_pieces, ove
 
 @given(sentence=sentences)
 @example(sentence=["mat", "\ufe0f", "naïve"])
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_words_have_the_pieces_of_the_tokenizers_own_call_on_the_sentence(sentence):
     encoding = TOKENIZER(sentence, is_split_into_words=True, add_special_tokens=False)
     theirs: list[list[int]] = [[] for _ in sentence]
@@ -148,7 +148,7 @@ def test_an_empty_sentence_has_no_window():
 
 
 @given(length=st.integers(1, 60), overlap=st.integers(2, 6))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_overlapping_words_are_owned_where_they_have_most_context(length, overlap):
     windows = windows_of(["a"] * length, max_pieces=18, overlap=overlap)
     for before, after in pairwise(windows):
@@ -159,7 +159,7 @@ def test_overlapping_words_are_owned_where_they_have_most_context(length, overla
 
 
 @given(sentence=sentences, left=sentences, right=sentences, max_pieces=sizes)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_context_never_pushes_the_sentence_out(sentence, left, right, max_pieces):
     plain = windows_of(sentence, max_pieces=max_pieces, overlap=4)
     around = windows_of(
@@ -188,7 +188,7 @@ def test_context_is_the_nearest_words_on_both_sides():
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"])))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_raw_text_is_cut_into_words_that_lose_no_character(text):
     found = split_words(text)
     assert "".join(word.text for word in found) == "".join(text.split())
