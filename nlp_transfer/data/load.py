@@ -38,11 +38,10 @@ def load_ner(data: DataSection, *, types: tuple[str, ...] | None) -> Splits:
     tables = {
         split.name: _table(split, RowReader(data, split.label_names).ner, features) for split in raw
     }
-    scheme = data.scheme
-    if scheme == "auto":
-        scheme = detect_scheme(tags for table in tables.values() for tags in _column(table, "tags"))
     repairs: dict[str, int] = {}
     for name, table in tables.items():
+        # Told apart file by file: one corpus may keep its development set in another scheme.
+        scheme = detect_scheme(_column(table, "tags")) if data.scheme == "auto" else data.scheme
         tables[name], repairs[name] = _converted(table, scheme)
     found = {
         split_tag(tag)[1]
