@@ -59,6 +59,9 @@ class ModelSection(Section):
     revision: str | None = None
     max_pieces: int = Field(256, ge=8, description="longest window, special pieces included")
     overlap: int = Field(64, ge=0, description="words shared by neighbouring windows")
+    dropout: float | None = Field(
+        None, ge=0, lt=1, description="of the encoder while training; null: the checkpoint's own"
+    )
     trust_remote_code: bool = False
 
 

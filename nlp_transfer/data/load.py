@@ -175,11 +175,13 @@ def _with_held_out(tables: dict[str, Dataset], data: DataSection) -> dict[str, D
     splits = dict(tables)
     if "train" not in splits:
         return splits  # enough for `nlpt evaluate`; training checks for itself
+    count = len(splits["train"])
     shares = {"test": data.test_share, "validation": data.validation_share}
     for name, share in shares.items():
         if name not in splits:
+            left = len(splits["train"]) / max(1, count)  # shares are of what the source gave
             splits["train"], splits[name] = hold_out(
-                splits["train"], share, seed=data.split_seed, split=name
+                splits["train"], min(share / left, 0.9), seed=data.split_seed, split=name
             )
     return splits
 

@@ -96,7 +96,8 @@ def partial_credit(gold: Tags, predicted: Tags) -> dict[str, dict[str, float]]:
     partial: exact, and half a point for borders that overlap
     type:    right type on borders that overlap
     returns: precision, recall and f1 of each
-    source:  SemEval-2013 task 9.1 (Segura-Bedmar et al. 2013), as nervaluate computes it
+    source:  SemEval-2013 task 9.1 (Segura-Bedmar et al. 2013); like nervaluate, but a gold entity
+             gives points to one prediction only
     """
     tally: Counter[str] = Counter()
     found = support = 0

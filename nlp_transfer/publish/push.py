@@ -14,14 +14,12 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from nlp_transfer.errors import UserError
 from nlp_transfer.hub import forget_outage, is_network_error
 from nlp_transfer.publish.card import REPO_PLACEHOLDER, is_local, short_name
 from nlp_transfer.training.processes import is_main_process
 from nlp_transfer.training.run_folder import RunFolder
-from nlp_transfer.yaml_reader import read_yaml
+from nlp_transfer.yaml_reader import read_yaml, write_yaml
 
 log = logging.getLogger(__name__)
 
@@ -163,8 +161,7 @@ def _portable_recipe(folder: RunFolder) -> bytes:
     portable = _without_paths(recipe, places)
     if portable == recipe:
         return (folder.path / "recipe.yaml").read_bytes()
-    text = yaml.safe_dump(portable, sort_keys=False, allow_unicode=True)
-    return (_SHORTENED + text).encode()
+    return (_SHORTENED + write_yaml(portable)).encode()
 
 
 def _without_paths(value: Any, places: tuple[str, ...], at: str = "") -> Any:

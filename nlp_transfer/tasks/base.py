@@ -122,6 +122,8 @@ class Task(Section):
         config.id2label = dict(enumerate(labels))
         config.label2id = {name: index for index, name in enumerate(labels)}
         self.configure(config)
+        if options.dropout is not None:
+            _set_dropout(config, options.dropout)
         with quiet_transformers():
             model, info = self.auto_class().from_pretrained(
                 folder,
@@ -247,6 +249,25 @@ def _encoder_config(folder: Path, options: ModelSection, auto_class: Any) -> Any
             "albert, deberta, xlm-roberta, camembert, mpnet, modernbert..."
         )
     return config
+
+
+# How the configurations of the families name their dropout rates.
+_DROPOUTS = (
+    "hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout",
+    "embedding_dropout", "mlp_dropout",
+)  # fmt: skip
+
+
+def _set_dropout(config: Any, rate: float) -> None:
+    """Set every dropout rate of the encoder."""
+    names = [name for name in _DROPOUTS if hasattr(config, name)]
+    if not names:
+        raise UserError(
+            f"model.dropout: a {config.model_type!r} configuration has no dropout rate. "
+            "Leave model.dropout out."
+        )
+    for name in names:
+        setattr(config, name, rate)
 
 
 def _check_length(model: PreTrainedModel, options: ModelSection) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import re
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
