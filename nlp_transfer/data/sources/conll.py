@@ -116,8 +116,8 @@ def _number(value: str | int, column: str) -> int:
         return int(value)
     except ValueError:
         raise UserError(
-            f"data.columns.{column}: CoNLL columns are numbered from 0, not named; found {value!r}. "
-            "data.columns={} finds them by position."
+            f"data.columns.{column}: CoNLL columns are numbered from 0, not named; found "
+            f"{value!r}. data.columns={{}} finds them by position."
         ) from None
 
 
