@@ -1,0 +1,555 @@
+"""Training: the batches, the same weights however a run is cut up, and the run folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from tiny import FAMILIES, tagged_sentences, write_conll, write_data
+from torch import nn
+
+from nlp_transfer import finetune, load_recipe
+from nlp_transfer.errors import UserError
+from nlp_transfer.pipeline import needed_splits
+from nlp_transfer.tasks.base import IGNORED
+from nlp_transfer.tasks.classification import ClassificationTask
+from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.training import train as train_module
+from nlp_transfer.training.arguments import training_arguments
+from nlp_transfer.training.batching import TokenBatchSampler
+from nlp_transfer.training.material import prepare
+from nlp_transfer.training.run_folder import RunFolder
+from nlp_transfer.training.trainer import TrainingWindows, TransferTrainer, build_trainer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Recipes = Callable[..., Path]
+Checkpoints = Callable[..., Path]
+NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+
+# Imports and a busy machine are not what these properties are about.
+settings.register_profile("quick", deadline=None, max_examples=60)
+settings.load_profile("quick")
+
+lengths_lists = st.lists(st.integers(1, 80), min_size=1, max_size=60)
+budgets = st.integers(1, 300)
+seeds = st.integers(0, 2**32 - 1)
+
+
+# Batches
+
+
+@given(lengths_lists, budgets, seeds, st.integers(0, 5))
+def test_every_window_is_read_exactly_once_an_epoch(
+    lengths: list[int], budget: int, seed: int, epoch: int
+) -> None:
+    sampler = TokenBatchSampler(lengths, tokens_per_batch=budget, seed=seed)
+    sampler.set_epoch(epoch)
+    assert sorted(i for batch in sampler for i in batch) == list(range(len(lengths)))
+
+
+@given(lengths_lists, budgets, seeds)
+def test_padded_batch_fits_the_budget_unless_it_is_one_window(
+    lengths: list[int], budget: int, seed: int
+) -> None:
+    sampler = TokenBatchSampler(lengths, tokens_per_batch=budget, seed=seed)
+    for batch in sampler.global_batches(0):
+        assert len(batch) == 1 or max(lengths[i] for i in batch) * len(batch) <= budget
+
+
+@given(lengths_lists, budgets, seeds, st.integers(0, 3), st.integers(1, 3), st.integers(1, 4))
+def test_processes_and_accumulation_share_the_same_global_batches(
+    lengths: list[int], budget: int, seed: int, epoch: int, processes: int, accumulation: int
+) -> None:
+    alone = TokenBatchSampler(lengths, tokens_per_batch=budget, seed=seed)
+    ranks = [
+        TokenBatchSampler(
+            lengths,
+            tokens_per_batch=budget,
+            seed=seed,
+            processes=processes,
+            rank=rank,
+            accumulation=accumulation,
+        )
+        for rank in range(processes)
+    ]
+    for sampler in (alone, *ranks):
+        sampler.set_epoch(epoch)
+    shares = [list(sampler) for sampler in ranks]
+    steps = len(alone)
+    assert [len(share) for share in shares] == [steps * accumulation] * processes
+    assert [len(sampler) for sampler in ranks] == [steps * accumulation] * processes
+    for step, whole in enumerate(alone):
+        parts = [s for share in shares for s in share[step * accumulation :][:accumulation]]
+        real = [i for part in parts for i in part if i >= 0]
+        assert sorted(real) == sorted(whole)
+        fillers = [part for part in parts if any(i < 0 for i in part)]
+        assert all(part == [~whole[0]] for part in fillers)
+        assert len(fillers) == max(0, len(parts) - len(whole))
+
+
+@given(lengths_lists, budgets, seeds)
+def test_batches_depend_on_seed_and_epoch_alone(lengths: list[int], budget: int, seed: int) -> None:
+    first = TokenBatchSampler(lengths, tokens_per_batch=budget, seed=seed)
+    second = TokenBatchSampler(lengths, tokens_per_batch=budget, seed=seed)
+    list(first)  # what was drawn before does not matter
+    epochs = [first.global_batches(epoch) for epoch in range(3)]
+    assert epochs == [second.global_batches(epoch) for epoch in range(3)]
+    assert len({len(batches) for batches in epochs}) == 1
+
+
+def test_epochs_and_seeds_shuffle_differently() -> None:
+    lengths = [5 + i % 7 for i in range(200)]
+    sampler = TokenBatchSampler(lengths, tokens_per_batch=64, seed=1)
+    other = TokenBatchSampler(lengths, tokens_per_batch=64, seed=2)
+    assert sampler.global_batches(0) != sampler.global_batches(1)
+    assert sampler.global_batches(0) != other.global_batches(0)
+    as_sets = [{frozenset(b) for b in sampler.global_batches(epoch)} for epoch in (0, 1)]
+    assert as_sets[0] != as_sets[1], "the make-up of batches changes, not only their order"
+
+
+# The loss
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        NerTask(name="ner"),
+        ClassificationTask(name="classification"),
+        ClassificationTask(name="classification", multi_label=True),
+    ],
+    ids=["ner", "classification", "multi_label"],
+)
+def test_filler_changes_neither_loss_nor_count(task: Any) -> None:
+    if isinstance(task, NerTask):
+        window = {"input_ids": [2, 5, 6, 7, 3], "positions": [1, 3], "labels": [0, 2]}
+    else:
+        window = {"input_ids": [2, 5, 6, 7, 3], "labels": [1, 0, 1] if task.multi_label else [1]}
+    import datasets
+
+    windows = TrainingWindows(datasets.Dataset.from_list([{**window, "example": 0}]))
+    plain = task.collate([windows[0]], 0)
+    filled = task.collate([windows[0], windows[~0]], 0)
+    assert filled["labels"].ne(IGNORED).sum() == plain["labels"].ne(IGNORED).sum()
+    shape = (2, 5, 3) if isinstance(task, NerTask) else (2, 3)
+    logits = torch.randn(shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    alone, both = (
+        task.loss_sum(logits[: len(batch["labels"])], batch["labels"]) for batch in (plain, filled)
+    )
+    assert alone.item() == pytest.approx(both.item(), abs=1e-7)
+    (gradient,) = torch.autograd.grad(both, logits)
+    assert not gradient[1].any()
+
+
+@pytest.mark.parametrize("accumulation", [2, 7])
+def test_gradient_accumulation_gives_the_same_step(
+    accumulation: int, tmp_path: Path, checkpoint: Checkpoints, tiny_recipe: Recipes
+) -> None:
+    def weights(steps: int) -> dict[str, torch.Tensor]:
+        # Plain gradient descent: Adam's first step is the gradient's sign, noise included.
+        arguments = {"max_steps": 2, "gradient_accumulation_steps": steps, "optim": "sgd"}
+        recipe = tiny_recipe(
+            checkpoint=checkpoint("bert", **NO_DROPOUT),
+            training={
+                "epochs": 1,
+                "learning_rate": 0.5,
+                "warmup": 0,
+                "tokens_per_batch": 64,  # under 7 windows a batch, so that fillers are needed
+                "arguments": arguments,
+            },
+        )
+        return _weights(_run(recipe, tmp_path / f"accumulate {steps}"))
+
+    once, split = weights(1), weights(accumulation)
+    for name, tensor in once.items():
+        torch.testing.assert_close(split[name], tensor, rtol=0, atol=1e-6)
+    before = load_file(checkpoint("bert", **NO_DROPOUT) / "model.safetensors")
+    name = "encoder.layer.0.output.dense.weight"
+    assert (once[f"bert.{name}"] - before[name]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("strategy", ["full", "lora"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_biases_and_norms_do_not_decay(
+    family: str, strategy: str, tmp_path: Path, checkpoint: Checkpoints, tiny_recipe: Recipes
+) -> None:
+    path = tiny_recipe(checkpoint=checkpoint(family), strategy=strategy)
+    recipe = load_recipe(str(path), ["training.weight_decay=0.1"])
+    material = prepare(recipe, needed_splits(recipe))
+    loaded = material.loaded
+    args = training_arguments(recipe.training, tmp_path / "run" / "checkpoints")
+    trainer = build_trainer(recipe, loaded, material.data, args)
+    groups = trainer.create_optimizer().param_groups
+    decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    norms = [module for module in loaded.model.modules() if isinstance(module, nn.LayerNorm)]
+    in_norms = {id(p) for norm in norms for p in norm.parameters()}
+    for name, parameter in loaded.model.named_parameters():
+        if not parameter.requires_grad:
+            assert id(parameter) not in decay
+        elif id(parameter) in in_norms or name.endswith(".bias"):
+            assert decay[id(parameter)] == 0, name
+        elif "relative_attention_bias" not in name:  # MPNet's table is a bias in all but shape
+            assert decay[id(parameter)] == 0.1, name
+
+
+# The same weights, however the run is cut up
+
+
+def test_same_recipe_gives_the_same_weights(tmp_path: Path, tiny_recipe: Recipes) -> None:
+    recipe = tiny_recipe()
+    first, second = (_weights(_run(recipe, tmp_path / name)) for name in ("one", "two"))
+    assert all(first[name].equal(second[name]) for name in first)
+    other = _run(tiny_recipe(training={"seed": 7}), tmp_path / "three")
+    assert not all(tensor.equal(first[name]) for name, tensor in _weights(other).items())
+
+
+BY_STEPS = {"eval_strategy": "steps", "eval_steps": 3, "save_strategy": "steps", "save_steps": 3}
+
+
+@pytest.mark.parametrize("arguments", [{}, BY_STEPS], ids=["at an epoch", "in mid-epoch"])
+@pytest.mark.parametrize("strategy", ["full", "frozen", "lora"])
+def test_interrupted_run_goes_on_to_the_same_weights(
+    strategy: str,
+    arguments: dict[str, Any],
+    tmp_path: Path,
+    tiny_recipe: Recipes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    training = {"tokens_per_batch": 200, "arguments": {**arguments, "logging_steps": 1}}
+    recipe = tiny_recipe(strategy=strategy, training=training)
+    whole = _run(recipe, tmp_path / "whole")
+    steps = _metrics(whole)["training"]["steps"]
+    cut = tmp_path / "cut"
+    with monkeypatch.context() as patch:
+        _interrupt(patch, at_step=steps - 1)
+        with pytest.raises(KeyboardInterrupt):
+            _run(recipe, cut)
+    assert RunFolder(cut).state() == "unfinished"
+    checkpoint = RunFolder(cut).last_checkpoint()
+    assert checkpoint is not None
+    in_mid_epoch = int(checkpoint.name.rpartition("-")[2]) * 2 != steps
+    assert in_mid_epoch == bool(arguments)
+    _run(recipe, cut)
+    _assert_same_run(cut, whole)
+    assert _logged_steps(cut) == _logged_steps(whole) == list(range(1, steps + 1))
+
+
+def test_run_interrupted_after_training_is_only_reported(
+    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny_recipe()
+    whole = _run(recipe, tmp_path / "whole")
+    cut = tmp_path / "cut"
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_json_lines", _raise)
+        with pytest.raises(KeyboardInterrupt):
+            _run(recipe, cut)
+        assert RunFolder(cut).state() == "unfinished"
+    with monkeypatch.context() as patch:
+        patch.setattr(TransferTrainer, "training_step", _raise)
+        _run(recipe, cut)
+    _assert_same_run(cut, whole)
+
+
+def test_broken_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.last_checkpoint() is None
+    for name in ("checkpoint-9", "checkpoint-10", "checkpoint-11"):
+        (folder.checkpoints / name).mkdir(parents=True)
+    for name in ("checkpoint-9", "checkpoint-10"):
+        (folder.checkpoints / name / "trainer_state.json").touch()
+    assert folder.last_checkpoint() == folder.checkpoints / "checkpoint-10"
+
+
+SCRIPT = """
+import sys, torch
+torch.set_num_threads(1)
+from nlp_transfer import finetune, load_recipe
+finetune(load_recipe(sys.argv[1]), output=sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_killed_process_goes_on_to_the_same_weights(tmp_path: Path, tiny_recipe: Recipes) -> None:
+    recipe = tiny_recipe(training={"epochs": 12, "tokens_per_batch": 100})
+    whole = _run(recipe, tmp_path / "whole")
+    cut = tmp_path / "cut"
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, str(recipe), str(cut)]) as process:
+        while RunFolder(cut).last_checkpoint() is None and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert RunFolder(cut).state() == "unfinished"
+    _run(recipe, cut)
+    _assert_same_run(cut, whole)
+
+
+# Which checkpoint is kept
+
+
+@pytest.mark.parametrize("strategy", ["full", "lora"])
+def test_best_checkpoint_is_kept(
+    strategy: str, tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _script_scores(monkeypatch, [0.2, 0.9, 0.9, 0.1])
+    recipe = tiny_recipe(strategy=strategy, training={"epochs": 4})
+    run = _run(recipe, tmp_path / "run")
+    assert len(seen) == 4
+    figures = _metrics(run)["training"]
+    assert figures["best_validation"] == 0.9
+    assert figures["best_step"] * 2 == figures["steps"], "the earlier one of equals"
+    name = "adapter/adapter_model.safetensors" if strategy == "lora" else "model/model.safetensors"
+    kept = load_file(run / name)
+    for name, tensor in seen[1].items():
+        saved = name.replace(".modules_to_save.default", "").replace(".default", "")
+        assert kept[saved].equal(tensor), name
+    assert not all(tensor.equal(seen[1][name]) for name, tensor in seen[3].items())
+
+
+def test_early_stopping_stops(
+    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _script_scores(monkeypatch, [0.2, 0.5, 0.5, 0.4, 0.9])
+    recipe = tiny_recipe(training={"epochs": 5, "early_stopping": 2})
+    assert _metrics(_run(recipe, tmp_path / "run"))["training"]["epochs"] == 4
+
+
+def test_early_stopped_run_learns_no_more_when_it_is_resumed(
+    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _script_scores(monkeypatch, [0.2, 0.5, 0.4, 0.9, 0.9])
+    recipe = tiny_recipe(training={"epochs": 5, "early_stopping": 1})
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_json_lines", _raise)
+        with pytest.raises(KeyboardInterrupt):
+            _run(recipe, run)
+    _run(recipe, run)
+    assert len(seen) == 3
+    figures = _metrics(run)["training"]
+    assert (figures["epochs"], figures["best_validation"]) == (3, 0.5)
+    assert all(_weights(run)[name].equal(tensor) for name, tensor in seen[1].items())
+
+
+def test_run_that_a_signal_ended_is_not_finished(
+    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _run(tiny_recipe(), tmp_path / "whole")
+    cut = tmp_path / "cut"
+    original = TransferTrainer.training_step
+
+    def training_step(self: TransferTrainer, *args: Any, **options: Any) -> torch.Tensor:
+        # What enable_jit_checkpoint does after SIGTERM.
+        self.control.should_training_stop = self.control.should_save = True
+        return original(self, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TransferTrainer, "training_step", training_step)
+        with pytest.raises(KeyboardInterrupt, match="stopped at step 1"):
+            _run(tiny_recipe(), cut)
+    assert RunFolder(cut).state() == "unfinished"
+    _run(tiny_recipe(), cut)
+    assert all(_weights(cut)[name].equal(tensor) for name, tensor in _weights(whole).items())
+
+
+def test_patience_goes_on_where_it_was(
+    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _script_scores(monkeypatch, [0.5, 0.4, 0.4, 0.9])
+    recipe = tiny_recipe(training={"epochs": 4, "early_stopping": 2, "tokens_per_batch": 1000})
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        _interrupt(patch, at_step=3)
+        with pytest.raises(KeyboardInterrupt):
+            _run(recipe, run)
+    _run(recipe, run)
+    assert _metrics(run)["training"]["epochs"] == 3
+
+
+# The run folder
+
+
+@pytest.fixture
+def finished(tmp_path: Path, tiny_recipe: Recipes) -> tuple[Path, Path]:
+    """Return the recipe and the folder of a finished run."""
+    recipe = tiny_recipe(strategy="frozen", training={"epochs": 1})
+    return recipe, _run(recipe, tmp_path / "run")
+
+
+def test_finished_run_is_not_trained_again(
+    finished: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe, run = finished
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    monkeypatch.setattr(train_module, "train", _raise)
+    with caplog.at_level(logging.INFO):
+        report = finetune(load_recipe(str(recipe)), output=run)
+    assert "is finished" in caplog.text
+    assert report.metrics == _metrics(run)
+    assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+def test_folder_of_another_recipe_says_what_differs(finished: tuple[Path, Path]) -> None:
+    recipe, run = finished
+    other = load_recipe(str(recipe), ["training.epochs=3", "task.decoding=greedy"])
+    with pytest.raises(UserError) as caught:
+        finetune(other, output=run)
+    message = str(caught.value)
+    assert "training.epochs: 1.0 in the folder, 3.0 now" in message
+    assert "task.decoding: 'viterbi' in the folder, 'greedy' now" in message
+    assert "learning_rate" not in message
+
+
+def test_fresh_starts_over_and_leaves_foreign_files(
+    finished: tuple[Path, Path], tmp_path: Path
+) -> None:
+    recipe, run = finished
+    (run / "notes.txt").write_text("mine")
+    (run / "figures").mkdir()
+    other = load_recipe(str(recipe), ["training.epochs=2"])
+    finetune(other, output=run, fresh=True)
+    assert _metrics(run)["training"]["epochs"] == 2
+    assert (run / "notes.txt").read_text() == "mine"
+    assert (run / "figures").is_dir()
+    assert all(json.loads(line)["step"] > 0 for line in (run / "log.jsonl").open())
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("name", ["thesis.tex", "model/weights.bin", "README.md", "recipe.yaml"])
+def test_folder_with_other_things_is_refused(
+    name: str, fresh: bool, tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    folder = tmp_path / "mine"
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_text("precious")
+    with pytest.raises(UserError, match=r"holds other things .* and no run"):
+        finetune(load_recipe(str(tiny_recipe())), output=folder, fresh=fresh)
+    assert [path for path in folder.rglob("*") if path.is_file()] == [folder / name]
+
+
+def test_output_that_is_a_file_is_refused(tmp_path: Path, tiny_recipe: Recipes) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is a file; name a folder"):
+        _run(tiny_recipe(), tmp_path / "file")
+
+
+def test_folder_that_was_killed_before_its_recipe_was_written_is_used(
+    tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("environment.json", ".data.json.tmp"):
+        (run / name).write_text("{")
+    _run(tiny_recipe(strategy="frozen", training={"epochs": 1}), run)
+    assert RunFolder(run).state() == "finished"
+    assert not list(run.glob(".*")), "what the crash left is gone"
+
+
+def test_changed_data_is_refused_on_resume(
+    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = write_data(tmp_path / "data", "ner")
+    recipe, run = tiny_recipe(source=data), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        _interrupt(patch, at_step=0)
+        with pytest.raises(KeyboardInterrupt):
+            _run(recipe, run)
+    write_conll(data / "train.conll", tagged_sentences(47, seed=0))
+    with pytest.raises(UserError, match=r"data of the train split has changed .* --fresh"):
+        _run(recipe, run)
+    finetune(load_recipe(str(recipe)), output=run, fresh=True)
+    assert RunFolder(run).read_json("data.json")["splits"]["train"]["examples"] == 47
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_nothing_is_written_when_the_data_is_bad(
+    fresh: bool, tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for split in ("train", "validation", "test"):
+        write_conll(data / f"{split}.conll", [[("Ada", "O"), ("slept", "O")]] * 3)
+    with pytest.raises(UserError, match="no entity"):
+        finetune(load_recipe(str(tiny_recipe(source=data))), output=tmp_path / "run", fresh=fresh)
+    assert not (tmp_path / "run").exists()
+
+
+def test_bad_data_leaves_the_earlier_run_alone(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe, run = finished
+    (tmp_path / "empty").mkdir()
+    other = load_recipe(str(recipe), [f"data.source={tmp_path / 'empty'}"])
+    with pytest.raises(UserError):
+        finetune(other, output=run, fresh=True)
+    assert RunFolder(run).state() == "finished"
+
+
+def _run(recipe: Path, run: Path) -> Path:
+    finetune(load_recipe(str(recipe)), output=run)
+    return run
+
+
+def _weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model" / "model.safetensors")
+
+
+def _metrics(run: Path) -> Any:
+    return json.loads((run / "metrics.json").read_text("utf-8"))
+
+
+def _logged_steps(run: Path) -> list[int]:
+    lines = [json.loads(line) for line in (run / "log.jsonl").open(encoding="utf-8")]
+    return [line["step"] for line in lines if "loss" in line]
+
+
+def _raise(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _interrupt(patch: pytest.MonkeyPatch, *, at_step: int) -> None:
+    """Stop training as a crash would, in the middle of a step."""
+    original = TransferTrainer.training_step
+
+    def training_step(self: TransferTrainer, *args: Any, **options: Any) -> torch.Tensor:
+        if self.state.global_step == at_step:
+            raise KeyboardInterrupt
+        return original(self, *args, **options)
+
+    patch.setattr(TransferTrainer, "training_step", training_step)
+
+
+def _script_scores(patch: pytest.MonkeyPatch, scores: list[float]) -> list[dict[str, torch.Tensor]]:
+    """Let each evaluation give the next score; return what the trainable weights then were."""
+    seen: list[dict[str, torch.Tensor]] = []
+    patch.setattr(NerTask, "headline_figure", lambda *_: scores[len(seen) - 1])
+    original = TransferTrainer.evaluate
+
+    def evaluate(self: TransferTrainer, *args: Any, **options: Any) -> dict[str, float]:
+        named = self.model.named_parameters()
+        seen.append({name: p.detach().clone() for name, p in named if p.requires_grad})
+        return original(self, *args, **options)
+
+    patch.setattr(TransferTrainer, "evaluate", evaluate)
+    return seen
+
+
+def _assert_same_run(run: Path, expected: Path) -> None:
+    """Compare weights bit by bit, predictions and figures."""
+    weights = _weights(run)
+    assert all(weights[name].equal(tensor) for name, tensor in _weights(expected).items())
+    for name in ("predictions.jsonl", "data.json", "recipe.yaml"):
+        assert (run / name).read_bytes() == (expected / name).read_bytes()
+    ours, theirs = _metrics(run), _metrics(expected)
+    assert ours["splits"] == theirs["splits"]
+    for name in ("steps", "epochs", "best_step", "best_validation", "trainable_parameters"):
+        assert ours["training"][name] == theirs["training"][name]
