@@ -70,8 +70,9 @@ def finetune(
     else:
         material = prepare(recipe, needed_splits(recipe))
         _begin(folder, recipe, material, fresh=fresh)
-        trained = train(recipe, material, args, folder=folder)
-        _finish(folder, recipe, material, trained)
+        with folder.noticing_full_disk():
+            trained = train(recipe, material, args, folder=folder)
+            _finish(folder, recipe, material, trained)
     if push_to_hub:
         publish(folder.path, push_to_hub)
     return read_report(folder.path)

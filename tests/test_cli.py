@@ -295,7 +295,7 @@ def test_an_output_folder_that_cannot_be_written_is_found_before_training(
     assert (code, "cannot be written" in err) == (2, True)
 
 
-def test_a_full_disk_is_said_and_the_run_goes_on_later(
+def test_a_disk_too_small_is_found_before_training(
     nlpt: Run, tiny_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import shutil
@@ -305,6 +305,26 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(
     code, _, err = nlpt("finetune", "-r", tiny_recipe("ner"))
     assert (code, "GB free" in err) == (2, True)
     assert not Path("runs").exists()
+
+
+def test_a_disk_that_fills_up_is_said_and_the_run_goes_on_later(
+    nlpt: Run, tiny_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    usage = shutil.disk_usage(".")
+    with monkeypatch.context() as patch:
+
+        def full(*_: Any) -> None:
+            patch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+            raise RuntimeError("unexpected pos 24192 vs 24084")  # as torch puts it
+
+        patch.setattr("nlp_transfer.training.train.save_model", full)
+        code, _, err = nlpt("finetune", "-r", tiny_recipe("ner"))
+    assert (code, "is full" in err) == (2, True)
+    code, _, err = nlpt("finetune", "-r", tiny_recipe("ner"))
+    assert code == 0
+    assert "epoch 1/2" not in err  # training was not repeated
 
 
 def test_help_imports_nothing_heavy() -> None:

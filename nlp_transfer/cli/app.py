@@ -61,15 +61,15 @@ def main() -> None:
         _fail(str(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `nlpt predict ... | head`
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on from the last checkpoint", err=True)
+        sys.exit(130)
     except OSError as error:
-        if error.errno in _NO_SPACE or "No space left" in str(error):
+        if error.errno in _NO_SPACE:
             _fail(f"The disk is full: {error}. Free some space and run the same command again.")
         if error.errno in _NO_ACCESS:
             _fail(f"{error.filename or 'A file'} cannot be used: {error.strerror}.")
         raise
-    except KeyboardInterrupt:
-        typer.echo("interrupted; the same command goes on from the last checkpoint", err=True)
-        sys.exit(130)
 
 
 def _fail(message: str) -> None:

@@ -20,7 +20,7 @@ RecipeOption = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys to change: training.epochs=1"),
+    typer.Argument(metavar="KEY=VALUE", help="Recipe keys to change: training.epochs=1"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 

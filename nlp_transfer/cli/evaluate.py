@@ -16,7 +16,9 @@ from nlp_transfer.cli.console import (
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Run folder, model folder or Hub id.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Run folder, model folder or Hub id.")
+    ],
     recipe: RecipeOption,
     overrides: Overrides = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",

@@ -15,7 +15,9 @@ from nlp_transfer.cli.console import start_logging
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="Run folder, model folder or Hub id.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Run folder, model folder or Hub id.")
+    ],
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="A file, or - for one text a line on stdin.")
     ],

@@ -11,8 +11,8 @@ from nlp_transfer.cli.console import start_logging
 
 
 def publish(
-    run: Annotated[Path, typer.Argument(help="Finished run folder.")],
-    repo: Annotated[str, typer.Argument(help="Repository on the Hub: owner/name.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Finished run folder.")],
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="On the Hub: owner/name.")],
     private: Annotated[bool | None, typer.Option(help="Create it private or public.")] = None,
 ) -> None:
     """Upload model, tokenizer, recipe, metrics and model card in one commit.

@@ -11,7 +11,8 @@ from nlp_transfer.cli.console import JsonOption, show_report, start_logging
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Finished run folder.")], as_json: JsonOption = False
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Finished run folder.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Show the report of a finished run.
 

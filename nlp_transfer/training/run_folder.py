@@ -15,6 +15,9 @@ import yaml
 from nlp_transfer.errors import UserError
 from nlp_transfer.yaml_reader import read_yaml
 
+_NEARLY_FULL = 2**20
+"""Free bytes below which a failed write is put down to a full disk."""
+
 State = Literal["new", "unfinished", "finished"]
 
 # All that a run writes, in the order in which it is deleted. The last three are written first, the
@@ -103,6 +106,23 @@ class RunFolder:
             if (path / "trainer_state.json").is_file()
         ]
         return max(whole, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
+
+    @contextlib.contextmanager
+    def noticing_full_disk(self) -> Iterator[None]:
+        """Say so when a write fails because the disk is full.
+
+        torch and safetensors report it by errors that do not tell the cause.
+        """
+        try:
+            yield
+        except Exception as error:
+            free = shutil.disk_usage(self.path).free
+            if isinstance(error, UserError) or free > _NEARLY_FULL:
+                raise
+            raise UserError(
+                f"The disk of {self.path} is full. Free some space and run the same command again: "
+                "it goes on from the last checkpoint."
+            ) from error
 
     def read_json(self, name: str) -> Any:
         """Read one of the folder's JSON files."""
