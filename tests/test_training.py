@@ -146,7 +146,8 @@ def test_filler_changes_neither_loss_nor_count(task: Any) -> None:
     shape = (2, 5, 3) if isinstance(task, NerTask) else (2, 3)
     logits = torch.randn(shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
     alone, both = (
-        task.loss_sum(logits[: len(batch["labels"])], batch["labels"]) for batch in (plain, filled)
+        task.loss_sum(logits[: len(batch["labels"])], batch["labels"], 0.1)
+        for batch in (plain, filled)
     )
     assert alone.item() == pytest.approx(both.item(), abs=1e-7)
     (gradient,) = torch.autograd.grad(both, logits)

@@ -68,8 +68,13 @@ class Task(Section):
         """Pad windows into one batch."""
 
     @abstractmethod
-    def loss_sum(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Add up the loss over all labelled items of a batch."""
+    def loss_sum(
+        self, logits: torch.Tensor, labels: torch.Tensor, smoothing: float
+    ) -> torch.Tensor:
+        """Add up the loss over all labelled items of a batch.
+
+        smoothing: share of each target that is spread over the other labels (Szegedy et al. 2016)
+        """
 
     @abstractmethod
     def window_outputs(

@@ -124,15 +124,24 @@ class ClassificationTask(Task):
         batch["labels"] = labels if self.multi_label else labels[:, 0]
         return batch
 
-    def loss_sum(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Sum the cross-entropy over texts."""
+    def loss_sum(
+        self, logits: torch.Tensor, labels: torch.Tensor, smoothing: float
+    ) -> torch.Tensor:
+        """Sum the cross-entropy over texts, or over every label of every text."""
         from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
         if not self.multi_label:
-            return cross_entropy(logits.float(), labels, ignore_index=IGNORED, reduction="sum")
+            return cross_entropy(
+                logits.float(),
+                labels,
+                ignore_index=IGNORED,
+                reduction="sum",
+                label_smoothing=smoothing,
+            )
         labelled = (labels != IGNORED).float()
+        targets = labels.float() * (1 - smoothing) + smoothing / 2
         return binary_cross_entropy_with_logits(
-            logits.float(), labels.float(), weight=labelled, reduction="sum"
+            logits.float(), targets, weight=labelled, reduction="sum"
         )
 
     def window_outputs(

@@ -131,12 +131,18 @@ class NerTask(Task):
             labels[number, window["positions"]] = labels.new_tensor(window["labels"])
         return {"input_ids": batch, "attention_mask": mask, "labels": labels}
 
-    def loss_sum(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def loss_sum(
+        self, logits: torch.Tensor, labels: torch.Tensor, smoothing: float
+    ) -> torch.Tensor:
         """Sum the cross-entropy over the first pieces of labelled words."""
         from torch.nn.functional import cross_entropy
 
         return cross_entropy(
-            logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+            logits.float().flatten(0, 1),
+            labels.flatten(),
+            ignore_index=IGNORED,
+            reduction="sum",
+            label_smoothing=smoothing,
         )
 
     def window_outputs(

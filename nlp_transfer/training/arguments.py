@@ -15,25 +15,34 @@ from nlp_transfer.recipe import TrainingSection
 
 # What the recipe says in its own words, or what a run folder must decide.
 _OWNED = {
-    "num_train_epochs": "training.epochs",
-    "learning_rate": "training.learning_rate",
-    "per_device_train_batch_size": "training.tokens_per_batch",
-    "per_device_eval_batch_size": "training.tokens_per_batch",
-    "warmup_steps": "training.warmup",
-    "weight_decay": "training.weight_decay",
-    "seed": "training.seed",
-    "data_seed": "training.seed",
-    "bf16": "training.precision",
-    "fp16": "training.precision",
-    "output_dir": "--output",
+    "num_train_epochs": "use training.epochs",
+    "learning_rate": "use training.learning_rate",
+    "per_device_train_batch_size": "use training.tokens_per_batch",
+    "per_device_eval_batch_size": "use training.tokens_per_batch",
+    "auto_find_batch_size": "use training.tokens_per_batch",
+    "train_sampling_strategy": "batches are token budgets of like lengths",
+    "length_column_name": "batches are token budgets of like lengths",
+    "dataloader_drop_last": "every example is learned from",
+    "warmup_steps": "use training.warmup",
+    "weight_decay": "use training.weight_decay",
+    "seed": "use training.seed",
+    "data_seed": "use training.seed",
+    "bf16": "use training.precision",
+    "fp16": "use training.precision",
+    "output_dir": "use --output",
     "resume_from_checkpoint": "run the same command again",
-    "train_sampling_strategy": "training.tokens_per_batch",
-    "push_to_hub": "--push-to-hub",
-    "hub_model_id": "--push-to-hub",
-    "hub_token": "`hf auth login`",
+    "push_to_hub": "use --push-to-hub",
+    "hub_model_id": "use --push-to-hub",
+    "hub_token": "use `hf auth login`",
     "load_best_model_at_end": "the best checkpoint is always kept",
     "metric_for_best_model": "the task decides it",
-    "remove_unused_columns": "not needed here",
+    "remove_unused_columns": "the task decides the columns",
+    "label_names": "the task decides the columns",
+    "prediction_loss_only": "evaluation computes the headline figure",
+    "batch_eval_metrics": "evaluation keeps no logits",
+    "eval_accumulation_steps": "evaluation keeps no logits",
+    "eval_do_concat_batches": "evaluation keeps no logits",
+    "include_for_metrics": "evaluation keeps no logits",
 }
 
 
@@ -50,7 +59,7 @@ def training_arguments(
     for name in section.arguments:
         where = f"training.arguments.{name}"
         if name in _OWNED:
-            raise UserError(f"{where}: not set here; use {_OWNED[name]}.")
+            raise UserError(f"{where} cannot be set: {_OWNED[name]}.")
         if name not in known:
             raise UserError(
                 f"{where}: transformers.TrainingArguments has no such argument."

@@ -121,7 +121,8 @@ class TransferTrainer(Trainer):
         def mean_over_labelled(
             outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor
         ) -> torch.Tensor:
-            return self._task.loss_sum(outputs["logits"], labels) / num_items_in_batch
+            smoothing = self.args.label_smoothing_factor
+            return self._task.loss_sum(outputs["logits"], labels, smoothing) / num_items_in_batch
 
         loss: LossFunction = mean_over_labelled
         for strategy in self._strategies:
@@ -143,6 +144,8 @@ class TransferTrainer(Trainer):
             batch_sampler=sampler,
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
+            persistent_workers=self.args.dataloader_persistent_workers,
+            prefetch_factor=self.args.dataloader_prefetch_factor,
             pin_memory=torch.cuda.is_available() and self.args.dataloader_pin_memory,
         )
 
