@@ -199,8 +199,12 @@ def _load(folder: Path) -> tuple[LoadedModel, dict[str, Any]]:
 def _with_adapter(auto_class: Any, config: Any, folder: Path) -> Any:
     from peft import PeftConfig, PeftModel
 
-    base = PeftConfig.from_pretrained(folder).base_model_name_or_path
-    base_folder = resolve_checkpoint(base, setting="base model of the adapter")
+    adapter = PeftConfig.from_pretrained(folder)
+    base_folder = resolve_checkpoint(
+        adapter.base_model_name_or_path,
+        revision=adapter.revision,
+        setting="base model of the adapter",
+    )
     model = auto_class.from_pretrained(
         base_folder, config=config, ignore_mismatched_sizes=True, dtype="float32"
     )

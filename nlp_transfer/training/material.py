@@ -81,6 +81,8 @@ def prepare(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Material:
     model = loaded.model
     for strategy in recipe.strategies:
         model = strategy.prepare_model(model, loaded.new_parameters)
+    for adapter in getattr(model, "peft_config", {}).values():
+        adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
     return Material(splits, replace(loaded, model=model), data, new)
 
 
