@@ -59,7 +59,7 @@ def _download(name: str, revision: str | None, setting: str) -> Path:
     try:
         folder = snapshot_download(
             name,
-            revision=info.sha if info else revision,
+            revision=revision,  # not its commit: the cache would not know it by name again
             allow_patterns=[*_SMALL_FILES, *weights],
             ignore_patterns=["*/*"],  # ONNX, TensorFlow and quantised copies live in subfolders
             local_files_only=info is None,

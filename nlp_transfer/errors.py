@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -17,3 +17,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean ...?" for the closest known names, or an empty string."""
     matches = get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f" Did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
+
+
+def shortened(names: Sequence[str], limit: int = 40) -> str:
+    """List names, at most `limit` of them."""
+    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")

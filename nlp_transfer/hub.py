@@ -72,11 +72,13 @@ def unreachable(repo: str, setting: str) -> UserError:
 
 def forget_outage() -> None:
     """Ask the Hub again after `repo_info` found it away; a user's own HF_HUB_OFFLINE stays."""
+    import datasets
     import huggingface_hub
 
     asked = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
     if asked.upper() not in {"1", "ON", "YES", "TRUE"}:
         huggingface_hub.constants.HF_HUB_OFFLINE = False
+        datasets.config.HF_HUB_OFFLINE = False
 
 
 def _go_offline() -> None:

@@ -1,33 +1,36 @@
-"""A small Hub: the parts of its HTTP interface that huggingface_hub uses, kept in memory."""
+"""A small Hub: the parts of its HTTP interface that its clients use, kept in memory."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import os
 import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
 USER = "tester"
-_LFS_SUFFIXES = (".safetensors", ".bin")
+_LFS_SUFFIXES = (".safetensors", ".bin", ".parquet")
 
 
 @dataclass
 class Repo:
-    """A model repository: its files at every commit, the last one being its present state."""
+    """A repository: its files at every commit, the last one being its present state."""
 
     private: bool = False
     snapshots: list[dict[str, bytes]] = field(default_factory=lambda: [{}])
     summaries: list[str] = field(default_factory=lambda: ["initial commit"])
+    branches: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """Branches beside main, such as refs/convert/parquet: their files."""
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -41,13 +44,22 @@ class Repo:
     def sha(self, number: int = -1) -> str:
         return hashlib.sha1(f"{id(self)} {range(len(self.snapshots))[number]}".encode()).hexdigest()
 
-    def at(self, revision: str) -> dict[str, bytes] | None:
+    def find(self, revision: str) -> tuple[str, dict[str, bytes]] | None:
+        """Return the commit and the files of a branch or a commit."""
         known = {self.sha(number): files for number, files in enumerate(self.snapshots)}
-        return self.files if revision == "main" else known.get(revision)
+        names = {"main": self.sha()}
+        for name, files in self.branches.items():
+            names[name] = hashlib.sha1(f"{id(self)} {name}".encode()).hexdigest()
+            known[names[name]] = files
+        commit = names.get(revision, revision)
+        return (commit, known[commit]) if commit in known else None
 
 
 class Hub:
-    """What the server knows; tests read and fill it directly."""
+    """What the server knows; tests read and fill it directly.
+
+    repos: models under OWNER/NAME, data sets under datasets/OWNER/NAME
+    """
 
     def __init__(self, client_home: Path) -> None:
         self.client_home = client_home
@@ -56,6 +68,24 @@ class Hub:
         self.blobs: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.url = ""
+
+    def environment(self) -> dict[str, str]:
+        """Make the environment of a process that talks to this Hub only.
+
+        huggingface_hub reads its settings when it is imported, so a client is a new process.
+        """
+        hidden = ("HF_", "HUGGING_FACE_", "TRANSFORMERS_OFFLINE", "RANK", "WORLD_SIZE")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
+        return {
+            **kept,
+            "HF_ENDPOINT": self.url,
+            "HF_TOKEN": self.token,
+            "HF_HOME": str(self.client_home),
+            "HF_HUB_DISABLE_XET": "1",  # the server speaks the plain large-file protocol only
+            "OMP_NUM_THREADS": "1",
+            "NO_PROXY": "127.0.0.1",
+            "COLUMNS": "200",
+        }
 
     def add_folder(self, repo: str, folder: Path) -> None:
         """Create a repository with the files of a folder."""
@@ -105,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") != f"Bearer {self.hub.token}":
             message = "Invalid credentials in Authorization header"
             return self._send(401, {"error": message}, {"X-Error-Message": message})
-        parts = path.split("/")
+        parts = [unquote(part) for part in urlsplit(self.path).path.strip("/").split("/")]
         if path == "api/whoami-v2":
             return self._send(200, {"type": "user", "name": USER, "orgs": []})
         if path == "api/validate-yaml":
@@ -114,11 +144,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self._create(json.loads(body))
         if path.endswith(".git/info/lfs/objects/batch"):
             return self._lfs_batch(json.loads(body))
-        is_api = parts[:2] == ["api", "models"]
-        name = "/".join(parts[2:4] if is_api else parts[:2])
+        is_api = parts[0] == "api"
+        if is_api:
+            parts = parts[2:] if parts[1] == "models" else parts[1:]
+        size = 3 if parts[0] == "datasets" else 2
+        name, rest = "/".join(parts[:size]), parts[size:]
         if name not in self.hub.repos:
             return self._missing("RepoNotFound")
-        repo, rest = self.hub.repos[name], parts[4:] if is_api else parts[2:]
+        repo = self.hub.repos[name]
         if is_api:
             return self._api(name, repo, rest, body)
         return self._resolve(repo, rest[1], "/".join(rest[2:]))
@@ -129,15 +162,28 @@ class _Handler(BaseHTTPRequestHandler):
             return self._preupload(repo, json.loads(body))
         if action == "commit":
             return self._commit(name, repo, [json.loads(line) for line in body.splitlines()])
-        files = repo.at(revision)
-        if files is None:
+        found = repo.find(revision)
+        if found is None:
             return self._missing("RevisionNotFound")
+        sha, files = found
         if action == "tree":
-            return self._send(200, [_tree_entry(path, files[path]) for path in files])
-        sha = repo.sha() if revision == "main" else revision
+            return self._tree(files, "/".join(rest[2:]))
+        if action == "paths-info":
+            asked = parse_qs(body.decode())["paths"]
+            return self._send(200, [e for e in _tree_entries(files) if e["path"] in asked])
         siblings = [{"rfilename": path} for path in files]
+        name = name.removeprefix("datasets/")
         info = {"id": name, "sha": sha, "private": repo.private, "siblings": siblings, "tags": []}
         return self._send(200, info)
+
+    def _tree(self, files: dict[str, bytes], folder: str) -> None:
+        prefix = f"{folder}/" if folder else ""
+        entries = [e for e in _tree_entries(files) if e["path"].startswith(prefix)]
+        if not entries and folder:
+            return self._missing("EntryNotFound")
+        if "recursive=true" not in urlsplit(self.path).query.lower():
+            entries = [e for e in entries if "/" not in e["path"].removeprefix(prefix)]
+        return self._send(200, entries)
 
     def _create(self, asked: dict[str, Any]) -> None:
         owner = asked.get("organization") or USER
@@ -217,15 +263,13 @@ class _Handler(BaseHTTPRequestHandler):
         return self._send(200, {"success": True, "commitOid": repo.sha(), "commitUrl": url})
 
     def _resolve(self, repo: Repo, revision: str, path: str) -> None:
-        files = repo.at(revision)
-        if files is None:
+        found = repo.find(revision)
+        if found is None:
             return self._missing("RevisionNotFound")
+        sha, files = found
         if path not in files:
-            return self._missing("EntryNotFound", {"X-Repo-Commit": repo.sha()})
-        headers = {
-            "X-Repo-Commit": repo.sha() if revision == "main" else revision,
-            "ETag": f'"{_oid(path, files[path])}"',
-        }
+            return self._missing("EntryNotFound", {"X-Repo-Commit": sha})
+        headers = {"X-Repo-Commit": sha, "ETag": f'"{_oid(path, files[path])}"'}
         return self._send(200, files[path], headers)
 
     def _missing(self, code: str, headers: dict[str, str] | None = None) -> None:
@@ -259,6 +303,13 @@ def _oid(path: str, content: bytes) -> str:
     if path.endswith(_LFS_SUFFIXES):
         return hashlib.sha256(content).hexdigest()
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def _tree_entries(files: dict[str, bytes]) -> list[dict[str, Any]]:
+    """List the folders and the files of a commit, as the recursive listing has them."""
+    folders = {str(folder) for path in files for folder in PurePosixPath(path).parents} - {"."}
+    listed = [{"type": "directory", "path": path, "size": 0, "oid": ""} for path in sorted(folders)]
+    return listed + [_tree_entry(path, content) for path, content in files.items()]
 
 
 def _tree_entry(path: str, content: bytes) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import datasets
 import huggingface_hub
 import pytest
 import yaml
@@ -280,10 +280,12 @@ def test_an_outage_at_the_start_of_a_run_does_not_stop_its_publishing(
     monkeypatch: pytest.MonkeyPatch, setting: str, offline: bool
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HUB_OFFLINE", setting)
     monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
     forget_outage()
     assert huggingface_hub.constants.HF_HUB_OFFLINE is offline
+    assert datasets.config.HF_HUB_OFFLINE is offline
 
 
 def test_adapter_on_a_local_base_names_only_its_folder(run: Path, tmp_path: Path) -> None:
@@ -378,19 +380,8 @@ def _nlpt(hub: Hub, *args: str | Path, token: str | None = None) -> subprocess.C
 
 
 def _python(hub: Hub, *args: str | Path, token: str | None = None) -> subprocess.CompletedProcess:
-    """Run Python with this Hub; huggingface_hub reads its settings when it is imported."""
-    hidden = ("HF_", "HUGGING_FACE_", "TRANSFORMERS_OFFLINE", "RANK", "WORLD_SIZE")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
-    environment = {
-        **kept,
-        "HF_ENDPOINT": hub.url,
-        "HF_TOKEN": token or hub.token,
-        "HF_HOME": str(hub.client_home),
-        "HF_HUB_DISABLE_XET": "1",  # the server speaks the plain large-file protocol only
-        "OMP_NUM_THREADS": "1",
-        "NO_PROXY": "127.0.0.1",
-        "COLUMNS": "200",
-    }
+    """Run Python with this Hub."""
+    environment = {**hub.environment(), "HF_TOKEN": token or hub.token}
     command = [sys.executable, *map(str, args)]
     return subprocess.run(
         command,

