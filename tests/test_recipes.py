@@ -35,7 +35,7 @@ FAMILIES = {
     "deepset/gbert-base": ("bert", 512),
     "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract": ("bert", 512),
 }
-BIN_ONLY = {"microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"}  # no safetensors there
+BIN_ONLY = {"microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"}  # older checkpoints are
 
 
 def _iob2(*types: str) -> tuple[str, ...]:
