@@ -70,6 +70,9 @@ class TrainingSection(Section):
 
     epochs: float = Field(3, gt=0)
     learning_rate: float = Field(5e-5, gt=0)
+    head_learning_rate: float | None = Field(
+        None, gt=0, description="of the parameters that start at random; null: learning_rate"
+    )
     tokens_per_batch: int = Field(
         2048, ge=1, description="pieces of the whole step, padding included, over all processes"
     )

@@ -64,11 +64,14 @@ class TransferTrainer(Trainer):
         train: SplitData,
         validation: SplitData,
         tokens_per_batch: int,
+        head_learning_rate: float | None,
         early_stopping: int | None,
     ) -> None:
         self._task = task
         self._strategies = strategies
         self._tokens_per_batch = tokens_per_batch
+        self._head_learning_rate = head_learning_rate
+        self._new_parameters = loaded.new_parameters
         self._lengths = [len(ids) for ids in train.encoded.windows["input_ids"]]
         self._pad_id: int = loaded.tokenizer.pad_token_id
         self._validation = validation
@@ -157,7 +160,12 @@ class TransferTrainer(Trainer):
             if groups is not None and self.optimizer is None:
                 optimizer, settings = self.get_optimizer_cls_and_kwargs(self.args, target)
                 self.optimizer = optimizer(groups, **settings)
-        return super().create_optimizer(model)
+        optimizer = super().create_optimizer(model)
+        if self._head_learning_rate is not None:
+            _set_head_learning_rate(
+                optimizer, target, self._new_parameters, self._head_learning_rate
+            )
+        return optimizer
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Compute the headline figure of the validation split."""
@@ -197,6 +205,23 @@ class TransferTrainer(Trainer):
         return [gathered[number] for number in range(count)]
 
 
+def _set_head_learning_rate(
+    optimizer: torch.optim.Optimizer, model: nn.Module, new: frozenset[str], rate: float
+) -> None:
+    """Move the parameters that start at random to groups with a learning rate of their own."""
+    # PEFT keeps a trained copy of the head under a longer name.
+    names = {
+        parameter: name.removeprefix("base_model.model.").replace(".modules_to_save.default", "")
+        for name, parameter in model.named_parameters()
+    }
+    for group in list(optimizer.param_groups):
+        head = [parameter for parameter in group["params"] if names[parameter] in new]
+        if head:
+            kept = [parameter for parameter in group["params"] if names[parameter] not in new]
+            group["params"] = kept
+            optimizer.add_param_group({**group, "params": head, "lr": rate})
+
+
 def _patience_is_over(state: TrainerState) -> bool:
     """Tell from a checkpoint's state whether early stopping had ended the run."""
     stored = state.stateful_callbacks.get("EarlyStoppingCallback", [])
@@ -231,5 +256,6 @@ def build_trainer(
         train=data["train"],
         validation=data["validation"],
         tokens_per_batch=training.tokens_per_batch,
+        head_learning_rate=training.head_learning_rate,
         early_stopping=training.early_stopping,
     )
