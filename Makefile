@@ -23,10 +23,10 @@ quickstart: setup  ## fine-tune on the embedded data and print the report
 	$(BIN)/nlpt finetune --recipe $(RECIPE) --fresh
 
 test: setup  ## the fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: setup  ## the slow tests too
-	$(BIN)/python -m pytest -m 'slow or not slow'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'slow or not slow'
 
 lint: setup  ## ruff
 	$(BIN)/ruff check .

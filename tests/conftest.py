@@ -11,6 +11,8 @@ import pytest
 # Read by the Hugging Face libraries when they are imported, so set before any of them is.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# For models this small, threads that wait for each other cost most; new processes inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 from tiny import build_checkpoint, write_data, write_recipe
 
