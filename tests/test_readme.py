@@ -71,3 +71,8 @@ def test_the_tree_in_the_readme_is_the_tree() -> None:
     tree = README.split("## The code")[1]
     for name in re.findall(r"^  ([a-z_]+(?:/|\.py))", tree, flags=re.MULTILINE):
         assert (ROOT / "nlp_transfer" / name).exists(), name
+
+
+def test_no_placeholder_is_left_in_the_readme() -> None:
+    assert "@@" not in README
+    assert re.search(r"^test entity F1 0\.\d{4} \(95 % interval", README, flags=re.MULTILINE)
