@@ -73,7 +73,12 @@ def prepare(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Material:
     setattr(loaded.model.config, SETTINGS_KEY, settings)
     sizes = {name: p.numel() for name, p in loaded.model.named_parameters()}
     new = sum(sizes.get(name, 0) for name in loaded.new_parameters)
-    log.info("%s: %d of %d parameters are new", recipe.model.checkpoint, new, sum(sizes.values()))
+    log.info(
+        "%s: %s of %s parameters start at random (the new head)",
+        recipe.model.checkpoint,
+        f"{new:,}",
+        f"{sum(sizes.values()):,}",
+    )
     data = {
         split: SplitData(splits[split], _encoded(recipe, splits, split, loaded))
         for split in dict.fromkeys(needed)
