@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
+from nlp_transfer.pipeline import prepare_data
 from nlp_transfer.tasks.classification import ClassificationTask
 from nlp_transfer.tasks.ner import NerTask
 
@@ -79,6 +80,20 @@ def test_a_type_unseen_in_train_counts_against_recall(tiny_recipe: Recipes, tmp_
     assert set(config["label2id"]) == {
         "O", "B-LOC", "I-LOC", "B-PER", "I-PER", "B-PRODUCT", "I-PRODUCT",
     }  # fmt: skip
+
+
+def test_prepared_data_keeps_the_ledger_that_it_had(
+    tiny_recipe: Recipes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NLPT_CACHE", str(tmp_path / "cache"))
+    test = [{"tokens": ["Ada", "uses", "Linux"], "tags": ["I-PER", "O", "B-PRODUCT"]}]
+    recipe = load_recipe(str(tiny_recipe("ner", source=_ner_data(tmp_path / "data", test))))
+    ledgers = [prepare_data(recipe)["splits"]["test"]["ledger"] for _ in range(2)]
+    report = finetune(recipe, output=tmp_path / "run")
+    ledgers.append(report.metrics["splits"]["test"]["ledger"])
+    assert ledgers[0] == ledgers[1] == ledgers[2]
+    assert ledgers[0]["entities_unseen_type"] == 1
+    assert ledgers[0]["tags_repaired"] == 1
 
 
 def test_document_context_changes_what_is_read_but_not_what_is_labelled(

@@ -57,8 +57,7 @@ def load_splits(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Splits:
 
 
 def prepare(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Material:
-    """Load the data, build the model with its new head, encode the data for it, and let the
-    strategies choose which weights learn."""
+    """Load the data, build the model, encode the data for it, choose which weights learn."""
     folder = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
     splits = load_splits(recipe, needed)
     set_seed(recipe.training.seed)  # the new head starts from here
@@ -95,7 +94,15 @@ def _encoded(
     recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel
 ) -> EncodedSplit:
     encoded = encode_or_load(recipe, splits, split, loaded)
-    return replace(encoded, ledger=encoded.ledger + recipe.task.unseen(splits, split))
+    unseen = recipe.task.unseen(splits, split)
+    # Set, not added: what `nlpt prepare` has kept holds them already.
+    ledger = replace(
+        encoded.ledger,
+        entities_unseen_type=unseen.entities_unseen_type,
+        labels_unseen=unseen.labels_unseen,
+        tags_repaired=unseen.tags_repaired,
+    )
+    return replace(encoded, ledger=ledger)
 
 
 def summary(recipe: Recipe[Any, Any], material: Material) -> dict[str, Any]:
