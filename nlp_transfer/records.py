@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class EncodedSplit:
 
     windows: Dataset
     ledger: LossLedger
+
+    @cached_property
+    def lengths(self) -> list[int]:
+        """Pieces of each window."""
+        return [len(ids) for ids in self.windows["input_ids"]]
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def summary(recipe: Recipe[Any, Any], material: Material) -> dict[str, Any]:
     """Count what each split holds: its ledger, and the lengths of its windows in pieces."""
     splits = {}
     for split, data in material.data.items():
-        lengths = np.array([len(ids) for ids in data.encoded.windows["input_ids"]])
+        lengths = np.array(data.encoded.lengths)
         splits[split] = {
             "ledger": data.encoded.ledger.as_dict(),
             "pieces": int(lengths.sum()),

@@ -94,7 +94,7 @@ def parameter_counts(model: nn.Module) -> dict[str, int]:
 
 def _speed(trainer: TransferTrainer, material: Material) -> dict[str, Any]:
     """Return seconds, steps and pieces learned a second (padding not counted)."""
-    pieces = sum(len(ids) for ids in material.data["train"].encoded.windows["input_ids"])
+    pieces = sum(material.data["train"].encoded.lengths)
     seconds = trainer.seconds
     epochs = trainer.state.epoch or 0
     return {

@@ -72,7 +72,7 @@ class TransferTrainer(Trainer):
         self._tokens_per_batch = tokens_per_batch
         self._head_learning_rate = head_learning_rate
         self._new_parameters = loaded.new_parameters
-        self._lengths = [len(ids) for ids in train.encoded.windows["input_ids"]]
+        self._lengths = train.encoded.lengths
         self._pad_id: int = loaded.tokenizer.pad_token_id
         self._validation = validation
         callbacks = [callback for strategy in strategies for callback in strategy.callbacks()]
@@ -240,7 +240,7 @@ def build_trainer(
 ) -> TransferTrainer:
     """Put a recipe's parts together."""
     training = recipe.training
-    longest = max(len(ids) for ids in data["train"].encoded.windows["input_ids"])
+    longest = max(data["train"].encoded.lengths)
     if longest > training.tokens_per_batch:
         log.warning(
             "training.tokens_per_batch is %d, the longest window has %d pieces; it is a batch "
