@@ -205,6 +205,23 @@ def test_biases_and_norms_do_not_decay(
             assert decay[id(parameter)] == 0.1, name
 
 
+@pytest.mark.parametrize("strategy", ["full", "frozen", "lora"])
+def test_parameters_new_at_random_learn_at_their_own_rate(
+    strategy: str, tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    path = tiny_recipe(strategy=strategy, training={"learning_rate": 1e-4})
+    recipe = load_recipe(str(path), ["training.head_learning_rate=1e-2"])
+    material = prepare(recipe, needed_splits(recipe))
+    args = training_arguments(recipe.training, tmp_path / "run" / "checkpoints")
+    trainer = build_trainer(recipe, material.loaded, material.data, args)
+    groups = trainer.create_optimizer().param_groups
+    rate = {id(p): group["lr"] for group in groups for p in group["params"]}
+    learning = {n: p for n, p in material.loaded.model.named_parameters() if p.requires_grad}
+    assert len(rate) == len(learning)  # each in exactly one group
+    for name, parameter in learning.items():
+        assert rate[id(parameter)] == (1e-2 if "classifier" in name else 1e-4), name
+
+
 # The same weights, however the run is cut up
 
 
