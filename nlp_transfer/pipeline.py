@@ -101,14 +101,13 @@ def prepare_data(recipe: AnyRecipe) -> dict[str, Any]:
     returns: counts, window lengths and loss ledger of every split, and the folder of each
     """
     from nlp_transfer.training.material import prepare, summary
-    from nlp_transfer.training.prepared import prepared_folder, save
+    from nlp_transfer.training.prepared import prepared_folder
 
-    material = prepare(recipe, needed_splits(recipe))
-    folders = {}
-    for split, data in material.data.items():
-        folder = prepared_folder(recipe, material.splits, split, material.loaded)
-        save(folder, data.encoded)
-        folders[split] = str(folder)
+    material = prepare(recipe, needed_splits(recipe), keep=True)
+    folders = {
+        split: str(prepared_folder(recipe, material.splits, split, material.loaded))
+        for split in material.data
+    }
     return {**summary(recipe, material), "folders": folders}
 
 
@@ -120,7 +119,7 @@ def evaluate(model: str | Path, recipe: AnyRecipe, *, split: str = "test") -> Re
     """
     from nlp_transfer.inference.predictor import Predictor
     from nlp_transfer.report.build import build_report, casing_notes
-    from nlp_transfer.training.material import load_splits
+    from nlp_transfer.training.material import check_lost, load_splits
 
     if split not in SPLIT_NAMES:
         raise UserError(f"--split: {split!r} is unknown ({', '.join(SPLIT_NAMES)}).")
@@ -129,12 +128,14 @@ def evaluate(model: str | Path, recipe: AnyRecipe, *, split: str = "test") -> Re
     predictor.check_fits(recipe.task, splits.labels)
     rows = splits[split]
     predictions, ledger = predictor.predict_split(rows)
+    ledger += recipe.task.unseen(splits, split)
+    check_lost(recipe, split, ledger)
     return build_report(
         task=recipe.task,
         recipe=recipe.name,
         rows={split: rows},
         predictions={split: predictions},
-        ledgers={split: ledger + recipe.task.unseen(splits, split)},
+        ledgers={split: ledger},
         samples=recipe.evaluation.bootstrap,
         notes=casing_notes(predictor.loaded, rows),
     )

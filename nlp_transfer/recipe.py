@@ -22,6 +22,13 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
+Format = Literal[
+    "auto", "conll", "jsonl", "json", "spans", "csv", "tsv", "parquet", "arrow", "brat",
+    "label-studio", "spacy",
+]  # fmt: skip
+Column = Literal["tokens", "tags", "text", "spans", "text_pair", "label", "document", "id"]
+
+
 class DataSection(Section):
     """Where the labelled examples come from, and how to read them."""
 
@@ -30,17 +37,45 @@ class DataSection(Section):
     )
     config: str | None = Field(None, description="configuration of a Hub data set")
     revision: str | None = Field(None, description="branch, tag or commit of a Hub data set")
-    format: Literal["auto", "conll", "jsonl", "csv", "tsv", "parquet"] = "auto"
+    streaming: bool = Field(False, description="read a Hub data set without a copy of it on disk")
+    format: Format = "auto"
     splits: dict[SplitName, str | None] = Field(
         default_factory=dict,
-        description="our split: theirs, or a file name; null: split it off from train",
+        description="our split: theirs, or a file name; a+b joins; null: split it off from train",
     )
-    columns: dict[
-        Literal["tokens", "tags", "text", "text_pair", "label", "document"], str | int
-    ] = Field(default_factory=dict, description="column names, or numbers from 0 for CoNLL files")
-    scheme: Literal["auto", "iob1", "iob2", "bioes", "bilou", "io"] = "auto"
-    separator: str | None = Field(None, description="column separator of CoNLL files; null: blank")
+    columns: dict[Column, str | int] = Field(
+        default_factory=dict, description="column names, or numbers from 0 where there are no names"
+    )
+    scheme: Literal["auto", "iob1", "iob2", "bioes", "bilou", "io", "none"] = Field(
+        "auto", description="io: bare types are entities; none: the tags are no entities"
+    )
+    repair: bool = Field(
+        False, description="read broken BIOES and BILOU tags leniently, as broken IOB tags always"
+    )
+    fold_case: bool = Field(False, description="read the prefixes b- i- and the tag o as B- I- O")
+    separator: str | None = Field(
+        None, description="column separator of CoNLL files; null: the tab, else blanks"
+    )
+    header: bool = Field(True, description="the first row of a CSV or TSV file names its columns")
+    quoted: bool | None = Field(
+        None, description='whether "..." encloses fields; null: in CSV files yes, in TSV files no'
+    )
     encoding: str = "utf-8"
+    encoding_errors: Literal["strict", "replace"] = Field(
+        "strict", description="replace: read bytes that are not in the encoding as U+FFFD"
+    )
+    offsets: Literal["characters", "utf16", "utf8"] = Field(
+        "characters", description="what the offsets of character spans count"
+    )
+    misaligned: Literal["refuse", "expand", "drop"] = Field(
+        "refuse", description="spans that begin or end inside a word; expand: take the whole word"
+    )
+    overlapping: Literal["refuse", "longest"] = Field(
+        "refuse", description="spans that share characters; longest: keep the longest of them"
+    )
+    drop_missing: bool = Field(
+        False, description="leave out (and count) rows without a text or a label"
+    )
     label_names: tuple[str, ...] | None = Field(
         None, description="names of integer tags or labels, in the order of their numbers"
     )
@@ -93,6 +128,9 @@ class EvaluationSection(Section):
 
     splits: tuple[Literal["validation", "test"], ...] = ("validation", "test")
     bootstrap: int = Field(1000, ge=100, description="resamples of the 95 % interval")
+    max_lost_entities: float | None = Field(
+        None, ge=0, le=1, description="share of a split's gold entities; a run fails above it"
+    )
 
 
 class PublishSection(Section):

@@ -36,6 +36,16 @@ class LossLedger:
     """Gold class labels that the training split does not have."""
     tags_repaired: int = 0
     """Tags that broke their own scheme and were read as the start of an entity."""
+    spans_trimmed: int = 0
+    """Character spans that began or ended with white space, which was cut off."""
+    spans_expanded: int = 0
+    """Character spans that began or ended inside a word and were widened to whole words."""
+    entities_dropped: int = 0
+    """Gold entities that words cannot hold, left out as the recipe says; recall counts them."""
+    entities_truncated: int = 0
+    """Gold entities with a word that the model did not see in full."""
+    examples_dropped: int = 0
+    """Rows without words, or left out as the recipe says because text or label is missing."""
 
     def __add__(self, other: LossLedger) -> LossLedger:
         return LossLedger(
@@ -50,17 +60,19 @@ class LossLedger:
 class Splits:
     """Loaded and normalised data: one `datasets.Dataset` a split.
 
-    NER rows:            words: list[str], tags: list[str] (IOB2) or None, document: str or None
+    NER rows:            words: list[str], tags: list[str] (IOB2), lost: list[str] (types of gold
+                         entities that words cannot hold)
     classification rows: text: str, text_pair: str or None, labels: list[str] or None
+    all rows:            document: str or None, id: str or None, where: str ("file:line")
     """
 
     datasets: Mapping[str, Dataset]
     labels: tuple[str, ...]
     """Entity types (NER) or class names, in a stable order."""
     fingerprints: Mapping[str, str]
-    """SHA-256 of the normalised rows of each split."""
-    repairs: Mapping[str, int] = field(default_factory=dict)
-    """Tags repaired in each split."""
+    """SHA-256 of the normalised rows of each split, wherever they lie."""
+    losses: Mapping[str, LossLedger] = field(default_factory=dict)
+    """What reading cost each split: repaired tags, trimmed spans, dropped rows."""
 
     def __getitem__(self, split: str) -> Dataset:
         return self.datasets[split]

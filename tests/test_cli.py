@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
@@ -12,30 +11,9 @@ from typing import Any
 
 import pytest
 
-from nlp_transfer.cli.app import main
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def nlpt(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run a command in an empty folder; return exit code, stdout and stderr."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-
-    def run(*arguments: Any, stdin: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nlpt", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        capfd.readouterr()
-        try:
-            main()
-        except SystemExit as stop:
-            return (int(stop.code or 0), *capfd.readouterr())
-        return (0, *capfd.readouterr())
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +220,7 @@ def test_bad_data_ends_in_one_message(
     (empty / "train.csv").write_text("text,label\na,x\nb,y\n", encoding="utf-8")
     (empty / "test.csv").write_text("text,label\n", encoding="utf-8")
     (empty / "dev.csv").write_text("text,label\na,x\n", encoding="utf-8")
-    cases[f"data.source={empty}"] = "The test split is empty"
+    cases[f"data.source={empty}"] = "no example was found"
     for change, expected in cases.items():
         code, _, err = nlpt("finetune", "-r", recipe, change)
         assert (code, expected in err) == (2, True), err

@@ -336,7 +336,7 @@ def test_the_evaluate_module_gives_the_same_figures():
 def legal_paths(labels, length):
     for path in product(range(len(labels)), repeat=length):
         names = [labels[index] for index in path]
-        if to_iob2(names, "iob2")[1] == 0:
+        if to_iob2(names, "iob2")[1] == []:
             yield path
 
 
@@ -379,4 +379,4 @@ def test_viterbi_of_no_words_is_empty():
 def test_legal_means_that_nothing_needs_repair(tags):
     labels = iob2_labels(["X", "Y"])
     path = np.array([labels.index(tag) for tag in tags], dtype=np.int64)
-    assert is_legal(path, inside_predecessors(labels)) == (to_iob2(tags, "iob2")[1] == 0)
+    assert is_legal(path, inside_predecessors(labels)) == (to_iob2(tags, "iob2")[1] == [])

@@ -233,7 +233,7 @@ def test_newsroom_readme_states_the_measured_counts() -> None:
 def test_newsroom_loads_as_it_is_written() -> None:
     splits = load_ner(DataSection(source=NEWSROOM), types=None)
     assert splits.labels == tuple(sorted(TYPES))
-    assert not any(splits.repairs.values())
+    assert not any(losses.tags_repaired for losses in splits.losses.values())
     for split in SPLITS:
         rows = splits.datasets[split]
         assert [tuple(words) for words in rows["words"]] == [s.words for s in newsroom(split)]

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlp_transfer.data.load import load_classification, load_ner
-from nlp_transfer.data.sources import detect_format, hub, open_source
+from nlp_transfer.data.sources import hub, open_source
+from nlp_transfer.data.sources.formats import detect_format
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 
@@ -63,7 +64,7 @@ def ner_rows(path, **options):
     (split,) = [
         s for s in open_source(DataSection(source=str(path), **options)) if s.name == "test"
     ]
-    return [{key: row[key] for key in ("tokens", "tags")} for row in split.read()]
+    return [{key: row.values[key] for key in ("tokens", "tags")} for row in split.read()]
 
 
 def only(path, load, **options):
@@ -277,7 +278,8 @@ def test_json_that_is_no_object_is_refused(tmp_path):
     ],
 )
 def test_texts_come_out_of_every_format_as_they_are(tmp_path, name, content):
-    rows = only(save(tmp_path / name, content), load_classification)["test"]
+    options = {"quoted": True} if name.endswith(".tsv") else {}
+    rows = only(save(tmp_path / name, content), load_classification, **options)["test"]
     assert list(rows["text"]) == [row["text"] for row in TEXTS]
     assert list(rows["labels"]) == [[row["label"]] for row in TEXTS]
 
@@ -290,7 +292,7 @@ def test_line_ends_inside_quotes_belong_to_the_text(tmp_path):
 
 def test_a_record_with_too_few_fields_is_named_by_line(tmp_path):
     path = save(tmp_path / "test.csv", "text,label\ngood,a\nbad\n")
-    assert f"{path}:3: 1 fields, the header has 2 (text, label)" in said(
+    assert f"{path}:3: 1 fields, the first row has 2 (text, label)" in said(
         only, path, load_classification
     )
 
@@ -329,7 +331,7 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path):
     ],
 )
 def test_the_format_is_told_from_the_inside_first(tmp_path, name, content, wanted):
-    assert detect_format(save(tmp_path / name, content)) == wanted
+    assert detect_format(save(tmp_path / name, content), DataSection(source="x")) == wanted
 
 
 def test_the_format_may_be_given(tmp_path):
@@ -356,7 +358,8 @@ def test_a_folders_splits_are_found_by_name(tmp_path, names):
     for name in (*names, "README.md"):
         save(tmp_path / name, f"{name}\tO\n")
     found = {
-        s.name: next(s.read())["tokens"][0] for s in open_source(DataSection(source=str(tmp_path)))
+        s.name: next(s.read()).values["tokens"][0]
+        for s in open_source(DataSection(source=str(tmp_path)))
     }
     assert found == dict(zip(("train", "validation", "test"), names, strict=True))
 
@@ -379,7 +382,7 @@ def test_split_files_may_be_given_by_name_or_stem(tmp_path):
         save(tmp_path / name, f"{name}\tO\n")
     splits = {"train": "one.conll", "test": "two", "validation": None}
     opened = open_source(DataSection(source=str(tmp_path), splits=splits))
-    assert {s.name: next(s.read())["tokens"][0] for s in opened} == {
+    assert {s.name: next(s.read()).values["tokens"][0] for s in opened} == {
         "train": "one.conll",
         "test": "two.conll",
     }
@@ -390,7 +393,7 @@ def test_a_recipe_written_for_the_hub_finds_the_splits_of_a_folder(tmp_path):
         save(tmp_path / name, f"{name}\tO\n")
     splits = {"train": "train", "validation": "validation", "test": "test"}
     opened = open_source(DataSection(source=str(tmp_path), splits=splits))
-    assert [next(s.read())["tokens"][0] for s in opened] == [
+    assert [next(s.read()).values["tokens"][0] for s in opened] == [
         "train.conll",
         "dev.conll",
         "test.conll",
@@ -571,9 +574,11 @@ def test_a_list_of_labels_for_a_single_label_task_is_explained(tmp_path):
 
 def test_tags_of_any_scheme_are_loaded_as_iob2_and_repairs_are_counted(tmp_path):
     text = "Ada\tB-PER\nLovelace\tE-PER\nin\tO\nBath\tS-LOC\n\nYork\tE-LOC\n"
-    splits = only(save(tmp_path / "test.conll", text), load_ner)
+    path = save(tmp_path / "test.conll", text)
+    assert f"{path}:6: word 1 ('York'): E-LOC breaks the scheme bioes" in said(only, path, load_ner)
+    splits = only(path, load_ner, repair=True)
     assert list(splits["test"]["tags"]) == [["B-PER", "I-PER", "O", "B-LOC"], ["B-LOC"]]
-    assert splits.repairs == {"test": 1}
+    assert splits.losses["test"].tags_repaired == 1
 
 
 def test_names_of_a_hub_data_set_are_those_of_its_tag_column():

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nlp_transfer.errors import UserError
 from nlp_transfer.records import Splits
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 def check_ner(splits: Splits, needed: tuple[str, ...]) -> None:
     """Refuse missing or empty splits, and training data without entities."""
     _check_present(splits, needed)
     if not splits.labels:
-        raise UserError("The data has no entity: every tag is O. Check data.columns.tags.")
+        raise UserError(
+            "The data has no entity: every tag is O, or data.scheme is none. Check "
+            "data.columns.tags."
+        )
     if "train" in needed and not any(
         tag != "O" for tags in splits["train"]["tags"] for tag in tags
     ):
@@ -28,12 +36,17 @@ def check_classification(splits: Splits, needed: tuple[str, ...]) -> None:
                 f"Choose a labelled split with data.splits.{name}=NAME, or null to split one off."
             )
     if "train" in needed:
-        classes = {name for labels in splits["train"]["labels"] for name in labels}
-        if len(classes) < 2:
-            raise UserError(
-                f"The train split has one class only ({', '.join(classes) or 'none'}): there is "
-                "nothing to learn. Check data.columns.label and data.splits.train."
-            )
+        check_classes(splits["train"])
+
+
+def check_classes(rows: Dataset) -> None:
+    """Refuse rows of one class: there is nothing to learn."""
+    classes = {name for labels in rows["labels"] for name in labels or ()}
+    if len(classes) < 2:
+        raise UserError(
+            f"The train split has one class only ({', '.join(classes) or 'none'}): training needs "
+            "at least 2. Check data.columns.label and data.splits.train."
+        )
 
 
 def _check_present(splits: Splits, needed: tuple[str, ...]) -> None:

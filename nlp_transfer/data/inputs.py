@@ -5,25 +5,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from nlp_transfer.data.sources import conll, delimited, jsonl
+from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.sources import formats, jsonl
+from nlp_transfer.data.sources.text_file import read_lines
 from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.recipe import DataSection, Format
 
-FORMATS = ("auto", "text", "jsonl", "csv", "tsv", "conll")
-_EXTENSIONS = {
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv",
-    ".conll": "conll", ".conllu": "conll", ".iob": "conll", ".iob2": "conll", ".bio": "conll",
-}  # fmt: skip
+FORMATS = ("text", *get_args(Format))
+_ALSO = ("text_pair", "document", "id")
 
 
 def read_inputs(source: str, *, input_format: str, column: str) -> Iterator[dict[str, Any]]:
     """Read what is to be predicted.
 
-    source:       a file, or - for one text a line on stdin
+    source:       a file, a brat folder, or - for one text a line on stdin
     input_format: one of FORMATS; auto goes by the extension, text is one text a line
-    column:       the column with the text in CSV and TSV files
-    returns:      {"text"} or {"tokens"} an item, in order; tags in a file are not looked at
+    column:       the column with the text in tables
+    returns:      {"text"} or {"tokens"} an item, in order; labels in a file are not looked at
     """
     if input_format not in FORMATS:
         raise UserError(
@@ -35,11 +35,16 @@ def read_inputs(source: str, *, input_format: str, column: str) -> Iterator[dict
             raise UserError(f"--format: stdin is read as text or jsonl, not {input_format}.")
         return _stdin(as_json=input_format == "jsonl")
     path = Path(source)
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"INPUT: there is no file {source!r}. Use - for standard input.")
-    if input_format == "auto":
-        input_format = _EXTENSIONS.get(path.suffix.lower(), "text")
-    return _file(path, input_format, column)
+    name = path.with_suffix("") if path.suffix == ".gz" else path
+    is_text = input_format == "auto" and path.is_file() and name.suffix not in formats.EXTENSIONS
+    if is_text or input_format == "text":
+        lines = read_lines(path, encoding="utf-8")
+        return ({"text": line.rstrip("\r\n")} for line in lines)
+    data = DataSection(source=source, format=input_format)
+    rows = formats.reader(path, data, with_tags=False)()
+    return (_item(row, column) for row in rows)
 
 
 def _stdin(*, as_json: bool) -> Iterator[dict[str, Any]]:
@@ -47,36 +52,20 @@ def _stdin(*, as_json: bool) -> Iterator[dict[str, Any]]:
         if not as_json:
             yield {"text": line.rstrip("\r\n")}
         elif line.strip():
-            yield _checked(jsonl.parse_object(line, f"stdin:{number}"))
+            for row in jsonl.rows_of(jsonl.parse(line, "stdin", number), f"stdin:{number}"):
+                yield _item(row, "text")
 
 
-def _file(path: Path, input_format: str, column: str) -> Iterator[dict[str, Any]]:
-    if input_format == "text":
-        with path.open(encoding="utf-8-sig", errors="strict") as file:
-            try:
-                for line in file:
-                    yield {"text": line.rstrip("\r\n")}
-            except UnicodeDecodeError as error:
-                raise UserError(f"{path}: not UTF-8: {error}. Convert it first.") from None
-    elif input_format == "jsonl":
-        yield from map(_checked, jsonl.read(path, encoding="utf-8"))
-    elif input_format == "conll":
-        rows = conll.read(path, tokens="auto", tags=None, separator=None, encoding="utf-8")
-        for row in rows:
-            yield {"tokens": row["tokens"], "document": row["document"]}
-    else:
-        delimiter = "," if input_format == "csv" else "\t"
-        for row in delimited.read(path, delimiter=delimiter, encoding="utf-8"):
-            if column not in row:
-                found = [name for name in row if name != "where"]
-                raise UserError(
-                    f"{path}: there is no column {column!r}. Found: {', '.join(found)}. "
-                    "Name it with --column."
-                )
-            yield {"text": row[column], "text_pair": row.get("text_pair")}
-
-
-def _checked(row: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(row.get("text"), str) and not isinstance(row.get("tokens"), list):
-        raise UserError(f'{row["where"]}: an item needs "text" (a string) or "tokens" (a list).')
-    return row
+def _item(row: RawRow, column: str) -> dict[str, Any]:
+    """Take the words of a row if it has them as text, else its text."""
+    values = row.values
+    others = {name: values[name] for name in _ALSO if values.get(name) is not None}
+    tokens = values.get("tokens")
+    if isinstance(tokens, list) and all(isinstance(token, str) for token in tokens):
+        return {"tokens": tokens, **others}
+    if isinstance(values.get(column), str):
+        return {"text": values[column], **others}
+    raise UserError(
+        f'{row.where}: an item needs "{column}" (a string) or "tokens" (a list of strings). '
+        f"Found: {', '.join(values)}. Name the text with --column."
+    )

@@ -4,126 +4,179 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.data.columns import RowReader
+from nlp_transfer.data.check import check_classes
+from nlp_transfer.data.columns import Read, RowReader
+from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import RawSplit, open_source
 from nlp_transfer.data.splitting import hold_out
-from nlp_transfer.data.tags import Scheme, detect_scheme, split_tag, to_iob2
+from nlp_transfer.data.tables import iterate, write_table
+from nlp_transfer.data.tags import (
+    Scheme,
+    SchemeEvidence,
+    fold_case,
+    split_tag,
+    tag_fault,
+    to_iob2,
+)
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import DataSection
-from nlp_transfer.records import SPLIT_NAMES, Splits
+from nlp_transfer.records import SPLIT_NAMES, LossLedger, Splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 _ROWS_A_BATCH = 10_000
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+_PLACE = {"document": "string", "id": "string", "where": "string"}
 
 
-def load_ner(data: DataSection, *, types: tuple[str, ...] | None) -> Splits:
+def load_ner(data: DataSection, *, types: tuple[str, ...] | None, held_out: bool = True) -> Splits:
     """Load word-level data and convert its tags to IOB2.
 
-    types: declared entity types, in their order; None takes them from the source
+    types:    declared entity types, in their order; None takes them from the source
+    held_out: split off from train what the source does not have
     """
-    import datasets as hf
-
     raw = open_source(data)
-    features = hf.Features(
-        words=hf.List(hf.Value("string")),
-        tags=hf.List(hf.Value("string")),
-        document=hf.Value("string"),
-    )
-    tables = {
-        split.name: _table(split, RowReader(data, split.label_names).ner, features) for split in raw
-    }
-    repairs: dict[str, int] = {}
-    for name, table in tables.items():
+    schema = _schema({"words": ["string"], "tags": ["string"], "lost": ["string"]})
+    tables, losses = {}, {}
+    found: set[str] = set()
+    for split in raw:
         # Told apart file by file: one corpus may keep its development set in another scheme.
-        scheme = detect_scheme(_column(table, "tags")) if data.scheme == "auto" else data.scheme
-        tables[name], repairs[name] = _converted(table, scheme)
-    found = {
-        split_tag(tag)[1]
-        for table in tables.values()
-        for tags in _column(table, "tags")
-        for tag in tags
-    } - {""}
-    return _finished(
-        tables,
-        data,
-        _declared(types, _label_names(data, raw), _types_of, found, "task.types"),
-        repairs,
-    )
+        evidence = SchemeEvidence()
+        reader = RowReader(data, split.label_names)
+        rows = _Rows(split, reader.ner)
+        table = write_table(_noting(rows, evidence, data.fold_case), schema)
+        rows.check_not_empty()
+        scheme = evidence.scheme() if data.scheme == "auto" else data.scheme
+        conversion = _Conversion(scheme, repair=data.repair)
+        tables[split.name] = write_table(conversion.rows(iterate(table)), schema)
+        losses[split.name] = rows.losses + LossLedger(tags_repaired=conversion.repaired)
+        found |= conversion.types
+    names = _declared(types, _label_names(data, raw), _types_of, found, "task.types", data)
+    return _finished(tables, data, names, losses, held_out)
 
 
 def load_classification(
-    data: DataSection, *, classes: tuple[str, ...] | None, multi_label: bool
+    data: DataSection,
+    *,
+    classes: tuple[str, ...] | None,
+    multi_label: bool,
+    held_out: bool = True,
 ) -> Splits:
     """Load texts and their labels.
 
-    classes: declared class names, in their order; None takes them from the source
+    classes:  declared class names, in their order; None takes them from the source
+    held_out: split off from train what the source does not have
     """
-    import datasets as hf
-
     raw = open_source(data)
-    features = hf.Features(
-        text=hf.Value("string"),
-        text_pair=hf.Value("string"),
-        labels=hf.List(hf.Value("string")),
-        document=hf.Value("string"),
-    )
-
-    def reading(split: RawSplit) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    schema = _schema({"text": "string", "text_pair": "string", "labels": ["string"]})
+    tables, losses = {}, {}
+    found: set[str] = set()
+    for split in raw:
         reader = RowReader(data, split.label_names)
-        return lambda row: reader.classification(row, multi_label=multi_label)
-
-    tables = {split.name: _table(split, reading(split), features) for split in raw}
-    found = {
-        name
-        for table in tables.values()
-        for names in _column(table, "labels")
-        for name in names or ()
-    }
-    return _finished(
-        tables, data, _declared(classes, _label_names(data, raw), tuple, found, "task.classes"), {}
-    )
+        rows = _Rows(split, partial(reader.classification, multi_label=multi_label))
+        tables[split.name] = write_table(_collecting(rows, found), schema)
+        rows.check_not_empty()
+        losses[split.name] = rows.losses
+    _check_numbers(found)
+    if not multi_label and "train" in tables:
+        check_classes(tables["train"])
+    names = _declared(classes, _label_names(data, raw), tuple, found, "task.classes", data)
+    return _finished(tables, data, names, losses, held_out)
 
 
-def _table(
-    split: RawSplit, read: Callable[[dict[str, Any]], dict[str, Any]], features: Any
-) -> Dataset:
-    """Read a split into an Arrow-backed Dataset, batch by batch."""
-    import datasets as hf
+class _Rows:
+    """The rows of a split as they are read, and what reading has cost so far."""
+
+    def __init__(self, split: RawSplit, read: Callable[[RawRow], Read]) -> None:
+        self.losses = LossLedger()
+        self._split = split
+        self._read = read
+        self._count = 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        nothing = LossLedger()
+        for raw in self._split.read():
+            row, losses = self._read(raw)
+            if losses != nothing:
+                self.losses += losses
+            if row is not None:
+                self._count += 1
+                yield row
+
+    def check_not_empty(self) -> None:
+        if self._count:
+            return
+        dropped = self.losses.examples_dropped
+        why = f" ({dropped} left out: no words, text or label)" if dropped else ""
+        raise UserError(f"{self._split.place}: no example was found{why}. Is the file empty?")
+
+
+class _Conversion:
+    """Turns tags of one scheme into IOB2, and notes types and repairs."""
+
+    def __init__(self, scheme: Scheme | str, *, repair: bool) -> None:
+        self.types: set[str] = set()
+        self.repaired = 0
+        self._scheme = scheme
+        self._refuses = scheme in ("bioes", "bilou") and not repair
+        self._known: set[str] = set()
+
+    def rows(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for row in rows:
+            yield row if self._scheme == "none" else {**row, "tags": self._tags(row)}
+
+    def _tags(self, row: dict[str, Any]) -> list[str]:
+        for index, tag in enumerate(row["tags"]):
+            if tag not in self._known:
+                fault = tag_fault(tag, self._scheme)  # type: ignore[arg-type]
+                if fault:
+                    raise UserError(f"{_word(row, index)}: {fault}.")
+                self._known.add(tag)
+        tags, broken = to_iob2(row["tags"], self._scheme)  # type: ignore[arg-type]
+        if broken and self._refuses:
+            raise UserError(
+                f"{_word(row, broken[0])}: {row['tags'][broken[0]]} breaks the scheme "
+                f"{self._scheme}: entities begin with B- and end with "
+                f"{'E' if self._scheme == 'bioes' else 'L'}-. Fix it, or read such tags leniently "
+                "with data.repair=true."
+            )
+        self.repaired += len(broken)
+        self.types.update(tag[2:] for tag in tags if tag != "O")
+        self.types.update(row["lost"])
+        return tags
+
+
+def _word(row: dict[str, Any], index: int) -> str:
+    """Say where a word stands."""
+    return f"{row['where']}: word {index + 1} ({row['words'][index]!r})"
+
+
+def _schema(columns: dict[str, Any]) -> Any:
     import pyarrow as pa
 
-    rows = (read(raw) for raw in split.read())
-    schema = features.arrow_schema
-    batches = iter(lambda: list(islice(rows, _ROWS_A_BATCH)), [])
-    record_batches = [pa.RecordBatch.from_pylist(batch, schema=schema) for batch in batches]
-    return hf.Dataset(pa.Table.from_batches(record_batches, schema=schema))
+    def kind(name: Any) -> Any:
+        return pa.list_(pa.string()) if isinstance(name, list) else pa.string()
+
+    return pa.schema([(name, kind(of)) for name, of in (columns | _PLACE).items()])
 
 
-def _column(table: Dataset, name: str) -> Iterator[Any]:
-    """Go through one column without holding it as Python objects."""
-    for batch in table.select_columns([name]).iter(batch_size=_ROWS_A_BATCH):
-        yield from batch[name]
+def _noting(rows: Iterable[dict[str, Any]], evidence: SchemeEvidence, fold: bool) -> Iterator[Any]:
+    for row in rows:
+        tags = [fold_case(tag) for tag in row["tags"]] if fold else row["tags"]
+        evidence.add(tags)
+        yield {**row, "tags": tags}
 
 
-def _converted(table: Dataset, scheme: Scheme) -> tuple[Dataset, int]:
-    import datasets as hf
-    import pyarrow as pa
-
-    repairs = 0
-    columns = []
-    for batch in table.select_columns(["tags"]).iter(batch_size=_ROWS_A_BATCH):
-        converted = [to_iob2(tags, scheme) for tags in batch["tags"]]
-        repairs += sum(count for _, count in converted)
-        columns.append(pa.array([tags for tags, _ in converted], pa.list_(pa.string())))
-    plain = table.data.table
-    position = plain.schema.get_field_index("tags")
-    tags = pa.chunked_array(columns, type=pa.list_(pa.string()))
-    return hf.Dataset(plain.set_column(position, plain.schema.field(position), tags)), repairs
+def _collecting(rows: Iterable[dict[str, Any]], found: set[str]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        found.update(row["labels"] or ())
+        yield row
 
 
 def _types_of(tag_names: Iterable[str]) -> tuple[str, ...]:
@@ -144,8 +197,12 @@ def _declared(
     of_names: Callable[[Iterable[str]], tuple[str, ...]],
     found: set[str],
     setting: str,
+    data: DataSection,
 ) -> tuple[str, ...]:
     """Choose the labels and their order: the recipe's, the source's, or those found, sorted."""
+    declared = of_names(names)
+    if wanted is None and data.label_names:
+        wanted, setting = declared, "data.label_names"
     if wanted is not None:
         unknown = sorted(found - set(wanted))
         if unknown:
@@ -154,19 +211,42 @@ def _declared(
                 f"{nearest(unknown[0], wanted)} Fix the data, or add it to {setting}."
             )
         return wanted
-    declared = of_names(names)
-    return (*declared, *sorted(found - set(declared)))
+    return (*declared, *_sorted(found - set(declared)))
+
+
+def _sorted(names: set[str]) -> list[str]:
+    """Sort names, numbers by their value: 2 before 10."""
+    if all(name.lstrip("-").isdecimal() for name in names):
+        return sorted(names, key=int)
+    return sorted(names)
+
+
+def _check_numbers(names: set[str]) -> None:
+    """Refuse 1 and 1.0 as two classes."""
+    by_value: dict[float, str] = {}
+    for name in sorted(names):
+        if not _NUMBER.fullmatch(name):
+            continue
+        other = by_value.setdefault(float(name), name)
+        if other != name:
+            raise UserError(
+                f"The labels {other!r} and {name!r} mean the same number. Write it in one way."
+            )
 
 
 def _finished(
-    tables: dict[str, Dataset], data: DataSection, labels: tuple[str, ...], repairs: dict[str, int]
+    tables: dict[str, Dataset],
+    data: DataSection,
+    labels: tuple[str, ...],
+    losses: dict[str, LossLedger],
+    held_out: bool,
 ) -> Splits:
-    splits = _with_held_out(tables, data)
+    splits = _with_held_out(tables, data) if held_out else tables
     return Splits(
         datasets={name: splits[name] for name in SPLIT_NAMES if name in splits},
         labels=labels,
         fingerprints={name: _fingerprint(table) for name, table in splits.items()},
-        repairs=repairs,
+        losses=losses,
     )
 
 
@@ -187,8 +267,10 @@ def _with_held_out(tables: dict[str, Dataset], data: DataSection) -> dict[str, D
 
 
 def _fingerprint(table: Dataset) -> str:
+    """Hash what a model can learn from; not where it lies, so that data may move."""
     digest = hashlib.sha256()
-    for batch in table.iter(batch_size=_ROWS_A_BATCH):
+    content = table.remove_columns(["where", "id"])
+    for batch in content.iter(batch_size=_ROWS_A_BATCH):
         digest.update(
             json.dumps(batch, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
         )

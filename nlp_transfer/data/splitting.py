@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,16 @@ from nlp_transfer.errors import UserError
 if TYPE_CHECKING:
     from datasets import Dataset
 
+log = logging.getLogger(__name__)
+
 
 def hold_out(rows: Dataset, share: float, *, seed: int, split: str) -> tuple[Dataset, Dataset]:
     """Split off a share of the rows.
 
     Whole documents stay together where rows have documents; classes keep their proportions where
     rows have single labels.
+
+    A class of a single row stays in the remaining rows, where it can be learned.
 
     returns: the remaining rows and the held-out rows, both in their first order
     """
@@ -32,17 +37,35 @@ def hold_out(rows: Dataset, share: float, *, seed: int, split: str) -> tuple[Dat
         splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
         kept, held = next(splitter.split(indexes, groups=documents))
     else:
+        classes = _classes(rows)
+        alone = _alone(classes)
+        if alone:
+            log.warning("%s: %d class(es) of one example stay in train", split, len(alone))
+        indexes = [index for index in indexes if index not in alone]
         kept, held = train_test_split(
-            indexes, test_size=share, random_state=seed, stratify=_strata(rows, share)
+            indexes, test_size=share, random_state=seed, stratify=_strata(classes, indexes, share)
         )
+        kept = [*kept, *alone]
     return rows.select(sorted(kept)), rows.select(sorted(held))
 
 
-def _strata(rows: Dataset, share: float) -> list[str] | None:
-    """Return one class a row, or None where the classes are too small to be kept in proportion."""
+def _classes(rows: Dataset) -> list[str]:
     if "labels" not in rows.column_names:
-        return None
-    classes = ["|".join(labels or ()) for labels in rows["labels"]]
+        return []
+    return ["|".join(labels or ()) for labels in rows["labels"]]
+
+
+def _alone(classes: list[str]) -> set[int]:
+    """Find the rows that are the only one of their class, unless they are many."""
     counts = Counter(classes)
-    enough = min(counts.values()) >= 2 and len(counts) <= min(share, 1 - share) * len(classes)
-    return classes if enough else None
+    alone = {index for index, name in enumerate(classes) if counts[name] == 1}
+    return alone if len(alone) <= len(classes) / 2 else set()
+
+
+def _strata(classes: list[str], indexes: list[int], share: float) -> list[str] | None:
+    """Return one class a row, or None where the classes are too many to be kept in proportion."""
+    chosen = [classes[index] for index in indexes] if classes else []
+    counts = Counter(chosen)
+    enough = bool(chosen) and min(counts.values()) >= 2
+    fits = len(counts) <= min(share, 1 - share) * len(chosen)
+    return chosen if enough and fits else None

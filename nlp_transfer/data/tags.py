@@ -34,44 +34,93 @@ def split_tag(tag: str) -> tuple[str, str]:
     return "", tag
 
 
-def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
-    """Tell the scheme from the tags of a whole data set.
+class SchemeEvidence:
+    """Collects what the tags of a file say about their scheme, sentence by sentence."""
 
-    Prefixes decide where they can. B and I alone are IOB1 if every B- follows an entity of its own
-    type and some entity starts with I-; otherwise they are IOB2.
-    """
-    prefixes: set[str] = set()
-    entity_starts_inside = begin_only_after_same = False
-    begin_elsewhere = False
-    for tags in sentences:
-        before = ("O", "")
+    def __init__(self) -> None:
+        self.prefixes: set[str] = set()
+        self._starts_inside = False
+        self._begins_after_same = False
+        self._begins_elsewhere = False
+
+    def add(self, tags: Sequence[str]) -> None:
+        """Look at one sentence."""
+        before = ""
         for tag in tags:
             prefix, entity_type = split_tag(tag)
-            prefixes.add(prefix)
-            if prefix == "I" and before[1] != entity_type:
-                entity_starts_inside = True
+            self.prefixes.add(prefix)
+            if prefix == "I" and before != entity_type:
+                self._starts_inside = True
             if prefix == "B":
-                if before[1] == entity_type:
-                    begin_only_after_same = True
-                else:
-                    begin_elsewhere = True
-            before = (prefix, entity_type)
-    if prefixes & {"L", "U"}:
-        return "bilou"
-    if prefixes & {"E", "S"}:
-        return "bioes"
-    if "" in prefixes and "B" not in prefixes:  # beside a B-, a bare tag is a slip
-        return "io"
-    if entity_starts_inside and not begin_elsewhere:
-        return "iob1" if begin_only_after_same or "B" not in prefixes else "iob2"
-    return "iob2"
+                self._begins_after_same |= before == entity_type
+                self._begins_elsewhere |= before != entity_type
+            before = entity_type
+
+    def scheme(self) -> Scheme:
+        """Tell the scheme.
+
+        Prefixes decide where they can. B and I alone are IOB1 if every B- follows an entity of its
+        own type and some entity starts with I-; otherwise they are IOB2. Bare types are never
+        taken for entities unasked: they may be parts of speech.
+        """
+        if self.prefixes & {"L", "U"}:
+            return "bilou"
+        if self.prefixes & {"E", "S"}:
+            return "bioes"
+        if self._starts_inside and not self._begins_elsewhere:
+            return "iob1" if self._begins_after_same or "B" not in self.prefixes else "iob2"
+        return "iob2"
 
 
-def to_iob2(tags: Sequence[str], scheme: Scheme) -> tuple[list[str], int]:
+def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
+    """Tell the scheme from the tags of a whole data set."""
+    evidence = SchemeEvidence()
+    for tags in sentences:
+        evidence.add(tags)
+    return evidence.scheme()
+
+
+def tag_fault(tag: str, scheme: Scheme) -> str | None:
+    """Say what is wrong with a tag in its scheme, or nothing."""
+    prefix, _ = split_tag(tag)
+    if prefix == "O" or (prefix == "" and scheme == "io"):
+        return None
+    if scheme == "io":
+        return None if prefix != "B" else f'scheme io has no "B-" ({tag!r}); set data.scheme=iob2'
+    if prefix in _PARTS[scheme]:
+        return None
+    allowed = ", ".join(f"{known}-TYPE" for known in _PARTS[scheme])
+    if prefix:
+        return f"tag {tag!r} does not belong to the scheme {scheme} (O, {allowed})"
+    head, dash, rest = tag.partition("-")
+    if dash and not rest and head in set("BIESLU"):
+        return f"tag {tag!r} has no type"
+    if tag == "o" or (dash and rest and head in set("bieslu")):
+        return (
+            f"tag {tag!r} has an unknown prefix; set data.fold_case=true if these are "
+            "lower-case tags"
+        )
+    if dash and len(head) == 1:
+        return f"tag {tag!r} has an unknown prefix (O, {allowed})"
+    return (
+        f"tag {tag!r} is no IOB tag (O, {allowed}). If it is an entity type: data.scheme=io; if "
+        "the tags are in another column: data.columns.tags=NUMBER or NAME"
+    )
+
+
+def fold_case(tag: str) -> str:
+    """Read b-, i-, ... and o as B-, I-, ... and O."""
+    prefix, dash, rest = tag.partition("-")
+    if (dash and prefix in set("biesluo")) or tag == "o":
+        return f"{prefix.upper()}{dash}{rest}"
+    return tag
+
+
+def to_iob2(tags: Sequence[str], scheme: Scheme) -> tuple[list[str], list[int]]:
     """Convert the tags of one sentence.
 
-    returns: IOB2 tags that are valid whatever came in, and how many tags broke the scheme; a tag
-             that continues nothing starts an entity, as the CoNLL scorer reads it
+    returns: IOB2 tags that are valid whatever came in, and the indexes of the tags that broke the
+             scheme; a tag that continues nothing starts an entity, as the CoNLL scorer reads it
     """
     result: list[str] = []
     broken: set[int] = set()
@@ -93,15 +142,15 @@ def to_iob2(tags: Sequence[str], scheme: Scheme) -> tuple[list[str], int]:
                 broken.add(index)
         open_type = "" if part in ("outside", "end", "single") else entity_type
         unfinished = ends_needed and bool(open_type)
-    return result, len(broken | ({len(tags) - 1} if unfinished else set()))
+    return result, sorted(broken | ({len(tags) - 1} if unfinished else set()))
 
 
 def _part(tag: str, scheme: Scheme) -> tuple[str, str]:
     prefix, entity_type = split_tag(tag)
     if prefix == "O":
         return "outside", ""
-    if scheme == "io":
-        return "inside", entity_type
+    if scheme == "io":  # some write I-PER, some PER; in PER-x the hyphen is the type's own
+        return "inside", entity_type if prefix == "I" else tag
     return _PARTS[scheme].get(prefix, "inside"), entity_type
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.checkpoint import resolve_checkpoint
+from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import predict_windows, resolve_precision
@@ -19,7 +20,6 @@ from nlp_transfer.tasks.base import (
     Row,
     Task,
     WindowRow,
-    iterate,
     load_tokenizer,
     quiet_transformers,
 )

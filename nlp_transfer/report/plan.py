@@ -43,8 +43,8 @@ def print_prepared(summary: Mapping[str, Any]) -> None:
     for split in splits:
         table.add_column(split, justify="right")
     columns = [_split_lines(splits[split], summary["task"]) for split in splits]
-    for name in columns[0]:
-        table.add_row(name, *(f"{column[name]:,}" for column in columns))
+    for name in dict.fromkeys(name for column in columns for name in column):
+        table.add_row(name, *(f"{column.get(name, 0):,}" for column in columns))
     console = Console()
     console.print(table)
     console.print(f"labels: {', '.join(summary['labels'])}", highlight=False)

@@ -16,13 +16,25 @@ _LEDGER_NAMES = {
     "words_without_pieces": "words the tokenizer drops (read as unknown)",
     "entities_unseen_type": "gold entities of a type unseen in training",
     "labels_unseen": "gold labels unseen in training",
+    "entities_truncated": "gold entities with a word not read in full",
+    "entities_dropped": "gold entities that words cannot hold",
     "tags_repaired": "tags repaired on reading",
+    "spans_trimmed": "spans trimmed of white space",
+    "spans_expanded": "spans widened to whole words",
+    "examples_dropped": "rows left out on reading",
 }
 # Lines of the ledger that say nothing about the other task.
-_NER_ONLY = {"entities", "words_without_pieces", "entities_unseen_type", "tags_repaired"}
+_NER_ONLY = {
+    "entities", "words_without_pieces", "entities_unseen_type", "entities_truncated",
+    "entities_dropped", "tags_repaired", "spans_trimmed", "spans_expanded",
+}  # fmt: skip
 _CLASSIFICATION_ONLY = {"labels_unseen"}
-_LOSSES = ("words_truncated", "words_without_pieces", "entities_unseen_type", "labels_unseen",
-           "tags_repaired")  # fmt: skip
+_COUNTS = {"sentences", "words", "entities", "windows"}
+# What reading may have cost; most data has none of it, so a line appears where there is some.
+_RARE = {
+    "entities_truncated", "entities_dropped", "spans_trimmed", "spans_expanded",
+    "examples_dropped",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,11 +115,15 @@ def _averages(table: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 def ledger_lines(ledger: Mapping[str, int], task: str) -> dict[str, int]:
     """Pick the lines of a ledger that mean something for a task, under their full names."""
     hidden = _CLASSIFICATION_ONLY if task == "ner" else _NER_ONLY
-    return {text: ledger[name] for name, text in _LEDGER_NAMES.items() if name not in hidden}
+    return {
+        text: ledger[name]
+        for name, text in _LEDGER_NAMES.items()
+        if name not in hidden and (name not in _RARE or ledger[name])
+    }
 
 
 def _ledger_table(ledger: Mapping[str, int], task: str) -> Table:
-    lost = sum(ledger[name] for name in _LOSSES)
+    lost = sum(count for name, count in ledger.items() if name not in _COUNTS)
     note = "Nothing was lost." if not lost else "Every one of these is counted in the scores above."
     shown = tuple((text, f"{count:,}") for text, count in ledger_lines(ledger, task).items())
     return Table("Loss ledger", note, ("what", "count"), shown)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection, ModelSection, Section
 from nlp_transfer.records import EncodedSplit, LossLedger, Prediction, Splits
@@ -46,8 +47,8 @@ class Task(Section):
     """The figure by which checkpoints are compared, as people call it."""
 
     @abstractmethod
-    def load(self, data: DataSection) -> Splits:
-        """Load the data of a recipe."""
+    def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
+        """Load the data of a recipe; `held_out` splits off from train what is not there."""
 
     @abstractmethod
     def check(self, splits: Splits, needed: tuple[str, ...]) -> None:
@@ -98,7 +99,7 @@ class Task(Section):
 
     @abstractmethod
     def unseen(self, splits: Splits, split: str) -> LossLedger:
-        """Count the gold labels of a split that the training split does not have."""
+        """Count what reading a split lost, and its gold labels that the training split has not."""
 
     @abstractmethod
     def example_json(self, row: Row, prediction: Prediction) -> dict[str, Any]:
@@ -167,14 +168,6 @@ class Task(Section):
             raise UserError("No example has a word to read. Check data.columns.")
         table = pa.concat_tables(batches, promote_options="permissive")
         return EncodedSplit(hf.Dataset(table), ledger)
-
-
-def iterate(rows: Dataset) -> Iterator[Row]:
-    """Go through a Dataset row by row, reading it in batches."""
-    for batch in rows.iter(batch_size=_ROWS_A_BATCH):
-        names = list(batch)
-        for values in zip(*batch.values(), strict=True):
-            yield dict(zip(names, values, strict=True))
 
 
 def pad(lists: Sequence[Sequence[int]], value: int) -> torch.Tensor:

@@ -40,9 +40,11 @@ class ClassificationTask(Task):
         "pairs of texts are always cut",
     )
 
-    def load(self, data: DataSection) -> Splits:
+    def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         """Load labelled texts."""
-        return load_classification(data, classes=self.classes, multi_label=self.multi_label)
+        return load_classification(
+            data, classes=self.classes, multi_label=self.multi_label, held_out=held_out
+        )
 
     def check(self, splits: Splits, needed: tuple[str, ...]) -> None:
         """Refuse empty or unlabelled splits, and training data of one class."""
@@ -190,11 +192,12 @@ class ClassificationTask(Task):
         }
 
     def unseen(self, splits: Splits, split: str) -> LossLedger:
-        """Count the gold labels that the training split does not have."""
+        """Count what reading lost, and the gold labels that the training split does not have."""
+        losses = splits.losses.get(split, LossLedger())
         if "train" not in splits:
-            return LossLedger()
+            return losses
         seen = {name for names in splits["train"]["labels"] for name in names or ()}
-        return LossLedger(
+        return losses + LossLedger(
             labels_unseen=sum(
                 name not in seen for names in splits[split]["labels"] for name in names or ()
             )

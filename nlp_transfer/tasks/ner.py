@@ -10,6 +10,7 @@ from pydantic import Field
 
 from nlp_transfer.data.check import check_ner
 from nlp_transfer.data.load import load_ner
+from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.tags import iob2_labels, spans
 from nlp_transfer.data.windows import Piece, WordPieces, cut_windows
 from nlp_transfer.recipe import DataSection, ModelSection
@@ -39,9 +40,9 @@ class NerTask(Task):
         description="unlabelled words of the same document shown on each side of a sentence",
     )
 
-    def load(self, data: DataSection) -> Splits:
+    def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         """Load tagged sentences, converted to IOB2."""
-        return load_ner(data, types=self.types)
+        return load_ner(data, types=self.types, held_out=held_out)
 
     def check(self, splits: Splits, needed: tuple[str, ...]) -> None:
         """Refuse empty splits and training data without entities."""
@@ -80,6 +81,8 @@ class NerTask(Task):
                 )
             )
             tags = sentence.get("tags") or ["O"] * len(own)
+            lost = sentence.get("lost") or ()
+            cut = sum(window.cut_words for window in windows)
             encoded = [
                 {
                     "input_ids": window.input_ids,
@@ -96,9 +99,10 @@ class NerTask(Task):
             ledger = LossLedger(
                 sentences=1,
                 words=len(own),
-                entities=sum(tag.startswith("B-") for tag in tags),
+                entities=sum(tag.startswith("B-") for tag in tags) + len(lost),
                 windows=len(windows),
-                words_truncated=sum(window.cut_words for window in windows),
+                words_truncated=cut,
+                entities_truncated=_cut_entities(tags, own, pieces, options) if cut else 0,
                 words_without_pieces=_missing(own),
             )
             yield encoded, ledger
@@ -178,7 +182,7 @@ class NerTask(Task):
         """Return strict entity F1."""
         from nlp_transfer.metrics.entities import entity_f1
 
-        return entity_f1(rows["tags"], _tags(predictions))
+        return entity_f1(rows["tags"], _tags(predictions), lost=_lost(rows))
 
     def score(
         self, rows: Dataset, predictions: Sequence[Prediction], *, samples: int
@@ -188,23 +192,21 @@ class NerTask(Task):
         from nlp_transfer.metrics.labels import token_report
 
         gold, predicted = list(rows["tags"]), _tags(predictions)
+        lost = _lost(rows)
         return {
-            "entity": entity_report(gold, predicted, samples=samples),
-            "partial_credit": partial_credit(gold, predicted),
+            "entity": entity_report(gold, predicted, lost=lost, samples=samples),
+            "partial_credit": partial_credit(gold, predicted, lost=lost),
             "token": token_report(gold, predicted),
         }
 
     def unseen(self, splits: Splits, split: str) -> LossLedger:
-        """Count the entities of types that the training split does not have."""
+        """Count what reading lost, and the entities of types that the training split has not."""
+        losses = splits.losses.get(split, LossLedger())
         if "train" not in splits:
-            return LossLedger()
-        seen = {tag[2:] for tags in splits["train"]["tags"] for tag in tags if tag != "O"}
-        count = sum(
-            tag.startswith("B-") and tag[2:] not in seen
-            for tags in splits[split]["tags"]
-            for tag in tags
-        )
-        return LossLedger(entities_unseen_type=count, tags_repaired=splits.repairs.get(split, 0))
+            return losses
+        seen = set(_entity_types(splits["train"]))
+        count = sum(entity_type not in seen for entity_type in _entity_types(splits[split]))
+        return losses + LossLedger(entities_unseen_type=count)
 
     def example_json(self, row: Row, prediction: Prediction) -> dict[str, Any]:
         """Describe a sentence with its gold and predicted tags and entities."""
@@ -237,6 +239,29 @@ def entities_json(words: Sequence[str], tagging: Tagging) -> list[dict[str, Any]
 
 def _tags(predictions: Sequence[Prediction]) -> list[tuple[str, ...]]:
     return [prediction.tags for prediction in predictions if isinstance(prediction, Tagging)]
+
+
+def _lost(rows: Dataset) -> list[list[str]]:
+    """List the types of the gold entities of each row that its words cannot hold."""
+    return list(rows["lost"]) if "lost" in rows.column_names else []
+
+
+def _entity_types(rows: Dataset) -> Iterator[str]:
+    """Go through the types of all gold entities of a split."""
+    for row in iterate(rows.select_columns(["tags", "lost"])):
+        yield from (tag[2:] for tag in row["tags"] if tag.startswith("B-"))
+        yield from row["lost"]
+
+
+def _cut_entities(
+    tags: Sequence[str], own: Sequence[Piece], pieces: WordPieces, options: ModelSection
+) -> int:
+    """Count the entities with a word that outgrows a whole window."""
+    room = options.max_pieces - len(pieces.prefix) - len(pieces.suffix)
+    return sum(
+        any(len(piece.ids) > room for piece in own[span.first : span.last + 1])
+        for span in spans(tags)
+    )
 
 
 def _missing(pieces: Sequence[Piece]) -> int:

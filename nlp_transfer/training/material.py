@@ -12,13 +12,23 @@ from datasets import Dataset
 from transformers import set_seed
 
 from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
+from nlp_transfer.errors import UserError
 from nlp_transfer.inference.predictor import SETTINGS_KEY
 from nlp_transfer.recipe import Recipe
-from nlp_transfer.records import EncodedSplit, Splits
+from nlp_transfer.records import EncodedSplit, LossLedger, Splits
 from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.training.prepared import encode_or_load
 
 log = logging.getLogger(__name__)
+
+
+_READING = {
+    "tags_repaired": "tags broke their scheme and were repaired",
+    "spans_trimmed": "spans began or ended with white space, which was cut off",
+    "spans_expanded": "spans were widened to whole words",
+    "entities_dropped": "entities cannot be held by words; recall counts them as not found",
+    "examples_dropped": "rows were left out (no words, text or label)",
+}
 
 
 @dataclass(frozen=True)
@@ -50,14 +60,18 @@ def load_splits(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Splits:
     recipe.task.check(splits, tuple(dict.fromkeys(needed)))
     for strategy in recipe.strategies:
         splits = strategy.prepare_data(splits)
-    for split, repairs in splits.repairs.items():
-        if repairs:
-            log.warning("%s: %d tags broke their scheme and were repaired", split, repairs)
+    for split, losses in splits.losses.items():
+        for name, text in _READING.items():
+            if count := getattr(losses, name):
+                log.warning("%s: %d %s", split, count, text)
     return splits
 
 
-def prepare(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Material:
-    """Load the data, build the model, encode the data for it, choose which weights learn."""
+def prepare(recipe: Recipe[Any, Any], needed: Sequence[str], *, keep: bool = False) -> Material:
+    """Load the data, build the model, encode the data for it, choose which weights learn.
+
+    keep: keep the encoded data on disk for the next run
+    """
     folder = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
     splits = load_splits(recipe, needed)
     set_seed(recipe.training.seed)  # the new head starts from here
@@ -79,7 +93,7 @@ def prepare(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Material:
         f"{sum(sizes.values()):,}",
     )
     data = {
-        split: SplitData(splits[split], _encoded(recipe, splits, split, loaded))
+        split: SplitData(splits[split], _encoded(recipe, splits, split, loaded, keep=keep))
         for split in dict.fromkeys(needed)
     }
     model = loaded.model
@@ -91,18 +105,26 @@ def prepare(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Material:
 
 
 def _encoded(
-    recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel
+    recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel, *, keep: bool
 ) -> EncodedSplit:
-    encoded = encode_or_load(recipe, splits, split, loaded)
-    unseen = recipe.task.unseen(splits, split)
-    # Set, not added: what `nlpt prepare` has kept holds them already.
-    ledger = replace(
-        encoded.ledger,
-        entities_unseen_type=unseen.entities_unseen_type,
-        labels_unseen=unseen.labels_unseen,
-        tags_repaired=unseen.tags_repaired,
-    )
+    encoded = encode_or_load(recipe, splits, split, loaded, keep=keep)
+    ledger = encoded.ledger + recipe.task.unseen(splits, split)
+    check_lost(recipe, split, ledger)
     return replace(encoded, ledger=ledger)
+
+
+def check_lost(recipe: Recipe[Any, Any], split: str, ledger: LossLedger) -> None:
+    """Refuse a split that loses a greater share of its gold entities than the recipe allows."""
+    limit = recipe.evaluation.max_lost_entities
+    lost = ledger.entities_truncated + ledger.entities_dropped + ledger.entities_unseen_type
+    if limit is None or not lost or lost / ledger.entities <= limit:
+        return
+    raise UserError(
+        f"The {split} split loses {lost} of {ledger.entities} gold entities "
+        f"({lost / ledger.entities:.2%}; evaluation.max_lost_entities allows {limit:.2%}): "
+        f"{ledger.entities_truncated} have a word not read in full, {ledger.entities_dropped} "
+        f"cannot be held by words, {ledger.entities_unseen_type} are of a type unseen in train."
+    )
 
 
 def summary(recipe: Recipe[Any, Any], material: Material) -> dict[str, Any]:

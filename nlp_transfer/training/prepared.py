@@ -42,22 +42,26 @@ def prepared_folder(
 
 
 def encode_or_load(
-    recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel
+    recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel, *, keep: bool
 ) -> EncodedSplit:
-    """Load what `nlpt prepare` has built for exactly this data, or encode it now."""
+    """Load what `nlpt prepare` has built for exactly this data, or encode it now.
+
+    keep: keep it for the next time
+    """
     from datasets import Dataset
 
     folder = prepared_folder(recipe, splits, split, loaded)
     if (folder / _LEDGER).is_file():
         ledger = LossLedger(**json.loads((folder / _LEDGER).read_text("utf-8")))
         return EncodedSplit(Dataset.load_from_disk(str(folder)), ledger)
-    return recipe.task.encode(splits[split], loaded, recipe.model)
+    encoded = recipe.task.encode(splits[split], loaded, recipe.model)
+    if keep:
+        _save(folder, encoded)
+    return encoded
 
 
-def save(folder: Path, encoded: EncodedSplit) -> None:
+def _save(folder: Path, encoded: EncodedSplit) -> None:
     """Keep a tokenized split; a folder is either whole or not there."""
-    if (folder / _LEDGER).is_file():
-        return
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
     try:

@@ -1,127 +1,245 @@
-"""CoNLL columns in, one row a sentence out: tokens, tags, document, line.
+"""CoNLL columns in, one row a sentence out: tokens, tags, document, id.
 
-Sentences end at lines that hold nothing but white space (a lone tab too). Documents start at
-`-DOCSTART-` lines and `# newdoc` comments.
+Sentences end at lines that hold nothing but white space (a lone tab too). `-DOCSTART-` lines and
+`# newdoc` comments bound documents.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
-from nlp_transfer.data.sources.text_file import open_text
+from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.sources.text_file import Errors, read_lines
 from nlp_transfer.errors import UserError
 
 _COMMENT = re.compile(r"#\s+\S.*")
 _COMMENT_WITH_KEY = re.compile(r"# *[\w.:-]+ *=(\s|$)")  # "# text = Vitamin O"
 _NEW_DOCUMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(?P<id>.*))?\s*$")
+_SENTENCE_ID = re.compile(r"#\s*sent_id\s*=\s*(?P<id>.*\S)")
+_DOCSTART = re.compile(r"-DOCSTART-(\s|$)")
 _TAG = re.compile(r"^(O|[BIESLU]-\S+)$")
+_WORD_NUMBER = re.compile(r"\d+")
+_RANGE_OR_EMPTY_NODE = re.compile(r"\d+[-.]\d+")  # CoNLL-U: 1-2 is written twice, 3.1 not at all
+_SAMPLED_LINES = 2000
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where a file keeps what: told from its first lines and the recipe."""
+
+    separator: str | None
+    """Between columns; None is any run of blanks."""
+    tokens: int
+    tags: int | None
+    """None reads no tags."""
+    width: int
+    """Columns of the first word; every word has as many where the tag is just the last one."""
+    numbered: bool
+    """Words are numbered from 1 in the first column, as in CoNLL-U."""
 
 
 def read(
-    path: Path, *, tokens: str | int, tags: str | int | None, separator: str | None, encoding: str
-) -> Iterator[dict[str, Any]]:
+    path: Path,
+    *,
+    tokens: str | int,
+    tags: str | int | None,
+    separator: str | None,
+    encoding: str,
+    errors: Errors = "strict",
+) -> Iterator[RawRow]:
     """Read sentences of a file with one word a line.
 
     tokens, tags: column numbers from 0 (negative from the end), or "auto"; tags None reads no tags
-    separator:    between columns; None takes the tab where there is one, else white space
+    separator:    between columns; None takes the tab if the first word has one, else blanks
     raises:       UserError with file and line for a row that lacks a column
     """
-    words: list[str] = []
-    labels: list[str] = []
-    columns: tuple[int, int] | None = None
-    width = 0
-    document, documents, first_line = None, 0, 0
-    for number, line in enumerate(open_text(path, encoding=encoding), start=1):
-        line = line.rstrip("\n")
-        new_document = _NEW_DOCUMENT.match(line)
-        is_comment = bool(new_document) or (not words and _is_comment(line))
-        is_docstart = line.startswith("-DOCSTART-")
-        if not line.strip() or new_document or is_docstart:
-            if words:
-                yield _row(words, labels, document, path, first_line)
-                words, labels = [], []
-            if new_document or is_docstart:
-                documents += 1
-                name = new_document["id"] if new_document else None
-                document = name.strip() if name else f"document {documents}"
-            continue
-        if is_comment:
-            continue
-        fields = _fields(line, separator)
-        if columns is None:
-            columns, width = _columns(fields, tokens, tags, f"{path}:{number}"), len(fields)
+    lines = read_lines(path, encoding=encoding, errors=errors)
+    head = [line.rstrip("\n") for line in islice(lines, _SAMPLED_LINES)]
+    layout = _layout(path, head, tokens, tags, separator)
+    if layout is None and next(lines, None) is None:
+        return
+    # Where DOCSTART lines close documents, the first one has words before any of them.
+    whole = read_lines(path, encoding=encoding, errors=errors)
+    bounded = any(_DOCSTART.match(line) for line in whole)
+    reading = _Reading(path, layout, tags, bounded) if layout else None
+    if reading is None:
+        raise UserError(f"{path}: the first {_SAMPLED_LINES} lines hold no word.")
+    yield from reading.rows(chain(head, (line.rstrip("\n") for line in lines)))
+
+
+class _Reading:
+    """One pass over the lines of a file."""
+
+    def __init__(self, path: Path, layout: _Layout, tags: str | int | None, bounded: bool) -> None:
+        self._path = path
+        self._layout = layout
+        self._exact_width = tags == "auto" and not layout.numbered
+        self._documents = 1 if bounded else 0
+        self._document = "document 1" if bounded else None
+        self._empty_document = True
+        self._id: str | None = None
+        self._words: list[str] = []
+        self._tags: list[str] = []
+        self._first_line = 0
+
+    def rows(self, lines: Iterator[str]) -> Iterator[RawRow]:
+        for number, line in enumerate(lines, start=1):
+            new_document = _NEW_DOCUMENT.match(line)
+            if not line.strip() or new_document or _DOCSTART.match(line):
+                yield from self._finished()
+                if new_document or line.strip():
+                    self._start_document(new_document)
+            elif self._is_comment(line):
+                sentence_id = _SENTENCE_ID.match(line)
+                self._id = sentence_id["id"] if sentence_id else self._id
+            else:
+                self._add_word(line, number)
+        yield from self._finished()
+
+    def _start_document(self, comment: re.Match[str] | None) -> None:
+        """Begin a document, unless a line just before has done so or nothing follows."""
+        if not self._empty_document or not self._documents:
+            self._documents += 1
+            self._document = f"document {self._documents}"
+        if comment and comment["id"]:
+            self._document = comment["id"].strip()
+        self._empty_document = True
+
+    def _finished(self) -> Iterator[RawRow]:
+        if not self._words:
+            return
+        values = {"tokens": self._words, "tags": self._tags, "document": self._document}
+        yield RawRow(f"{self._path}:{self._first_line}", {**values, "id": self._id})
+        self._words, self._tags, self._id = [], [], None
+        self._empty_document = False
+
+    def _is_comment(self, line: str) -> bool:
+        """Tell a comment from a word: "# text" before the first tab, not "#<tab>O" or "# O"."""
+        if not line.startswith("#"):
+            return False
+        if not self._words and _COMMENT_WITH_KEY.match(line):
+            return True
+        if "\t" in line:
+            return False
+        if self._layout.separator == "\t":
+            return line.startswith("# ")
+        return not self._words and _is_blank_separated_comment(line)
+
+    def _add_word(self, line: str, number: int) -> None:
+        layout, where = self._layout, f"{self._path}:{number}"
+        fields = _fields(line, layout.separator, where)
+        if layout.numbered and _RANGE_OR_EMPTY_NODE.fullmatch(fields[0]):
+            return
+        columns = [layout.tokens, *([] if layout.tags is None else [layout.tags])]
         # Where the tag is just the last column, a short row would pass another column off as it.
-        ragged = tags == "auto" and columns[1] == -1 and len(fields) != width
-        if tags is not None and (len(fields) < 2 or ragged):
+        if self._exact_width and len(fields) != layout.width:
             raise UserError(
-                f"{path}:{number}: {line!r} has {len(fields)} column(s), the file's first word has "
-                f"{width}. Give the word its tag, or set data.columns.tags and data.separator."
-            )
-        try:
-            words.append(fields[columns[0]])
-            labels.append(fields[columns[1]])
-        except IndexError:
-            raise UserError(
-                f"{path}:{number}: {line!r} has {len(fields)} column(s), the tag is expected in "
-                f"column {columns[1]}. Give the word its tag, or set data.columns.tags and "
+                f"{where}: {line!r} has {len(fields)} column(s), the file's first word has "
+                f"{layout.width}. Give the word its tag, or set data.columns.tags and "
                 "data.separator."
-            ) from None
-        if not labels[-1]:
-            raise UserError(f"{path}:{number}: the word {words[-1]!r} has an empty tag.")
-        if len(words) == 1:
-            first_line = number
-    if words:
-        yield _row(words, labels, document, path, first_line)
+            )
+        for column in columns:
+            if not -len(fields) <= column < len(fields):
+                raise UserError(
+                    f"{where}: {line!r} has {len(fields)} column(s), none has the number {column}. "
+                    "Give the word its tag, or set data.columns and data.separator."
+                )
+        word, tag = fields[layout.tokens], fields[columns[-1]]
+        if not word:
+            raise UserError(f"{where}: {line!r} has an empty word.")
+        if not tag:
+            raise UserError(f"{where}: the word {word!r} has an empty tag.")
+        if not self._words:
+            self._first_line = number
+        self._words.append(word)
+        self._tags.append(tag)
 
 
-def _is_comment(line: str) -> bool:
-    """Tell a comment from a word: "# text" before the first tab, not "#<tab>O" or "# O"."""
-    if _COMMENT_WITH_KEY.match(line):
-        return True
-    return bool(_COMMENT.match(line)) and "\t" not in line and not _TAG.match(line.split()[-1])
+def _is_blank_separated_comment(line: str) -> bool:
+    return bool(_COMMENT.match(line)) and not _TAG.match(line.split()[-1])
 
 
-def _fields(line: str, separator: str | None) -> list[str]:
-    if separator is not None:
-        return [field.strip(" ") for field in line.split(separator)]
-    # Not str.split(): it would cut a word at U+00A0 and drop such a word when it stands alone.
-    return line.rstrip(" \t").split("\t") if "\t" in line else re.split(r" +", line.strip(" "))
-
-
-def _columns(
-    fields: list[str], tokens: str | int, tags: str | int | None, where: str
-) -> tuple[int, int]:
-    """Choose the columns from the first row: CoNLL-U like files number their words first."""
-    if len(fields) < 2 and tags is not None:
+def _fields(line: str, separator: str | None, where: str) -> list[str]:
+    if separator == "\t" and "\t" not in line:
         raise UserError(
-            f"{where}: one column only ({fields[0]!r}). A CoNLL line is a word, a separator and a "
-            "tag; set data.format if this is another format."
+            f"{where}: the file is separated by tabs, {line!r} has none. Separate its columns "
+            "like those of the other words."
         )
-    numbered = len(fields) > 2 and fields[0] == "1"
-    token_column = _number(tokens, "tokens") if tokens != "auto" else (1 if numbered else 0)
-    if tags is None:
-        return token_column, token_column
-    if tags != "auto":
-        return token_column, _number(tags, "tags")
-    if numbered:
-        return token_column, 2
-    return token_column, -1
+    if separator is None and "\t" in line:
+        raise UserError(
+            f"{where}: the file is separated by blanks, {line!r} has a tab. Use one separator, "
+            "or name it with data.separator."
+        )
+    if separator is None:  # not str.split(): it would cut a word at U+00A0
+        return re.split(r" +", line.strip(" "))
+    fields = line.rstrip(" \t") if separator == "\t" else line
+    return [field.strip(" ") for field in fields.split(separator)]
 
 
-def _number(value: str | int, column: str) -> int:
+def _layout(
+    path: Path, head: list[str], tokens: str | int, tags: str | int | None, separator: str | None
+) -> _Layout | None:
+    """Tell the columns from the first lines; None where they hold no word."""
+    sentences: list[list[list[str]]] = [[]]
+    for number, line in enumerate(head, start=1):
+        if not line.strip() or _DOCSTART.match(line):
+            sentences.append([])
+            continue
+        if _COMMENT_WITH_KEY.match(line):
+            continue
+        if "\t" not in line and _is_blank_separated_comment(line):
+            continue
+        if separator is None and not any(sentences) and "\t" in line:
+            separator = "\t"
+        try:
+            sentences[-1].append(_fields(line, separator, f"{path}:{number}"))
+        except UserError:
+            break  # its own turn comes, with the line before it read
+    rows = [fields for sentence in sentences for fields in sentence]
+    if not rows:
+        return None
+    if len(rows[0]) < 2 and tags is not None:
+        raise UserError(
+            f"{path}:{_first_word(head)}: one column only ({rows[0][0]!r}). A CoNLL line is a "
+            "word, a separator and a tag; set data.format if this is another format."
+        )
+    numbered = _are_numbered(sentences)
+    return _Layout(
+        separator=separator,
+        tokens=_column(tokens, "tokens", auto=int(numbered)),
+        tags=None if tags is None else _column(tags, "tags", auto=2 if numbered else -1),
+        width=len(rows[0]),
+        numbered=numbered,
+    )
+
+
+def _first_word(head: list[str]) -> int:
+    """Find the line of the first word, comments and blank lines aside."""
+    return next(n for n, line in enumerate(head, 1) if line.strip() and not line.startswith("#"))
+
+
+def _are_numbered(sentences: list[list[list[str]]]) -> bool:
+    """Tell word numbers in the first column from a sentence that happens to begin with "1"."""
+    longest = 0
+    for sentence in sentences[:-1] or sentences:
+        numbers = [row[0] for row in sentence if not _RANGE_OR_EMPTY_NODE.fullmatch(row[0])]
+        if numbers != [str(number) for number in range(1, len(numbers) + 1)]:
+            return False
+        longest = max(longest, len(numbers))
+    return longest > 1 and min(len(row) for sentence in sentences for row in sentence) > 2
+
+
+def _column(value: str | int, role: str, *, auto: int) -> int:
+    if value == "auto":
+        return auto
     try:
         return int(value)
     except ValueError:
         raise UserError(
-            f"data.columns.{column}: CoNLL columns are numbered from 0, not named; found "
+            f"data.columns.{role}: CoNLL columns are numbered from 0, not named; found "
             f"{value!r}. data.columns={{}} finds them by position."
         ) from None
-
-
-def _row(
-    words: list[str], tags: list[str], document: str | None, path: Path, line: int
-) -> dict[str, Any]:
-    return {"tokens": words, "tags": tags, "document": document, "where": f"{path}:{line}"}

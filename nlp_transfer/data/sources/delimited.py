@@ -1,38 +1,76 @@
-"""CSV or TSV with a header in, one row a record out."""
+"""CSV or TSV in, one row a record out."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from nlp_transfer.data.sources.text_file import open_text
+from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.sources.text_file import Errors, read_lines
 from nlp_transfer.errors import UserError
 
 csv.field_size_limit(2**31 - 1)  # the default refuses texts over 131,072 characters
 
 
-def read(path: Path, *, delimiter: str, encoding: str) -> Iterator[dict[str, Any]]:
-    """Read the records of a file; fields may hold quoted newlines."""
+def read(
+    path: Path,
+    *,
+    delimiter: str,
+    quoted: bool,
+    header: bool,
+    encoding: str,
+    errors: Errors = "strict",
+) -> Iterator[RawRow]:
+    """Read the records of a file.
+
+    quoted: "..." encloses a field, which may hold delimiters and newlines; else a quote is a
+            character like any other
+    header: the first record names the columns; else they are "0", "1", ...
+    """
+    if len(delimiter) != 1:
+        raise UserError(f"data.separator: {delimiter!r} must be one character for a CSV file.")
     # csv needs the line ends as they are: a \r\n inside quotes belongs to the text.
-    stream = open_text(path, encoding=encoding, newline="")
-    reader = csv.reader(stream, delimiter=delimiter, strict=True)
+    lines = read_lines(path, encoding=encoding, errors=errors, newline="")
+    reader = csv.reader(
+        lines,
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+        strict=True,
+    )
+    names: list[str] | None = None
+    line = 1  # of the record's first line: a quoted field may go over many
     try:
-        header = [name.strip() for name in next(reader, [])]
-        twice = {name for name in header if header.count(name) > 1}
-        if twice:
-            raise UserError(
-                f"{path}:1: the column {sorted(twice)[0]!r} stands twice in the header."
-            )
         for record in reader:
+            where, line = f"{path}:{line}", reader.line_num + 1
             if not record:
                 continue
-            if len(record) != len(header):
+            if names is None:
+                names = _names(record, where, header, delimiter)
+                if header:
+                    continue
+            if len(record) != len(names):
                 raise UserError(
-                    f"{path}:{reader.line_num}: {len(record)} fields, the header has {len(header)} "
-                    f"({', '.join(header)}). Quote fields that hold {delimiter!r}."
+                    f"{where}: {len(record)} fields, the first row has {len(names)} "
+                    f"({', '.join(names)}). Quote fields that hold {delimiter!r}."
                 )
-            yield {**dict(zip(header, record, strict=True)), "where": f"{path}:{reader.line_num}"}
+            yield RawRow(where, dict(zip(names, record, strict=True)))
     except csv.Error as error:
-        raise UserError(f"{path}:{reader.line_num}: {error}.") from None
+        raise UserError(
+            f"{path}:{line}: {error}. If quotes are plain characters here: data.quoted=false"
+        ) from None
+
+
+def _names(record: list[str], where: str, header: bool, delimiter: str) -> list[str]:
+    if not header:
+        return [str(number) for number in range(len(record))]
+    names = [name.strip() for name in record]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{where}: the column {twice[0]!r} stands twice in the header. Rename one.")
+    if len(names) == 1 and delimiter == "," and ";" in names[0]:
+        raise UserError(
+            f"{where}: one column only ({names[0]!r}). If semicolons separate the fields: "
+            "data.separator=';'"
+        )
+    return names

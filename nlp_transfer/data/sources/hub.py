@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.data.columns import CANDIDATES
+from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.sources.arrow import label_names
+from nlp_transfer.data.sources.choosing import chosen_splits
 from nlp_transfer.errors import UserError, nearest, shortened
 from nlp_transfer.hub import is_network_error, repo_info, unreachable
 from nlp_transfer.recipe import DataSection
-from nlp_transfer.records import SPLIT_NAMES
 
 log = logging.getLogger(__name__)
 
-Read = Callable[[], Iterator[dict[str, Any]]]
+Read = Callable[[], Iterator[RawRow]]
 
 
 def open_splits(data: DataSection) -> Iterator[tuple[str, Read, tuple[str, ...] | None]]:
@@ -29,19 +31,20 @@ def open_splits(data: DataSection) -> Iterator[tuple[str, Read, tuple[str, ...] 
     No loading script is ever run.
     raises: UserError when the Hub cannot be reached, or has no such repository, config or split
     """
-    theirs = _load(data)
-    for split in SPLIT_NAMES:
-        name = data.splits.get(split, split)
-        if name is None:
-            continue
-        found = theirs.get(split) if _is_file(name) else theirs.get(name)
-        if found is None and split not in data.splits:
-            continue
-        if found is None:
-            raise UserError(
-                f"data.splits.{split}: {data.source} has no split {name!r} ({', '.join(theirs)})."
-            )
-        yield split, _reader(found, f"{data.source} {name}"), _label_names(found, data)
+    yield from named_splits(_load(data), data, data.source)
+
+
+def named_splits(
+    theirs: dict[str, Any], data: DataSection, source: str
+) -> Iterator[tuple[str, Read, tuple[str, ...] | None]]:
+    """Map loaded `Dataset`s to our splits, with the names of their integer labels."""
+    names_only = data.model_copy(
+        update={"splits": {s: s if _is_file(name) else name for s, name in data.splits.items()}}
+    )
+    for split, names in chosen_splits(names_only, list(theirs), source, all_or_told=False):
+        parts = [theirs[name] for name in names]
+        labels = next((found for part in parts if (found := _label_names(part, data))), None)
+        yield split, _reader(list(zip(parts, names, strict=True)), source), labels
 
 
 def _is_file(name: str | None) -> bool:
@@ -56,6 +59,8 @@ def _load(data: DataSection) -> dict[str, Any]:
         return _recalled(data, files)
     _check_files(data, files, [file.rfilename for file in info.siblings or []])
     theirs = _loaded(data, files, commit=info.sha)
+    if data.streaming:
+        return theirs
     other = _commits(theirs) - {info.sha}
     if other:  # load_dataset answers a fault of the repository with any other copy in its cache
         raise UserError(
@@ -95,7 +100,11 @@ def _loaded(data: DataSection, files: dict[str, str], *, commit: str) -> dict[st
     try:
         return dict(
             datasets.load_dataset(
-                data.source, data.config, revision=commit, data_files=files or None
+                data.source,
+                data.config,
+                revision=commit,
+                data_files=files or None,
+                streaming=data.streaming,
             )
         )
     except Exception as error:
@@ -181,23 +190,19 @@ def _recalled(data: DataSection, files: dict[str, str]) -> dict[str, Any]:
     return theirs
 
 
-def _reader(rows: Any, where: str) -> Read:
-    def read() -> Iterator[dict[str, Any]]:
-        for index, row in enumerate(rows):
-            yield {**row, "where": f"{where} row {index}"}
+def _reader(parts: list[tuple[Any, str]], source: str) -> Read:
+    def read() -> Iterator[RawRow]:
+        for rows, name in parts:
+            for index, row in enumerate(rows):
+                yield RawRow(f"{source} {name} row {index}", row)
 
     return read
 
 
 def _label_names(split: Any, data: DataSection) -> tuple[str, ...] | None:
     """Find the names of a ClassLabel among the columns that hold tags or labels."""
-    import datasets
-
+    named = label_names(split.features or {})
     given = [data.columns[role] for role in ("tags", "label") if role in data.columns]
     # As the rows are read: conll2003 has named part-of-speech tags before its named entity tags.
-    for column in given or (*CANDIDATES["tags"], *CANDIDATES["label"]):
-        feature = split.features.get(str(column))
-        inner = getattr(feature, "feature", feature)
-        if isinstance(inner, datasets.ClassLabel):
-            return tuple(inner.names)
-    return None
+    columns = given or (*CANDIDATES["tags"], *CANDIDATES["label"])
+    return next((named[str(column)] for column in columns if str(column) in named), None)

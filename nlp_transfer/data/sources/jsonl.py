@@ -1,43 +1,107 @@
-"""JSON lines (or one JSON list) in, one row an object out."""
+"""JSON lines, or one JSON document, in; one row an object out."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from nlp_transfer.data.sources.text_file import open_text
+from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.sources.text_file import Errors, read_lines
 from nlp_transfer.errors import UserError
 
 
-def read(path: Path, *, encoding: str) -> Iterator[dict[str, Any]]:
-    """Read the objects of a file, each with its place under "where"."""
-    stream = open_text(path, encoding=encoding)
-    text = stream.read()
-    if text.lstrip().startswith("["):
-        yield from _read_list(text, path)
+def read(path: Path, *, encoding: str, errors: Errors = "strict") -> Iterator[RawRow]:
+    """Read the objects of a file with one a line, or the items of one JSON list.
+
+    raises: UserError with line and column of what is not JSON
+    """
+    lines = read_lines(path, encoding=encoding, errors=errors)
+    numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    first = next(numbered, None)
+    if first is None:
         return
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield _row(_parse(line, path, number), f"{path}:{number}")
+    second = next(numbered, None)
+    if _is_document(first[1], alone=second is None):
+        rest = [second[1]] if second else []
+        text = "".join([first[1], *rest, *(line for _, line in numbered)])
+        yield from rows_of(parse(text, path, first[0]), str(path))
+        return
+    for number, line in chain([first], [second] if second else [], numbered):
+        yield _row(parse(line.rstrip("\n"), path, number), f"{path}:{number}")
 
 
-def _read_list(text: str, path: Path) -> Iterator[dict[str, Any]]:
-    for index, item in enumerate(_parse(text, path, 1)):
-        yield _row(item, f"{path}: item {index}")
+def read_document(path: Path, *, encoding: str, errors: Errors = "strict") -> Any:
+    """Read one JSON value that fills the file."""
+    text = "".join(read_lines(path, encoding=encoding, errors=errors))
+    return parse(text, path, 1)
 
 
-def _parse(text: str, path: Path, line: int) -> Any:
+def split_lists(path: Path, *, encoding: str, errors: Errors = "strict") -> dict[str, Any]:
+    """Return the lists of rows of a document {"split": [row, ...], ...}; nothing if it is none."""
+    lines = read_lines(path, encoding=encoding, errors=errors)
+    filled = (line for line in lines if line.strip())
+    first = next(filled, "")
+    second = next(filled, None)
+    if not first.lstrip().startswith("{") or not _is_document(first, alone=second is None):
+        return {}
+    document = read_document(path, encoding=encoding, errors=errors)
+    is_map = isinstance(document, dict) and bool(document)
+    return document if is_map and all(_is_rows(value) for value in document.values()) else {}
+
+
+def rows_of(items: Any, where: str) -> Iterator[RawRow]:
+    """Read the items of a list as rows; columns of items that are lists themselves have numbers."""
+    if isinstance(items, Mapping):
+        items = [items]
+    if not isinstance(items, Iterable) or isinstance(items, str):
+        raise UserError(f"{where}: expected a list of objects, found {str(items)[:40]!r}.")
+    for index, item in enumerate(items):
+        yield _row(item, f"{where}: item {index}")
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict | list) for item in value)
+
+
+def _is_document(first_line: str, *, alone: bool) -> bool:
+    """Tell a JSON document from JSON lines by the first line that is not blank."""
     try:
-        item = json.loads(text)
+        item = json.loads(first_line)
+    except (ValueError, RecursionError):
+        # A line that is cut off by the layout of a document, not a faulty row of its own.
+        return first_line.strip()[-1] in "[{," and first_line.lstrip()[0] in "[{"
+    if isinstance(item, list):
+        return alone
+    return alone and isinstance(item, dict) and bool(item) and all(map(_is_rows, item.values()))
+
+
+def parse(text: str, path: Path | str, line: int) -> Any:
+    """Read one JSON value that begins on a line of a file."""
+    try:
+        item = json.loads(text, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
         raise UserError(
             f"{path}:{line + error.lineno - 1}: this is not valid JSON: {error.msg} "
             f"(column {error.colno})."
         ) from None
+    except RecursionError:
+        raise UserError(f"{path}:{line}: this JSON is nested too deeply.") from None
+    except ValueError as error:
+        raise UserError(f"{path}:{line}: {error}.") from None
     if "\\u" in text:
         _check_escapes(item, f"{path}:{line}")
+    return item
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    item = dict(pairs)
+    if len(item) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object; rename or remove one")
     return item
 
 
@@ -52,15 +116,9 @@ def _check_escapes(item: Any, where: str) -> None:
         ) from None
 
 
-def parse_object(line: str, where: str) -> dict[str, Any]:
-    """Read one JSON object, such as a line of standard input."""
-    try:
-        return _row(json.loads(line), where)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{where}: this is not valid JSON: {error.msg}.") from None
-
-
-def _row(item: Any, where: str) -> dict[str, Any]:
+def _row(item: Any, where: str) -> RawRow:
+    if isinstance(item, list):
+        return RawRow(where, {str(number): value for number, value in enumerate(item)})
     if not isinstance(item, dict):
         raise UserError(f"{where}: expected an object with columns, found {str(item)[:40]!r}.")
-    return {**item, "where": where}
+    return RawRow(where, item)

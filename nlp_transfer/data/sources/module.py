@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.sources.choosing import chosen_splits
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
-from nlp_transfer.records import SPLIT_NAMES
 
-Read = Callable[[], Iterator[dict[str, Any]]]
+Read = Callable[[], Iterator[RawRow]]
 
 
 def is_reference(source: str) -> bool:
@@ -32,26 +34,49 @@ def open_splits(data: DataSection) -> Iterator[tuple[str, Read]]:
         raise UserError(f"data.source: {data.source!r} cannot be imported: {error}.") from None
     finally:
         sys.path.remove(here)
-    found = function()
-    if not isinstance(found, dict):
+    found = _called(function, data.source)
+    if not isinstance(found, Mapping):
         raise UserError(
             f"data.source: {data.source} returned {type(found).__name__}; it must return a dict of "
             "split name to rows, such as {'train': [{'tokens': [...], 'tags': [...]}]}."
         )
-    for split in SPLIT_NAMES:
-        theirs = data.splits.get(split, split)
-        if theirs is None or (theirs not in found and split not in data.splits):
-            continue
-        if theirs not in found:
-            raise UserError(
-                f"data.splits.{split}: {data.source} has no split {theirs!r} ({', '.join(found)})."
-            )
-        yield split, _reader(found[theirs], f"{data.source} {theirs}")
+    for split, names in chosen_splits(data, list(found), data.source):
+        yield split, _reader([(found[name], f"{data.source} {name}") for name in names])
 
 
-def _reader(rows: Any, where: str) -> Read:
-    def read() -> Iterator[dict[str, Any]]:
-        for index, row in enumerate(rows):
-            yield {**row, "where": f"{where} row {index}"}
+def _called(function: Callable[[], Any], source: str) -> Any:
+    try:
+        return function()
+    except Exception as error:
+        raise _failure(source, error) from error
+
+
+def _failure(source: str, error: Exception) -> UserError:
+    """Tell the user where the user's own function failed."""
+    if isinstance(error, UserError):
+        return error
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return UserError(
+        f"data.source: {source} failed in {place.filename}:{place.lineno}: "
+        f"{type(error).__name__}: {error}"
+    )
+
+
+def _reader(parts: Sequence[tuple[Any, str]]) -> Read:
+    def read() -> Iterator[RawRow]:
+        for rows, where in parts:
+            yield from _rows(rows, where)
 
     return read
+
+
+def _rows(rows: Any, where: str) -> Iterator[RawRow]:
+    try:
+        for index, row in enumerate(rows):
+            if not isinstance(row, Mapping):
+                raise UserError(
+                    f"{where} row {index}: a row is a dict of columns, found {row!r:.60}."
+                )
+            yield RawRow(f"{where} row {index}", row)
+    except Exception as error:
+        raise _failure(where, error) from error

@@ -2,40 +2,105 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, Literal, cast
 
 from nlp_transfer.errors import UserError
 
+_CHUNK_BYTES = 1 << 16
+Errors = Literal["strict", "replace"]
 
-def open_text(path: Path, *, encoding: str, newline: str | None = None) -> TextIO:
-    """Open a whole text file for reading, gzip by its name.
 
+def read_lines(
+    path: Path, *, encoding: str, errors: Errors = "strict", newline: str | None = None
+) -> Iterator[str]:
+    """Read a text file line by line, without its byte order mark; gzip by its name.
+
+    errors:  "replace" reads bytes that are not in the encoding as U+FFFD
     newline: None reads every line end as \\n, "" leaves them as they are
-    returns: a text stream without a byte order mark
-    raises:  UserError that names the first byte that is not in the encoding
+    raises:  UserError that names the first byte that is not in the encoding, or the line of a NUL
     """
+    codec = _codec(path, encoding)
     try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
+        # Only \n, \r\n and \r end a line: str.splitlines() would also cut at U+2028 inside a word.
+        with (
+            open_binary(path) as stream,
+            io.TextIOWrapper(stream, encoding=codec, errors=errors, newline=newline) as text,
+        ):
+            for number, line in enumerate(text, start=1):
+                if "\0" in line:
+                    raise UserError(
+                        f"{path}:{number}: there is a NUL byte. Remove it, or name the file's "
+                        "encoding (utf-16?) with data.encoding=..."
+                    )
+                yield line
+    except UnicodeDecodeError:
+        raise _undecodable(path, encoding, codec) from None
+    except UnicodeError as error:
+        raise UserError(f"{path}: cannot be read as {encoding}: {error}.") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path}: this is not a whole gzip file: {error}.") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}.") from None
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from None
+
+
+def read_text(path: Path, *, encoding: str, errors: Errors = "strict") -> str:
+    """Read a whole text file, line ends as \\n."""
+    return "".join(read_lines(path, encoding=encoding, errors=errors))
+
+
+def open_binary(path: Path) -> BinaryIO:
+    """Open a file for reading bytes, unpacked if its name ends in .gz."""
+    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def _codec(path: Path, encoding: str) -> str:
+    """Check the encoding against the first bytes, and take the byte order mark of UTF-8 as one."""
     try:
-        text = data.decode("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding)
-    except LookupError:
-        raise UserError(f"data.encoding: {encoding!r} is not a known encoding.") from None
-    except UnicodeDecodeError as error:
-        offset = error.start + len(data) - len(error.object)  # utf-8-sig counts from after the mark
-        line = data[:offset].count(b"\n") + 1
-        raise UserError(
-            f"{path}:{line}: byte 0x{data[offset]:02X} at offset {offset} is not "
-            f"{encoding}. Save the file as UTF-8, or name its encoding with data.encoding=..."
-        ) from None
-    # Only \n, \r\n and \r end a line: str.splitlines() would also cut at U+2028 inside a token.
-    return io.StringIO(text, newline=newline)
+        name = codecs.lookup(encoding).name
+        "".encode(encoding)
+    except (LookupError, UnicodeError):
+        raise UserError(f"data.encoding: {encoding!r} is not a known text encoding.") from None
+    try:
+        with open_binary(path) as stream:
+            head = stream.read(4)
+    except (OSError, EOFError, zlib.error):
+        head = b""  # reading it gives the clear error
+    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and "16" not in name + encoding:
+        marks = " ".join(f"{byte:02X}" for byte in head[:2])
+        if "32" not in name:
+            raise UserError(
+                f"{path}: this looks like UTF-16 (byte order mark {marks}), not {encoding}. "
+                "Read it with data.encoding=utf-16."
+            )
+    return "utf-8-sig" if name == "utf-8" else encoding
+
+
+def _undecodable(path: Path, encoding: str, codec: str) -> UserError:
+    """Find the first byte that is not in the encoding."""
+    decoder = codecs.getincrementaldecoder(codec)("strict")
+    offset = line = 0
+    with open_binary(path) as stream:
+        while True:
+            chunk = stream.read(_CHUNK_BYTES)
+            try:
+                decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                # The decoder may hold bytes of the chunk before; its view ends where ours does.
+                start = len(chunk) - len(error.object) + error.start
+                line += chunk[: max(0, start)].count(b"\n") + 1
+                return UserError(
+                    f"{path}:{line}: byte 0x{error.object[error.start]:02X} at offset "
+                    f"{offset + start} is not {encoding}. Save the file as UTF-8, name its "
+                    "encoding (latin-1?) with data.encoding=..., or read such bytes as U+FFFD "
+                    "with data.encoding_errors=replace."
+                )
+            if not chunk:
+                return UserError(f"{path}: cannot be read as {encoding}.")
+            offset += len(chunk)
+            line += chunk.count(b"\n")

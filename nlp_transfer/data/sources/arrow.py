@@ -1,0 +1,95 @@
+"""Parquet and Arrow files, or a folder of `Dataset.save_to_disk`, in; one row a record out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from nlp_transfer.data.raw import RawRow
+from nlp_transfer.errors import UserError
+
+_SAVED = ("dataset_dict.json", "state.json")
+
+
+def read_parquet(path: Path) -> Iterator[RawRow]:
+    """Read the records of a Parquet file, in batches."""
+    import pyarrow.parquet as pq
+
+    def batches() -> Iterator[Any]:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches()
+
+    yield from _records(path, batches, "a Parquet file")
+
+
+def read_arrow(path: Path) -> Iterator[RawRow]:
+    """Read the records of an Arrow file, of the stream or the random access format."""
+    import pyarrow as pa
+
+    def batches() -> Iterator[Any]:
+        with pa.OSFile(str(path)) as file:
+            if file.read(6) == b"ARROW1":
+                reader = pa.ipc.open_file(file)
+                yield from (reader.get_batch(n) for n in range(reader.num_record_batches))
+                return
+            file.seek(0)
+            yield from pa.ipc.open_stream(file)
+
+    yield from _records(path, batches, "an Arrow file")
+
+
+def is_saved(folder: Path) -> bool:
+    """Tell a folder that `Dataset.save_to_disk` or `DatasetDict.save_to_disk` has written."""
+    return any((folder / name).is_file() for name in _SAVED)
+
+
+def load_saved(folder: Path) -> dict[str, Any]:
+    """Open what `save_to_disk` has written, as split name to `Dataset`."""
+    import datasets
+
+    try:
+        found = datasets.load_from_disk(str(folder))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{folder}: this saved data set does not load: {error}") from None
+    return dict(found) if isinstance(found, Mapping) else {"train": found}
+
+
+def file_label_names(path: Path) -> dict[str, tuple[str, ...]]:
+    """Find the names of integer labels that `datasets` keeps in a Parquet file, by column."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from datasets import Features
+
+    try:
+        return label_names(Features.from_arrow_schema(pq.read_schema(path)))
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
+        return {}  # reading its rows tells what is wrong
+
+
+def label_names(features: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Find the columns of ClassLabel, or lists of it, and their names."""
+    from datasets import ClassLabel
+
+    inner = {name: getattr(feature, "feature", feature) for name, feature in features.items()}
+    return {
+        name: tuple(feature.names)
+        for name, feature in inner.items()
+        if isinstance(feature, ClassLabel)
+    }
+
+
+def _records(path: Path, batches: Any, kind: str) -> Iterator[RawRow]:
+    import pyarrow as pa
+
+    number = 0
+    try:
+        for batch in batches():
+            for record in batch.to_pylist():
+                yield RawRow(f"{path}: row {number}", record)
+                number += 1
+    except (pa.ArrowException, OSError, EOFError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path}: this is not {kind}, or it is damaged: {reason}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: row {number} or after: a string is not UTF-8: {error}.") from None

@@ -1,0 +1,134 @@
+"""A file in, its format and a function that reads its rows out."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from nlp_transfer.data.columns import CANDIDATES
+from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.sources import (
+    arrow,
+    brat,
+    conll,
+    delimited,
+    jsonl,
+    label_studio,
+    spacy_docs,
+)
+from nlp_transfer.data.sources.text_file import open_binary
+from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import DataSection
+
+Read = Callable[[], Iterator[RawRow]]
+
+EXTENSIONS = {
+    ".conll": "conll", ".conllu": "conll", ".iob": "conll", ".iob2": "conll", ".bio": "conll",
+    ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv",
+    ".parquet": "parquet", ".arrow": "arrow", ".spacy": "spacy", ".ann": "brat",
+}  # fmt: skip
+_HEAD_BYTES = 4096
+_SAMPLED_JSON_BYTES = 1 << 20
+
+
+def reader(path: Path, data: DataSection, *, with_tags: bool = True) -> Read:
+    """Choose the function that reads a file, by the recipe's options.
+
+    with_tags: False reads the words of a CoNLL file alone
+    """
+    text = {"encoding": data.encoding, "errors": data.encoding_errors}
+    file_format = detect_format(path, data)
+    if file_format == "parquet":
+        return lambda: arrow.read_parquet(path)
+    if file_format == "arrow":
+        return lambda: arrow.read_arrow(path)
+    if file_format == "spacy":
+        return lambda: spacy_docs.read(path)
+    if file_format == "brat":
+        return lambda: brat.read(path, encoding=data.encoding, expand=data.misaligned == "expand")
+    if file_format == "label-studio":
+        return lambda: label_studio.read(
+            path, encoding=data.encoding, drop_missing=data.drop_missing
+        )
+    if file_format in ("jsonl", "json", "spans"):
+        return lambda: jsonl.read(path, **text)  # type: ignore[arg-type]
+    if file_format in ("csv", "tsv"):
+        return lambda: delimited.read(
+            path,
+            delimiter=data.separator or ("," if file_format == "csv" else "\t"),
+            quoted=file_format == "csv" if data.quoted is None else data.quoted,
+            header=data.header,
+            **text,  # type: ignore[arg-type]
+        )
+    return lambda: conll.read(
+        path,
+        tokens=data.columns.get("tokens", "auto"),
+        tags=data.columns.get("tags", "auto") if with_tags else None,
+        separator=data.separator,
+        **text,  # type: ignore[arg-type]
+    )
+
+
+def label_names(path: Path, data: DataSection) -> tuple[str, ...] | None:
+    """Find the names of integer labels that a Parquet file declares."""
+    if detect_format(path, data) != "parquet":
+        return None
+    named = arrow.file_label_names(path)
+    given = [data.columns[role] for role in ("tags", "label") if role in data.columns]
+    columns = given or (*CANDIDATES["tags"], *CANDIDATES["label"])
+    return next((named[str(column)] for column in columns if str(column) in named), None)
+
+
+def detect_format(path: Path, data: DataSection) -> str:
+    """Look inside a file, then at its extension, and name its format; the recipe's goes first."""
+    if data.format != "auto":
+        return data.format
+    if path.is_dir():
+        return "brat"
+    try:
+        with open_binary(path) as stream:
+            head = stream.read(_HEAD_BYTES)
+    except (OSError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+            raise UserError(f"{path}: this is not a whole gzip file: {error}.") from None
+        raise UserError(f"{path}: this file cannot be read: {error}.") from None
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.startswith(b"ARROW1"):
+        return "arrow"
+    name = path.with_suffix("") if path.suffix == ".gz" else path
+    named = EXTENSIONS.get(name.suffix.lower(), "")
+    text = head.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
+    if re.match(r'(\[\s*)?\{\s*["}]', text):  # a bare { may be the first word of a CoNLL file
+        return "label-studio" if _is_label_studio(path) else "jsonl"
+    if named in ("csv", "tsv") and not _looks_like_conll(text):
+        return named
+    if named in ("parquet", "jsonl", "arrow", "spacy", "brat"):
+        return named  # not what it says it is: its own reader gives the clear error
+    return "conll"
+
+
+def _is_label_studio(path: Path) -> bool:
+    """Look at the first task of a JSON list, as far as it can be told without reading it all."""
+    with open_binary(path) as stream:
+        text = stream.read(_SAMPLED_JSON_BYTES).decode("utf-8", errors="replace")
+    text = text.lstrip("\ufeff \t\r\n")
+    if not text.startswith("["):
+        return False
+    try:
+        first, _ = json.JSONDecoder().raw_decode(text[1:].lstrip())
+    except (ValueError, RecursionError):
+        return False
+    return label_studio.is_label_studio(first)
+
+
+def _looks_like_conll(text: str) -> bool:
+    """Tell CoNLL columns named .tsv from a table: blank lines, and O or B-/I- as the last field."""
+    lines = text.splitlines()[:-1] or text.splitlines()
+    fields = [line.split("\t") for line in lines if line.strip()]
+    tags = sum(row[-1] == "O" or row[-1][:2] in ("B-", "I-", "S-", "E-") for row in fields)
+    return bool(fields) and tags > len(fields) / 2
