@@ -23,6 +23,7 @@ ROOMS = (
     "pipeline",
     "publish",
     "report",
+    "inspection",
     "training",
     "inference",
     "strategies",

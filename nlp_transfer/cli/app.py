@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from nlp_transfer.cli import evaluate, finetune, predict, prepare, publish, recipes, report
+from nlp_transfer.cli import evaluate, finetune, inspect, predict, prepare, publish, recipes, report
 from nlp_transfer.errors import UserError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 for module, panel in (
     (finetune, "Train"),
     (prepare, "Train"),
+    (inspect, "Train"),
     (evaluate, "Use"),
     (predict, "Use"),
     (report, "Use"),

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from nlp_transfer.records import Report
 from nlp_transfer.report.tables import headline, split_tables
 
-_TEMPLATES = Environment(
+TEMPLATES = Environment(
     loader=PackageLoader("nlp_transfer.report", "templates"),
     autoescape=select_autoescape(["html.jinja"]),
     trim_blocks=True,
@@ -23,7 +23,7 @@ def _cell(text: object) -> str:
     return line.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
 
 
-_TEMPLATES.filters["cell"] = _cell
+TEMPLATES.filters["cell"] = _cell
 
 
 def markdown_page(report: Report) -> str:
@@ -42,6 +42,6 @@ def _render(template: str, report: Report) -> str:
         {"name": name, "headline": headline(metrics, name), "tables": split_tables(metrics, name)}
         for name in metrics["splits"]
     ]
-    return _TEMPLATES.get_template(template).render(
+    return TEMPLATES.get_template(template).render(
         metrics=metrics, splits=splits, notes=report.notes
     )

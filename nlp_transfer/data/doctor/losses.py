@@ -1,0 +1,48 @@
+"""Splits in, findings about what reading them cost out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nlp_transfer.data.doctor.finding import Finding, counted
+from nlp_transfer.records import LossLedger, Splits
+
+# What the ledger counts: one, several, what became of it, what to do.
+_KINDS = {
+    "tags_repaired": (
+        "tag", "tags",
+        "out of place in their scheme, read as the start of an entity",
+        "Correct the tags, or live with it: the CoNLL scorer reads them the same way.",
+    ),
+    "spans_trimmed": (
+        "span", "spans",
+        "that began or ended with white space, which was cut off",
+        "Correct the offsets at their source.",
+    ),
+    "spans_expanded": (
+        "span", "spans",
+        "that began or ended inside a word, widened to whole words",
+        "Check them: a model that tags words cannot find a part of one.",
+    ),
+    "entities_dropped": (
+        "entity", "entities",
+        "left out because words cannot hold them; recall counts them as missed",
+        "See data.misaligned and data.overlapping, or correct the spans.",
+    ),
+    "examples_dropped": (
+        "row", "rows",
+        "left out: no words, no text or no label",
+        "Check that these rows are meant to be empty.",
+    ),
+}  # fmt: skip
+
+
+def losses(splits: Splits) -> Iterator[Finding]:
+    """Find what was repaired, cut or left out while the splits were read."""
+    for split in splits:
+        ledger = splits.losses.get(split, LossLedger()).as_dict()
+        for name, (noun, plural, fate, fix) in _KINDS.items():
+            count = ledger[name]
+            if count:
+                message = f"{counted(count, noun, plural)} {fate}"
+                yield Finding(name, "warning", message, fix, count=count, split=split)

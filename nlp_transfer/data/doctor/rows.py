@@ -1,0 +1,64 @@
+"""Rows of a split in, what the checks compare and show of them out."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_ROWS_A_BATCH = 1000
+
+
+def columns(rows: Dataset, *names: str) -> Iterator[tuple[Any, ...]]:
+    """Go through some columns row by row, reading them in batches."""
+    for batch in rows.select_columns(list(names)).iter(batch_size=_ROWS_A_BATCH):
+        yield from zip(*(batch[name] for name in names), strict=True)
+
+
+def is_ner(rows: Dataset) -> bool:
+    """Tell tagged sentences from texts."""
+    return "words" in rows.column_names
+
+
+def noun(rows: Dataset) -> str:
+    """Name one row."""
+    return "sentence" if is_ner(rows) else "text"
+
+
+def texts(rows: Dataset) -> Iterator[tuple[str, str]]:
+    """Yield (where, text) of every row: words joined by blanks, both texts of a pair."""
+    if is_ner(rows):
+        for where, words in columns(rows, "where", "words"):
+            yield where, " ".join(words)
+        return
+    for where, text, pair in columns(rows, "where", "text", "text_pair"):
+        yield where, text if pair is None else f"{text} | {pair}"
+
+
+class Keys(NamedTuple):
+    """Hashes of a text at three levels of likeness, so that no text has to be kept."""
+
+    exact: int
+    blanks: int
+    """The same for texts that differ in white space only."""
+    loose: int
+    """The same for texts that differ in white space, case or compatibility forms (NFKC)."""
+
+
+def keys_of(text: str) -> Keys:
+    """Hash a text; 128 bits, so that equal keys mean equal texts."""
+    stripped = " ".join(text.split())
+    folded = " ".join(unicodedata.normalize("NFKC", stripped).casefold().split())
+    exact = digest(text)
+    blanks = exact if stripped == text else digest(stripped)
+    return Keys(exact, blanks, blanks if folded == stripped else digest(folded))
+
+
+def digest(text: str) -> int:
+    """Hash a text to 128 bits."""
+    data = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(data, digest_size=16).digest(), "big")

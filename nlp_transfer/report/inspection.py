@@ -1,0 +1,144 @@
+"""What the data doctor found in; tables for the terminal and a Markdown page out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, Group
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from nlp_transfer.report.pages import TEMPLATES
+from nlp_transfer.report.tables import Table
+
+_MOST_LABELS = 20
+_EDGE = 5  # of more labels, so many of the most and of the least frequent are shown
+_STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+def print_inspection(result: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print sizes, labels, and the findings by severity."""
+    console = console or Console()
+    for table in (sizes(result), labels(result, _MOST_LABELS)):
+        console.print(_rich(table))
+    console.print(_findings(result["findings"]))
+    console.print(verdict(result), style="bold", highlight=False)
+    if result["findings"]:
+        console.print("Places and what to do: --markdown FILE, or --json.", highlight=False)
+
+
+def markdown_page(result: Mapping[str, Any]) -> str:
+    """Write sizes, labels, and the findings with all their examples, as Markdown."""
+    return TEMPLATES.get_template("inspection.md.jinja").render(
+        tables=[sizes(result), labels(result)],
+        findings=result["findings"],
+        verdict=verdict(result),
+    )
+
+
+def verdict(result: Mapping[str, Any]) -> str:
+    """Say in one line how many findings there are of each severity."""
+    found = [finding["severity"] for finding in result["findings"]]
+    counts = {severity: found.count(severity) for severity in ("error", "warning")}
+    named = [f"{n} {name}{'s' if n > 1 else ''}" for name, n in counts.items() if n]
+    notes = f"{found.count('info')} for your information"
+    return f"{', '.join(named) or 'no errors, no warnings'}, {notes}"
+
+
+def sizes(result: Mapping[str, Any]) -> Table:
+    """Tabulate what each split holds, and what the tokenizer makes of it."""
+    splits, ner = result["splits"], result["task"] == "ner"
+    pieces = result.get("pieces", {}).get("splits", {})
+    columns = [_sizes_of(splits[split], pieces.get(split), ner=ner) for split in splits]
+    rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
+    shown = [row for row in rows if set(row[1:]) != {"0"} or row[0] != "documents"]
+    return Table("Data", "", ("", *splits), tuple(shown))
+
+
+def _sizes_of(
+    split: Mapping[str, Any], pieces: Mapping[str, Any] | None, *, ner: bool
+) -> dict[str, str]:
+    unit = "sentence" if ner else "text"
+    lengths = split["lengths"]["words"]
+    shown = {f"{unit}s": f"{split['examples']:,}", "words": f"{split['words']:,}"}
+    if ner:
+        shown["entities"] = f"{split['entities']:,}"
+    shown["documents"] = f"{split['documents']:,}"
+    shown[f"words a {unit}: median, 95 %, most"] = (
+        f"{lengths['median']:,}, {lengths['p95']:,}, {lengths['max']:,}"
+    )
+    if pieces:
+        shown["pieces a word"] = f"{pieces['pieces_per_word']:.2f}"
+        shown["words unknown to the tokenizer"] = f"{pieces['unknown_share']:.2%}"
+        shown["words beyond the first window"] = f"{pieces['words_beyond_share']:.2%}"
+        if ner:
+            shown["entities beyond the first window"] = f"{pieces['entities_beyond_share']:.2%}"
+        shown[f"pieces of the longest {unit}"] = f"{pieces['longest']:,}"
+    return shown
+
+
+def labels(result: Mapping[str, Any], most: int | None = None) -> Table:
+    """Tabulate the labels, most frequent first; beyond `most`, those in the middle are left out."""
+    splits = result["splits"]
+    names = list(dict.fromkeys(name for split in splits.values() for name in split["labels"]))
+    first = next(iter(splits.values()))["labels"]
+    names.sort(key=lambda name: -first.get(name, 0))
+    rows = [(name, *(f"{s['labels'].get(name, 0):,}" for s in splits.values())) for name in names]
+    kind = "entity type" if result["task"] == "ner" else "class"
+    if most and len(rows) > most:
+        middle = (f"... {len(rows) - 2 * _EDGE} more", *("" for _ in splits))
+        rows = [*rows[:_EDGE], middle, *rows[-_EDGE:]]
+    return Table("Labels", "", (kind, *splits), tuple(rows))
+
+
+def _findings(findings: Sequence[Mapping[str, Any]]) -> RichTable:
+    table = RichTable(title="Findings", title_justify="left")
+    table.add_column("")
+    table.add_column("split")
+    table.add_column("finding", overflow="fold")
+    facts: dict[str, list[str]] = {}  # of files: one row for the splits that have the same
+    for same in _grouped(findings):
+        first = same[0]
+        if first["code"].startswith("file_"):
+            for finding in same:
+                facts.setdefault(finding["split"], []).append(finding["message"])
+        else:
+            severity = Text(first["severity"], _STYLES[first["severity"]])
+            table.add_row(severity, first["split"] or "", _cell(same))
+    for message in dict.fromkeys(map(", ".join, facts.values())):
+        splits = [split for split, own in facts.items() if ", ".join(own) == message]
+        table.add_row(Text("info", _STYLES["info"]), ", ".join(splits), f"file with {message}")
+    return table
+
+
+def _grouped(findings: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Put the findings of one kind in different splits together."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for finding in findings:
+        groups.setdefault((finding["severity"], finding["code"]), []).append(finding)
+    return list(groups.values())
+
+
+def _cell(same: Sequence[Mapping[str, Any]]) -> Group:
+    """Print one finding, and its count in other splits; of more than notes, a place and a fix."""
+    first, *others = same
+    also = ", ".join(f"{finding['split']}: {finding['count']:,}" for finding in others)
+    lines = [Text(f"{first['message']} ({also})" if also else first["message"])]
+    if first["severity"] != "info":
+        for example in first["examples"][:1]:
+            folder, slash, place = example["where"].replace("\\", "/").rpartition("/")
+            text = example["text"].replace(folder + slash, "") if slash else example["text"]
+            line = f"{place}  {text}".strip()
+            lines.append(Text(line, "dim", no_wrap=True, overflow="ellipsis"))
+        lines.append(Text(f"-> {first['fix']}"))
+    return Group(*lines)
+
+
+def _rich(table: Table) -> RichTable:
+    rich = RichTable(title=table.title, title_justify="left")
+    for index, column in enumerate(table.columns):
+        rich.add_column(Text(column), justify="right" if index else "left", no_wrap=index > 0)
+    for row in table.rows:
+        rich.add_row(*map(Text, row))
+    return rich
