@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import tee
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nlp_transfer.cli.console import start_logging
+
+if TYPE_CHECKING:
+    from nlp_transfer.inference.predictor import Predictor
 
 
 def predict(
@@ -22,8 +24,15 @@ def predict(
         str, typer.Argument(metavar="INPUT", help="A file, or - for one text a line on stdin.")
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="JSON Lines file; stdout by default.")
+        Path | None,
+        typer.Option("--output", "-o", help="File, or folder for brat; stdout by default."),
     ] = None,
+    to: Annotated[
+        str,
+        typer.Option(
+            help="Output: jsonl, conll, spans, doccano, label-studio, brat or csv (of classes)."
+        ),
+    ] = "jsonl",
     input_format: Annotated[
         str, typer.Option("--format", help="auto, text, jsonl, csv, tsv or conll.")
     ] = "auto",
@@ -38,31 +47,21 @@ def predict(
     from tqdm.auto import tqdm
 
     from nlp_transfer.data.inputs import read_inputs
+    from nlp_transfer.data.writers import check_target, write_results
     from nlp_transfer.inference.predictor import Predictor
 
+    check_target(to, output)
     items = read_inputs(source, input_format=input_format, column=column)
     predictor = Predictor.from_run(model, precision=precision)
-    results: Iterator[dict[str, Any]] = tqdm(
-        predictor(items), unit="text", disable=not sys.stderr.isatty()
-    )
-    with _writing(output) as stream:
-        for result in results:
-            stream.write(json.dumps(result, ensure_ascii=False) + "\n")
+    results = tqdm(_predicted(predictor, items), unit="text", disable=not sys.stderr.isatty())
+    write_results(results, to=to, output=output, task=predictor.task.name)
 
 
-@contextlib.contextmanager
-def _writing(output: Path | None) -> Iterator[TextIO]:
-    """Write to stdout, or to a file that takes its name when it is complete."""
-    if output is None:
-        yield sys.stdout
-        return
-    temporary = output.with_name(f".{output.name}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            yield stream
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _predicted(predictor: Predictor, items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Predict items, and hand on the id and document that they come with."""
+    for_model, for_output = tee(items)
+    for item, result in zip(for_output, predictor(for_model), strict=True):
+        yield {**{key: item.get(key) for key in ("id", "document")}, **result}
 
 
 command = predict

@@ -1,0 +1,15 @@
+"""Results as they are, one JSON object a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TextIO
+
+from nlp_transfer.data.writers.results import Result, to_json
+
+
+def write(results: Iterable[Result], stream: TextIO) -> None:
+    """Write {text or tokens, tags, entities} or {text, label, score, scores}."""
+    for result in results:
+        shown = {key: value for key, value in result.items() if key not in ("id", "document")}
+        stream.write(to_json(shown, stream) + "\n")
