@@ -100,12 +100,12 @@ NER_CASES: dict[str, tuple[str, str, int, str, str]] = {
         conll("New/B-LOC York/I-LOC a", "New/B-LOC York/I-LOC b", "c New York", "New York d"),
         "info", 1, "2 times", "outside 2",
     ),
-    "entities_without_letters": (conll("A/B-X ./B-X"), "warning", 1, "without a letter", '"." X'),
+    "entities_of_punctuation": (conll("A/B-X ./B-X 😍/B-X"), "warning", 1, "only", '"." X'),
     "punctuation_at_edges": (
         conll("Ada/B-X ,/I-X left", "UN/B-X (/I-X NY/I-X )/I-X"), "info", 1, "punctuation",
         '"Ada ,"',
     ),
-    "long_entities": (conll("w/B-X" + " w/I-X" * 10), "info", 1, "more than 10 words", "11 words"),
+    "long_entities": (conll("w/B-X" + " w/I-X" * 10), "info", 1, "more than 10 words", "w w"),
     "adjacent_entities": (conll("Ada/B-X Zoë/B-X"), "info", 1, "same type", '"Ada Zoë"'),
     "hidden_words": (conll("A/B-X \ufe0f", "\u200b b"), "warning", 2, "cannot be seen", "\\ufe0f"),
     "hidden_characters": (conll("A\u200bc/B-X b"), "warning", 1, "cannot be seen", "\\u200b"),
@@ -131,7 +131,8 @@ NER_CASES: dict[str, tuple[str, str, int, str, str]] = {
 TEXT_CASES: dict[str, tuple[str, str, int, str, str]] = {
     "duplicates": (table("ok,a", "no,b", "ok,a"), "warning", 1, "1 of 3 texts repeats", ":2"),
     "duplicates_hidden": (
-        table("so  it is,a", "no,b", "so it is ,a", "So it is,a", "ｓo it is,a"), "warning", 3,
+        table("so  it is,a", "no,b", "so it is ,a", "So it is,a", "ｓo it is,a", "so it is,b"),
+        "warning", 3,
         "case or white space (1 for white space", ":2",
     ),
     "conflicting_labels": (table("good,a", "Good,b"), "warning", 1, "different labels", "a at "),
@@ -146,7 +147,7 @@ TEXT_CASES: dict[str, tuple[str, str, int, str, str]] = {
     ),
     "outer_blanks": (table("x ,a", "y,b"), "info", 1, "white space", '"x "'),
     "line_breaks": (table('"x\ny",a', "y,b"), "info", 1, "line break", "x\\ny"),
-    "without_letters": (table("?!,a", "y,b"), "warning", 1, "letter or digit", "?!"),
+    "empty_texts": (table("?!,a", "👍,b"), "warning", 1, "without a letter", "?!"),
     "long_texts": (table("w " * 501 + ",a", "y,b"), "info", 1, "500 words", "w w"),
     "hidden_characters": (table("x\u200by,a", "y,b"), "warning", 1, "cannot be seen", "\\u200b"),
     "replacement_character": (table("x\ufffdy,a", "y,b"), "warning", 1, "U+FFFD", ""),
@@ -279,6 +280,17 @@ def test_rows_left_out_are_counted(inspect: Find) -> None:
     assert (finding["severity"], finding["count"]) == ("warning", 1)
 
 
+def test_texts_without_a_label_are_counted(inspect: Find) -> None:
+    rows = [{"text": f"t{i}", "label": "ab"[i % 2]} for i in range(4)]
+    blank = [{"text": "u", "label": -1}, {"text": "v", "label": None}]
+    files = {
+        "train.jsonl": "\n".join(map(json.dumps, rows)),
+        "test.jsonl": "\n".join(map(json.dumps, blank)),
+    }
+    finding = only(inspect("classification", files), "unlabelled")
+    assert (finding["severity"], finding["split"], finding["count"]) == ("warning", "test", 2)
+
+
 def test_texts_still_in_their_quotes_are_found(inspect: Find) -> None:
     text = 'text\tlabel\n"he said ""no"""\ta\nplain "x" words\tb\n'
     result = inspect("classification", {"a.tsv": text})
@@ -387,6 +399,7 @@ def test_fail_on_decides_the_exit_code(
         (["--recipe", "quickstart-ner", "--task", "ner"], "--task goes with files"),
         (["train.conll", "--task", "ner", "--fail-on", "info"], "--fail-on"),
         (["train.conll", "--task", "pos"], "--task"),
+        (["train.conll", "--task", "ner", "--markdown", "no/page.md"], "does not exist"),
         (["train.conll", "other.conll", "--task", "ner"], "data.splits"),
         (["train.conll", "--task", "ner", "task.typs=[X]"], "Did you mean 'types'"),
         (["train.conll", "--task", "ner", "data.encoding=latin-99"], "latin-99"),
@@ -422,3 +435,9 @@ def test_files_without_train_show_the_splits_they_are(inspect: Find) -> None:
     result = inspect("ner", {"dev.conll": CLEAN_NER, "test.conll": conll("Li/B-PER waved ❤️ .")})
     assert list(result["splits"]) == ["validation", "test"]
     assert only(result, "leakage_validation")["count"] == 1
+
+
+def test_a_copy_with_another_label_is_a_conflict_and_no_copy(inspect: Find) -> None:
+    result = inspect("classification", {"a.csv": table("x,a", "y,b", "x,b", "x,b")})
+    assert only(result, "conflicting_labels")["count"] == 1
+    assert only(result, "duplicates")["count"] == 1  # the fourth repeats the third

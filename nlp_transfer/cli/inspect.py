@@ -30,7 +30,7 @@ def inspect(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FILE]... [KEY=VALUE]...",
+            metavar="FILE|KEY=VALUE",
             help="Files named after their splits, one folder or a Hub id; recipe keys to change: "
             "data.encoding=latin-1",
             show_default=False,
@@ -58,6 +58,8 @@ def inspect(
     sources = [argument for argument in arguments or [] if not _is_override(argument)]
     if bool(sources) == bool(recipe):
         raise UserError("Give files to inspect, or --recipe, not both. See `nlpt inspect --help`.")
+    if markdown and not (markdown.parent.is_dir() and not markdown.is_dir()):
+        raise UserError(f"--markdown: {markdown} is a folder, or in a folder that does not exist.")
     from nlp_transfer.inspection import at_least, inspect_data
 
     if recipe:

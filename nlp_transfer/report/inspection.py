@@ -22,7 +22,8 @@ def print_inspection(result: Mapping[str, Any], console: Console | None = None) 
     console = console or Console()
     for table in (sizes(result), labels(result, _MOST_LABELS)):
         console.print(_rich(table))
-    console.print(_findings(result["findings"]))
+    if result["findings"]:
+        console.print(_findings(result["findings"], list(result["splits"])))
     console.print(verdict(result), style="bold", highlight=False)
     if result["findings"]:
         console.print("Places and what to do: --markdown FILE, or --json.", highlight=False)
@@ -92,7 +93,7 @@ def labels(result: Mapping[str, Any], most: int | None = None) -> Table:
     return Table("Labels", "", (kind, *splits), tuple(rows))
 
 
-def _findings(findings: Sequence[Mapping[str, Any]]) -> RichTable:
+def _findings(findings: Sequence[Mapping[str, Any]], known: Sequence[str]) -> RichTable:
     table = RichTable(title="Findings", title_justify="left")
     table.add_column("")
     table.add_column("split")
@@ -108,7 +109,8 @@ def _findings(findings: Sequence[Mapping[str, Any]]) -> RichTable:
             table.add_row(severity, first["split"] or "", _cell(same))
     for message in dict.fromkeys(map(", ".join, facts.values())):
         splits = [split for split, own in facts.items() if ", ".join(own) == message]
-        table.add_row(Text("info", _STYLES["info"]), ", ".join(splits), f"file with {message}")
+        named = "all" if len(splits) == len(known) > 1 else ", ".join(splits)
+        table.add_row(Text("info", _STYLES["info"]), named, Text(f"file with {message}"))
     return table
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from nlp_transfer.data.doctor import entities, labels, texts, words
+from nlp_transfer.data.doctor import classes, entities, labels, texts, words
 from nlp_transfer.data.doctor.duplicates import conflicting_labels, duplicates, leakage
 from nlp_transfer.data.doctor.files import files
 from nlp_transfer.data.doctor.finding import SEVERITIES, Finding, Severity
@@ -38,7 +38,12 @@ NER: tuple[Check, ...] = (
     words.words,
     words.sentence_lengths,
 )
-CLASSIFICATION: tuple[Check, ...] = (labels.order, texts.texts, texts.quotes)
+CLASSIFICATION: tuple[Check, ...] = (
+    classes.unlabelled,
+    classes.order,
+    texts.texts,
+    texts.quotes,
+)
 
 __all__ = [
     "SEVERITIES",

@@ -67,6 +67,11 @@ def faults_of(text: str) -> Iterator[str]:
         yield "markup"
 
 
+def says_something(text: str) -> bool:
+    """Tell whether a text has a letter, a digit or a picture (an emoji, for one)."""
+    return any(c.isalnum() or unicodedata.category(c) == "So" for c in text)
+
+
 def is_invisible(word: str) -> bool:
     """Tell whether a word leaves no mark at all."""
     return all(map(is_hidden, word))

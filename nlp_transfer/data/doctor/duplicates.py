@@ -75,12 +75,12 @@ class _Copies:
 
 
 def duplicates(splits: Splits) -> Iterator[Finding]:
-    """Find rows that repeat an earlier row of their own split."""
+    """Find rows that repeat the text and the labels of an earlier row of their own split."""
     for split in splits:
         rows = splits[split]
         seen, copies = _Seen(), _Copies(rows)
-        for row, (where, text) in enumerate(texts(rows)):
-            keys = keys_of(text)
+        for row, where, text, labels in _labelled(rows):
+            keys = keys_of(text, "\0".join(labels or ()))
             found = seen.find(keys)
             if found:
                 copies.add(where, text, found)
@@ -127,9 +127,10 @@ def conflicting_labels(splits: Splits) -> Iterator[Finding]:
     tallies: dict[str | None, Tally] = {}
     for split in splits:
         for row, where, text, labels in _labelled(splits[split]):
-            same = f"{len(labels)} {text}"  # words may hold blanks
-            key = digest(same) if is_ner(splits[split]) else keys_of(text).loose
-            answer = digest("\0".join(labels))
+            if labels is None:
+                continue
+            key = _key_of_content(text, labels, ner=is_ner(splits[split]))
+            answer = digest(*labels)
             first = known.setdefault(key, (answer, split, row))
             if first[0] == answer or key in met:
                 continue
@@ -150,12 +151,17 @@ def conflicting_labels(splits: Splits) -> Iterator[Finding]:
         )
 
 
-def _labelled(rows: Dataset) -> Iterator[tuple[int, str, str, list[str]]]:
-    """Yield (row, where, text, labels in a fixed order) of every labelled row."""
+def _key_of_content(text: str, labels: list[str], *, ner: bool) -> int:
+    """Hash what should have one answer; the case of a word may well decide its tag."""
+    # The number of words is part of it, for a word may hold blanks.
+    return digest(text, str(len(labels))) if ner else keys_of(text).loose
+
+
+def _labelled(rows: Dataset) -> Iterator[tuple[int, str, str, list[str] | None]]:
+    """Yield (row, where, text, tags or labels in a fixed order) of every row."""
     names = columns(rows, "tags" if is_ner(rows) else "labels")
     for row, ((where, text), (labels,)) in enumerate(zip(texts(rows), names, strict=True)):
-        if labels is not None:
-            yield row, where, text, labels if is_ner(rows) else sorted(labels)
+        yield row, where, text, labels if labels is None or is_ner(rows) else sorted(labels)
 
 
 def _contrast(text: str, labels: list[str], first: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from nlp_transfer.data.doctor.characters import Fault, says_something
 from nlp_transfer.data.doctor.finding import Example, Finding, Tally, agree, counted, shown
 from nlp_transfer.data.doctor.rows import columns
 from nlp_transfer.data.tags import Span, spans
@@ -141,28 +142,56 @@ def _count_outside(splits: Splits, surfaces: dict[tuple[str, ...], _Surface]) ->
                         surface.outside_at = surface.outside_at or where
 
 
+_SHAPES: dict[str, Fault] = {
+    "entities_of_punctuation": Fault(
+        "warning", "of punctuation only", "Check their tags: they look one line off."
+    ),
+    "punctuation_at_edges": Fault(
+        "info",
+        "beginning or ending with punctuation",
+        "Check their borders: strict scores need them exact.",
+    ),
+    "long_entities": Fault(
+        "info", f"of more than {_LONG_ENTITY} words", "Check that no O is missing inside."
+    ),
+    "adjacent_entities": Fault(
+        "info",
+        "right after another of the same type",
+        "Check that the B- is meant: many an annotation tool writes one for every word.",
+    ),
+}
+
+
 def shapes(splits: Splits) -> Iterator[Finding]:
     """Find entities whose words or borders look like slips."""
     for split in splits:
-        unreadable, edges, long, adjacent = Tally(), Tally(), Tally(), Tally()
+        tallies = {code: Tally() for code in _SHAPES}
         for where, words, tags in columns(splits[split], "where", "words", "tags"):
             before: Span | None = None
             for span in spans(tags):
                 form = words[span.first : span.last + 1]
-                label = f"{shown(' '.join(form))} {span.type}"
-                if not any(c.isalnum() for word in form for c in word):
-                    unreadable.add(where, label)
-                elif _has_odd_edge(form):
-                    edges.add(where, label)
-                if len(form) > _LONG_ENTITY:
-                    long.add(where, f"{len(form)} words: {label}")
-                if before and before.last + 1 == span.first and before.type == span.type:
-                    both = shown(" ".join(words[before.first : span.last + 1]))
-                    adjacent.add(
-                        where, f"{both}: two {span.type}, the second from {shown(form[0])}"
-                    )
+                for code in _odd_shapes(span, form, before):
+                    start = before.first if before and code == "adjacent_entities" else span.first
+                    around = shown(" ".join(words[start : span.last + 1]))
+                    tallies[code].add(where, f"{around} {span.type}")
                 before = span
-        yield from _shape_findings(split, unreadable, edges, long, adjacent)
+        for code, tally in tallies.items():
+            if tally.count:
+                shape = _SHAPES[code]
+                message = f"{counted(tally.count, 'entity', 'entities')} {shape.message}"
+                yield tally.finding(code, shape.severity, message, shape.fix, split=split)
+
+
+def _odd_shapes(span: Span, form: Sequence[str], before: Span | None) -> Iterator[str]:
+    """Yield the codes of _SHAPES that apply to an entity, given the entity before it."""
+    if not says_something("".join(form)):
+        yield "entities_of_punctuation"
+    elif _has_odd_edge(form):
+        yield "punctuation_at_edges"
+    if len(form) > _LONG_ENTITY:
+        yield "long_entities"
+    if before and before.last + 1 == span.first and before.type == span.type:
+        yield "adjacent_entities"
 
 
 def _has_odd_edge(form: Sequence[str]) -> bool:
@@ -172,43 +201,3 @@ def _has_odd_edge(form: Sequence[str]) -> bool:
         return True
     closers = [closer for closer, opener in _PARTNERS.items() if opener == first]
     return first in _EDGE_MARKS and not {first, *closers} & set(form[1:])
-
-
-def _shape_findings(
-    split: str, unreadable: Tally, edges: Tally, long: Tally, adjacent: Tally
-) -> Iterator[Finding]:
-    def entities(tally: Tally) -> str:
-        return counted(tally.count, "entity", "entities")
-
-    if unreadable.count:
-        yield unreadable.finding(
-            "entities_without_letters",
-            "warning",
-            f"{entities(unreadable)} without a letter or digit",
-            "Check their tags: they look one line off.",
-            split=split,
-        )
-    if edges.count:
-        yield edges.finding(
-            "punctuation_at_edges",
-            "info",
-            f"{entities(edges)} beginning or ending with punctuation",
-            "Check their borders: strict scores need them exact.",
-            split=split,
-        )
-    if long.count:
-        yield long.finding(
-            "long_entities",
-            "info",
-            f"{entities(long)} of more than {_LONG_ENTITY} words",
-            "Check that no O is missing inside.",
-            split=split,
-        )
-    if adjacent.count:
-        yield adjacent.finding(
-            "adjacent_entities",
-            "info",
-            f"{entities(adjacent)} right after another of the same type",
-            "Check that the B- is meant: many an annotation tool writes one for every word.",
-            split=split,
-        )

@@ -16,7 +16,7 @@ from nlp_transfer.records import Splits
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_PLACE = re.compile(r"(.+):(?:\d+| .*)")  # "path:12" or "path: item 3"
+_PLACE = re.compile(r"(.+?):(?:\d+| .*)")  # "path:12", "path: item 3", "path: dev: item 3"
 _TABLES = (".jsonl", ".json", ".ndjson", ".csv")
 _LONGEST_LINE = 1 << 20
 _HEAD = 4096

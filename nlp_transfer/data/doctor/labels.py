@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from nlp_transfer.data.doctor.finding import Example, Finding, agree, counted
+from nlp_transfer.data.doctor.finding import Finding, agree, counted
 from nlp_transfer.data.doctor.rows import columns, is_ner
 from nlp_transfer.errors import shortened
 from nlp_transfer.records import Splits
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _RARE = 5
 _IMBALANCE = 10
-_FEW_ROWS = 20  # fewer say nothing of their order
 _NAMES_SHOWN = 8
 
 
@@ -195,36 +194,6 @@ def names(splits: Splits) -> Iterator[Finding]:
             + _listed([f'"{name}"' for name in unusual]),
             "They work here; take care where labels become file names, keys or columns.",
             count=len(unusual),
-        )
-
-
-def order(splits: Splits) -> Iterator[Finding]:
-    """Find a training file sorted by class, whose head holds one class only."""
-    if "train" not in splits:
-        return
-    rows = splits["train"]
-    changes, before, start = 0, None, ""
-    counts: Counter[tuple[str, ...]] = Counter()
-    for where, labels in columns(rows, "where", "labels"):
-        label = tuple(labels or ())
-        start = start or where
-        changes += before is not None and label != before
-        counts[label] += 1
-        before = label
-    total = sum(counts.values())
-    if total < _FEW_ROWS or len(counts) < 2:
-        return
-    shuffled = (total - 1) * (1 - sum((count / total) ** 2 for count in counts.values()))
-    if changes < shuffled / 10:
-        yield Finding(
-            "sorted_by_label",
-            "info",
-            f"the texts are sorted by class: it changes {counted(changes, 'time')} in "
-            f"{counted(total, 'text')}, shuffled about {shuffled:,.0f} times",
-            "Nothing to do here: training shuffles. Never take the head of the file as a sample.",
-            count=changes,
-            split="train",
-            examples=(Example(start, ", ".join(next(iter(counts)))),),
         )
 
 

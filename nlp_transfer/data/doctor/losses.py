@@ -40,9 +40,15 @@ _KINDS = {
 def losses(splits: Splits) -> Iterator[Finding]:
     """Find what was repaired, cut or left out while the splits were read."""
     for split in splits:
-        ledger = splits.losses.get(split, LossLedger()).as_dict()
+        counts = counts_of(splits, split)
         for name, (noun, plural, fate, fix) in _KINDS.items():
-            count = ledger[name]
+            count = counts[name]
             if count:
                 message = f"{counted(count, noun, plural)} {fate}"
                 yield Finding(name, "warning", message, fix, count=count, split=split)
+
+
+def counts_of(splits: Splits, split: str) -> dict[str, int]:
+    """Return what reading a split cost; the rest of a ledger is about a model."""
+    ledger = splits.losses.get(split, LossLedger()).as_dict()
+    return {name: ledger[name] for name in _KINDS}

@@ -49,16 +49,16 @@ class Keys(NamedTuple):
     """The same for texts that differ in white space, case or compatibility forms (NFKC)."""
 
 
-def keys_of(text: str) -> Keys:
-    """Hash a text; 128 bits, so that equal keys mean equal texts."""
+def keys_of(text: str, labels: str = "") -> Keys:
+    """Hash a text and perhaps its labels; with 128 bits equal keys mean equal texts."""
     stripped = " ".join(text.split())
     folded = " ".join(unicodedata.normalize("NFKC", stripped).casefold().split())
-    exact = digest(text)
-    blanks = exact if stripped == text else digest(stripped)
-    return Keys(exact, blanks, blanks if folded == stripped else digest(folded))
+    exact = digest(text, labels)
+    blanks = exact if stripped == text else digest(stripped, labels)
+    return Keys(exact, blanks, blanks if folded == stripped else digest(folded, labels))
 
 
-def digest(text: str) -> int:
-    """Hash a text to 128 bits."""
-    data = text.encode("utf-8", "surrogatepass")
+def digest(*texts: str) -> int:
+    """Hash texts to 128 bits."""
+    data = "\0".join(texts).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(data, digest_size=16).digest(), "big")

@@ -6,8 +6,9 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.doctor.labels import label_counts
+from nlp_transfer.data.doctor.losses import counts_of
 from nlp_transfer.data.doctor.rows import columns, is_ner
-from nlp_transfer.records import LossLedger, Splits
+from nlp_transfer.records import Splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -25,7 +26,7 @@ def summarise(splits: Splits, split: str) -> dict[str, Any]:
         "documents": _documents(rows),
         "labels": {name: found[name] for name in (*splits.labels, *sorted(found))},
         "lengths": {"words": _distribution(words), "characters": _distribution(characters)},
-        "losses": splits.losses.get(split, LossLedger()).as_dict(),
+        "losses": counts_of(splits, split),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from nlp_transfer.data.doctor.characters import FAULTS, Fault, faults_of
+from nlp_transfer.data.doctor.characters import FAULTS, Fault, faults_of, says_something
 from nlp_transfer.data.doctor.finding import Finding, Tally, counted, shown
 from nlp_transfer.data.doctor.rows import columns
 from nlp_transfer.records import Splits
@@ -25,9 +25,9 @@ _FAULTS = {
         "with a line break inside",
         "Nothing to do here; tools that read line by line count them wrong.",
     ),
-    "without_letters": Fault(
+    "empty_texts": Fault(
         "warning",
-        "without a letter or digit",
+        "without a letter, digit or picture",
         "Leave them out, or check data.columns.text.",
     ),
     "long_texts": Fault(
@@ -60,8 +60,8 @@ def _text_faults(text: str) -> Iterator[str]:
         yield "outer_blanks"
     if "\n" in text or "\r" in text:
         yield "line_breaks"
-    if not any(map(str.isalnum, text)):
-        yield "without_letters"
+    if not says_something(text):
+        yield "empty_texts"
     if text.count(" ") >= _LONG_TEXT and len(text.split()) > _LONG_TEXT:
         yield "long_texts"
     yield from faults_of(text)

@@ -1,0 +1,59 @@
+"""Texts to classify in, findings about the order and the lack of their labels out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from nlp_transfer.data.doctor.finding import Example, Finding, Tally, counted, shown
+from nlp_transfer.data.doctor.rows import columns
+from nlp_transfer.records import Splits
+
+_FEW_ROWS = 20  # fewer say nothing of their order
+
+
+def unlabelled(splits: Splits) -> Iterator[Finding]:
+    """Find texts without a label; an empty list of labels is one for a multi-label task."""
+    for split in splits:
+        tally = Tally()
+        for where, text, labels in columns(splits[split], "where", "text", "labels"):
+            if labels is None:
+                tally.add(where, shown(text))
+        if tally.count:
+            yield tally.finding(
+                "unlabelled",
+                "error" if split == "train" else "warning",
+                f"{counted(tally.count, 'text')} of {len(splits[split]):,} without a label",
+                f"Choose a labelled split with data.splits.{split}, or null to split one off.",
+                split=split,
+            )
+
+
+def order(splits: Splits) -> Iterator[Finding]:
+    """Find a training file sorted by class, whose head holds one class only."""
+    if "train" not in splits:
+        return
+    rows = splits["train"]
+    changes, before, start = 0, None, ""
+    counts: Counter[tuple[str, ...]] = Counter()
+    for where, labels in columns(rows, "where", "labels"):
+        label = tuple(labels or ())
+        start = start or where
+        changes += before is not None and label != before
+        counts[label] += 1
+        before = label
+    total = sum(counts.values())
+    if total < _FEW_ROWS or len(counts) < 2:
+        return
+    shuffled = (total - 1) * (1 - sum((count / total) ** 2 for count in counts.values()))
+    if changes < shuffled / 10:
+        yield Finding(
+            "sorted_by_label",
+            "info",
+            f"the texts are sorted by class: it changes {counted(changes, 'time')} in "
+            f"{counted(total, 'text')}, shuffled about {shuffled:,.0f} times",
+            "Nothing to do here: training shuffles. Never take the head of the file as a sample.",
+            count=changes,
+            split="train",
+            examples=(Example(start, ", ".join(next(iter(counts)))),),
+        )
