@@ -95,7 +95,7 @@ def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> dict[str,
     return plan_run(recipe, prepare(recipe, needed_splits(recipe)), folder)
 
 
-def prepare_data(recipe: AnyRecipe) -> dict[str, Any]:
+def prepare_data(recipe: AnyRecipe, *, processes: int = 1) -> dict[str, Any]:
     """Tokenize the data of a recipe and keep it on disk, where `finetune` finds it.
 
     returns: counts, window lengths and loss ledger of every split, and the folder of each
@@ -103,7 +103,7 @@ def prepare_data(recipe: AnyRecipe) -> dict[str, Any]:
     from nlp_transfer.training.material import prepare, summary
     from nlp_transfer.training.prepared import prepared_folder
 
-    material = prepare(recipe, needed_splits(recipe), keep=True)
+    material = prepare(recipe, needed_splits(recipe), processes=processes)
     folders = {
         split: str(prepared_folder(recipe, material.splits, split, material.loaded))
         for split in material.data

@@ -97,7 +97,9 @@ class EncodedSplit:
     @cached_property
     def lengths(self) -> list[int]:
         """Pieces of each window."""
-        return [len(ids) for ids in self.windows["input_ids"]]
+        import pyarrow.compute as pc
+
+        return pc.list_value_length(self.windows.data.column("input_ids")).to_pylist()
 
 
 @dataclass(frozen=True)

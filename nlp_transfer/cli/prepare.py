@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from nlp_transfer.cli.console import (
     JsonOption,
     Overrides,
@@ -11,7 +15,12 @@ from nlp_transfer.cli.console import (
 )
 
 
-def prepare(recipe: RecipeOption, overrides: Overrides = None, as_json: JsonOption = False) -> None:
+def prepare(
+    recipe: RecipeOption,
+    overrides: Overrides = None,
+    num_proc: Annotated[int, typer.Option(min=1, help="Processes that tokenize.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
     """Build and keep the tokenized data of a recipe; finetune uses it.
 
     Example: nlpt prepare --recipe quickstart-ner
@@ -19,7 +28,9 @@ def prepare(recipe: RecipeOption, overrides: Overrides = None, as_json: JsonOpti
     start_logging()
     from nlp_transfer import pipeline
 
-    summary = pipeline.prepare_data(pipeline.load_recipe(recipe, overrides or []))
+    summary = pipeline.prepare_data(
+        pipeline.load_recipe(recipe, overrides or []), processes=num_proc
+    )
     if as_json:
         print_json(summary)
         return

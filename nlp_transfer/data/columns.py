@@ -39,6 +39,9 @@ class RowReader:
     def __init__(self, data: DataSection, label_names: tuple[str, ...] | None) -> None:
         self._data = data
         self._names = data.label_names or label_names
+        self.reads_spans = False
+        """Tags were made from character spans, so they are IOB2 whatever the recipe says."""
+        self._known: dict[str, str] = {}  # few tags, said over and over
 
     def ner(self, raw: RawRow) -> Read:
         """Return {words, tags, lost, document, id, where}; tags are in the source's own scheme."""
@@ -107,6 +110,7 @@ class RowReader:
                 f"{raw.where}: there are no character spans. Found: {', '.join(raw.values)}. Name "
                 "their column with data.columns.spans=COLUMN; a text without entities has []."
             )
+        self.reads_spans = True
         spans = read_spans(value, raw.where)
         aligned = to_words(text, spans, where=raw.where, data=self._data)
         if not aligned.words:
@@ -126,6 +130,8 @@ class RowReader:
         if value is None or hidden:
             return None  # the Hub's convention for a hidden test label is -1
         if not multi_label:
+            if isinstance(value, list) and len(value) == 1:
+                return [self._name(value[0], raw)]  # doccano's way
             if isinstance(value, list):
                 raise UserError(
                     f"{raw.where}: the label is a list, {value!r}. Set task.multi_label=true if "
@@ -137,6 +143,14 @@ class RowReader:
         return sorted({self._name(label, raw) for label in _listed(value, raw, "label")})
 
     def _tag(self, value: Any, raw: RawRow) -> str:
+        known = self._known.get(value) if isinstance(value, str) else None
+        if known is None:
+            known = self._checked_tag(value, raw)
+            if isinstance(value, str):
+                self._known[value] = known
+        return known
+
+    def _checked_tag(self, value: Any, raw: RawRow) -> str:
         tag = self._name(value, raw)
         if self._names is None and tag.lstrip("-").isdecimal():
             raise UserError(

@@ -43,7 +43,7 @@ def read_inputs(source: str, *, input_format: str, column: str) -> Iterator[dict
         lines = read_lines(path, encoding="utf-8")
         return ({"text": line.rstrip("\r\n")} for line in lines)
     data = DataSection(source=source, format=input_format)
-    rows = formats.reader(path, data, with_tags=False)()
+    rows = formats.reader(path, data, annotated=False)()
     return (_item(row, column) for row in rows)
 
 

@@ -14,7 +14,7 @@ from nlp_transfer.data.columns import Read, RowReader
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import RawSplit, open_source
 from nlp_transfer.data.splitting import hold_out
-from nlp_transfer.data.tables import iterate, write_table
+from nlp_transfer.data.tables import batches, iterate, write_table
 from nlp_transfer.data.tags import (
     Scheme,
     SchemeEvidence,
@@ -30,7 +30,6 @@ from nlp_transfer.records import SPLIT_NAMES, LossLedger, Splits
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_ROWS_A_BATCH = 10_000
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 _PLACE = {"document": "string", "id": "string", "where": "string"}
 
@@ -53,6 +52,7 @@ def load_ner(data: DataSection, *, types: tuple[str, ...] | None, held_out: bool
         table = write_table(_noting(rows, evidence, data.fold_case), schema)
         rows.check_not_empty()
         scheme = evidence.scheme() if data.scheme == "auto" else data.scheme
+        scheme = "iob2" if reader.reads_spans else scheme
         conversion = _Conversion(scheme, repair=data.repair)
         tables[split.name] = write_table(conversion.rows(iterate(table)), schema)
         losses[split.name] = rows.losses + LossLedger(tags_repaired=conversion.repaired)
@@ -269,8 +269,8 @@ def _with_held_out(tables: dict[str, Dataset], data: DataSection) -> dict[str, D
 def _fingerprint(table: Dataset) -> str:
     """Hash what a model can learn from; not where it lies, so that data may move."""
     digest = hashlib.sha256()
-    content = table.remove_columns(["where", "id"])
-    for batch in content.iter(batch_size=_ROWS_A_BATCH):
+    content = [name for name in table.column_names if name not in ("where", "id")]
+    for batch in batches(table, content):
         digest.update(
             json.dumps(batch, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nlp_transfer.data.tables import iterate
+from nlp_transfer.data.tables import integer_lists, iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection, ModelSection, Section
 from nlp_transfer.records import EncodedSplit, LossLedger, Prediction, Splits
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 WindowRow = dict[str, Any]
 IGNORED = -100
-_ROWS_A_BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -146,28 +145,33 @@ class Task(Section):
         _check_length(model, options)
         return LoadedModel(model, load_tokenizer(folder, options), frozenset(new))
 
-    def encode(self, rows: Dataset, loaded: LoadedModel, options: ModelSection) -> EncodedSplit:
-        """Encode a whole split into an Arrow-backed Dataset of windows, with its ledger."""
-        import datasets as hf
-        import pyarrow as pa
+    def encode(
+        self,
+        rows: Dataset,
+        loaded: LoadedModel,
+        options: ModelSection,
+        *,
+        folder: str | None = None,
+        first_example: int = 0,
+    ) -> EncodedSplit:
+        """Encode rows into a table of windows, with their ledger.
 
+        folder:        where the table lies; by default in one that lives as long as the process
+        first_example: number of the first row in its split
+        """
         ledger = LossLedger()
-        batches: list[Any] = []
-        pending: list[WindowRow] = []
-        for example, (windows, losses) in enumerate(
-            self.encode_rows(iterate(rows), loaded, options)
-        ):
-            ledger += losses
-            pending.extend({"example": example, **window} for window in windows)
-            if len(pending) >= _ROWS_A_BATCH:
-                batches.append(pa.Table.from_pylist(pending))
-                pending = []
-        if pending:
-            batches.append(pa.Table.from_pylist(pending))
-        if not batches:
+
+        def windows() -> Iterator[WindowRow]:
+            nonlocal ledger
+            encoded = self.encode_rows(iterate(rows), loaded, options)
+            for example, (own, losses) in enumerate(encoded, start=first_example):
+                ledger += losses
+                yield from ({"example": example, **window} for window in own)
+
+        table = integer_lists(windows(), folder=folder)
+        if not len(table):
             raise UserError("No example has a word to read. Check data.columns.")
-        table = pa.concat_tables(batches, promote_options="permissive")
-        return EncodedSplit(hf.Dataset(table), ledger)
+        return EncodedSplit(table, ledger)
 
 
 def pad(lists: Sequence[Sequence[int]], value: int) -> torch.Tensor:

@@ -248,7 +248,7 @@ def _lost(rows: Dataset) -> list[list[str]]:
 
 def _entity_types(rows: Dataset) -> Iterator[str]:
     """Go through the types of all gold entities of a split."""
-    for row in iterate(rows.select_columns(["tags", "lost"])):
+    for row in iterate(rows, ["tags", "lost"]):
         yield from (tag[2:] for tag in row["tags"] if tag.startswith("B-"))
         yield from row["lost"]
 

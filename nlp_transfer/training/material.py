@@ -67,10 +67,10 @@ def load_splits(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Splits:
     return splits
 
 
-def prepare(recipe: Recipe[Any, Any], needed: Sequence[str], *, keep: bool = False) -> Material:
+def prepare(recipe: Recipe[Any, Any], needed: Sequence[str], *, processes: int = 0) -> Material:
     """Load the data, build the model, encode the data for it, choose which weights learn.
 
-    keep: keep the encoded data on disk for the next run
+    processes: encode the data with so many and keep it for the next run; 0: not kept
     """
     folder = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
     splits = load_splits(recipe, needed)
@@ -93,7 +93,7 @@ def prepare(recipe: Recipe[Any, Any], needed: Sequence[str], *, keep: bool = Fal
         f"{sum(sizes.values()):,}",
     )
     data = {
-        split: SplitData(splits[split], _encoded(recipe, splits, split, loaded, keep=keep))
+        split: SplitData(splits[split], _encoded(recipe, splits, split, loaded, processes))
         for split in dict.fromkeys(needed)
     }
     model = loaded.model
@@ -105,9 +105,9 @@ def prepare(recipe: Recipe[Any, Any], needed: Sequence[str], *, keep: bool = Fal
 
 
 def _encoded(
-    recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel, *, keep: bool
+    recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel, processes: int
 ) -> EncodedSplit:
-    encoded = encode_or_load(recipe, splits, split, loaded, keep=keep)
+    encoded = encode_or_load(recipe, splits, split, loaded, processes=processes)
     ledger = encoded.ledger + recipe.task.unseen(splits, split)
     check_lost(recipe, split, ledger)
     return replace(encoded, ledger=ledger)

@@ -14,6 +14,7 @@ from nlp_transfer import __version__
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import EncodedSplit, LossLedger, Splits
 from nlp_transfer.tasks.base import LoadedModel
+from nlp_transfer.training.encoding import encode
 
 _LEDGER = "ledger.json"
 
@@ -42,11 +43,11 @@ def prepared_folder(
 
 
 def encode_or_load(
-    recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel, *, keep: bool
+    recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel, *, processes: int
 ) -> EncodedSplit:
     """Load what `nlpt prepare` has built for exactly this data, or encode it now.
 
-    keep: keep it for the next time
+    processes: encode with so many and keep the result for the next time; 0: now, and not kept
     """
     from datasets import Dataset
 
@@ -54,8 +55,8 @@ def encode_or_load(
     if (folder / _LEDGER).is_file():
         ledger = LossLedger(**json.loads((folder / _LEDGER).read_text("utf-8")))
         return EncodedSplit(Dataset.load_from_disk(str(folder)), ledger)
-    encoded = recipe.task.encode(splits[split], loaded, recipe.model)
-    if keep:
+    encoded = encode(recipe.task, splits[split], loaded, recipe.model, processes=processes)
+    if processes:
         _save(folder, encoded)
     return encoded
 

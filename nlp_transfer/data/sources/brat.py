@@ -11,7 +11,7 @@ from typing import Any
 
 from nlp_transfer.data.offsets import is_same
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources.text_file import open_binary, read_lines
+from nlp_transfer.data.sources.text_file import Errors, open_binary, read_lines
 from nlp_transfer.errors import UserError
 
 _ENTITY = re.compile(r"T\S+\t(?P<type>\S+) (?P<places>\d+ \d+(?:;\d+ \d+)*)(?:\t(?P<text>.*))?")
@@ -25,7 +25,12 @@ def is_folder(path: Path) -> bool:
 
 
 def read(
-    path: Path, *, encoding: str, expand: bool = False, annotated: bool = True
+    path: Path,
+    *,
+    encoding: str,
+    errors: Errors = "strict",
+    expand: bool = False,
+    annotated: bool = True,
 ) -> Iterator[RawRow]:
     """Read the documents of a folder by name, or the one that a .txt or .ann file is half of.
 
@@ -34,11 +39,11 @@ def read(
     raises:    UserError for half a pair, or an entity that is not where its line says
     """
     for text_file in _text_files(path, annotated=annotated):
-        text = _text(text_file, encoding)
+        text = _text(text_file, encoding, errors)
         values: dict[str, Any] = {"text": text, "id": text_file.stem, "document": text_file.stem}
         if annotated:
             notes = text_file.with_suffix(".ann")
-            values["spans"] = list(_spans(notes, text, encoding, expand=expand))
+            values["spans"] = list(_spans(notes, text, encoding, errors, expand=expand))
         yield RawRow(str(text_file), values)
 
 
@@ -59,9 +64,9 @@ def _text_files(path: Path, *, annotated: bool) -> list[Path]:
     return [stem.with_name(f"{stem.name}.txt") for stem in sorted(stems)]
 
 
-def _text(path: Path, encoding: str) -> str:
+def _text(path: Path, encoding: str, errors: Errors) -> str:
     """Read a text with all that brat's offsets count: line ends, and a byte order mark."""
-    text = "".join(read_lines(path, encoding=encoding, newline=""))
+    text = "".join(read_lines(path, encoding=encoding, errors=errors, newline=""))
     if codecs.lookup(encoding).name != "utf-8":
         return text
     with open_binary(path) as stream:
@@ -69,8 +74,10 @@ def _text(path: Path, encoding: str) -> str:
     return f"\ufeff{text}" if marked else text
 
 
-def _spans(path: Path, text: str, encoding: str, *, expand: bool) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(read_lines(path, encoding=encoding), start=1):
+def _spans(
+    path: Path, text: str, encoding: str, errors: Errors, *, expand: bool
+) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(read_lines(path, encoding=encoding, errors=errors), start=1):
         where = f"{path}:{number}"
         if not line.strip() or line[0] in _OTHERS:
             continue

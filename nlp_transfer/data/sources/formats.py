@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from nlp_transfer.data.columns import CANDIDATES
 from nlp_transfer.data.raw import RawRow
@@ -35,12 +36,12 @@ _HEAD_BYTES = 4096
 _SAMPLED_JSON_BYTES = 1 << 20
 
 
-def reader(path: Path, data: DataSection, *, with_tags: bool = True) -> Read:
+def reader(path: Path, data: DataSection, *, annotated: bool = True) -> Read:
     """Choose the function that reads a file, by the recipe's options.
 
-    with_tags: False reads the words of a CoNLL file alone
+    annotated: False reads words or texts alone, whatever their labels
     """
-    text = {"encoding": data.encoding, "errors": data.encoding_errors}
+    text: dict[str, Any] = {"encoding": data.encoding, "errors": data.encoding_errors}
     file_format = detect_format(path, data)
     if file_format == "parquet":
         return lambda: arrow.read_parquet(path)
@@ -49,27 +50,32 @@ def reader(path: Path, data: DataSection, *, with_tags: bool = True) -> Read:
     if file_format == "spacy":
         return lambda: spacy_docs.read(path)
     if file_format == "brat":
-        return lambda: brat.read(path, encoding=data.encoding, expand=data.misaligned == "expand")
+        return lambda: brat.read(
+            path,
+            **text,
+            expand=data.misaligned == "expand",
+            annotated=annotated,
+        )
     if file_format == "label-studio":
         return lambda: label_studio.read(
-            path, encoding=data.encoding, drop_missing=data.drop_missing
+            path, **text, drop_missing=data.drop_missing, annotated=annotated
         )
     if file_format in ("jsonl", "json", "spans"):
-        return lambda: jsonl.read(path, **text)  # type: ignore[arg-type]
+        return lambda: jsonl.read(path, **text)
     if file_format in ("csv", "tsv"):
         return lambda: delimited.read(
             path,
             delimiter=data.separator or ("," if file_format == "csv" else "\t"),
             quoted=file_format == "csv" if data.quoted is None else data.quoted,
             header=data.header,
-            **text,  # type: ignore[arg-type]
+            **text,
         )
     return lambda: conll.read(
         path,
         tokens=data.columns.get("tokens", "auto"),
-        tags=data.columns.get("tags", "auto") if with_tags else None,
+        tags=data.columns.get("tags", "auto") if annotated else None,
         separator=data.separator,
-        **text,  # type: ignore[arg-type]
+        **text,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import jsonl
+from nlp_transfer.data.sources.text_file import Errors
 from nlp_transfer.errors import UserError
 
 
@@ -34,7 +35,12 @@ def is_label_studio(item: Any) -> bool:
 
 
 def read(
-    path: Path, *, encoding: str, drop_missing: bool = False, annotated: bool = True
+    path: Path,
+    *,
+    encoding: str,
+    errors: Errors = "strict",
+    drop_missing: bool = False,
+    annotated: bool = True,
 ) -> Iterator[RawRow]:
     """Read the tasks of an export.
 
@@ -44,7 +50,7 @@ def read(
                   under the question's name, and label only where all tasks answer the same one
     raises:       UserError for a task with several annotations
     """
-    items = jsonl.read_document(path, encoding=encoding)
+    items = jsonl.read_document(path, encoding=encoding, errors=errors)
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise UserError(f"{path}: this is not a Label Studio export, a list of tasks.")
     if not all("data" in item for item in items):
@@ -137,16 +143,15 @@ def _text_of(task: _Task) -> dict[str, Any]:
 def _minimal(items: list[dict[str, Any]], path: Path) -> Iterator[RawRow]:
     """Read JSON-MIN: the columns of the data, and the regions under the name of their control."""
     regions = {key for item in items for key, value in item.items() if _is_regions(value)}
-    seen: dict[Any, str] = {}
+    seen: dict[str, str] = {}
     for number, item in enumerate(items):
         where = _where(path, number, item)
-        if item.get("id") in seen:
+        key = str(item["id"]) if item.get("id") is not None else where
+        if seen.setdefault(key, where) != where:
             raise UserError(
-                f"{where}: the same task as {seen[item['id']]}, so it has several annotations. "
+                f"{where}: the same task as {seen[key]}, so it has several annotations. "
                 "Export one a task."
             )
-        if item.get("id") is not None:
-            seen[item["id"]] = where
         spans = [region for key in sorted(regions) for region in item.get(key) or []]
         spans = [_region(region, str(item.get("text"))) for region in spans]
         others = {key: value for key, value in item.items() if key not in regions}

@@ -1,0 +1,138 @@
+"""Whatever bytes a file holds, reading it ends in rows or in a UserError; nothing else."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nlp_transfer.data.load import load_classification, load_ner
+from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import DataSection
+
+FORMATS = {
+    "conll": "train.conll", "jsonl": "train.jsonl", "json": "train.json", "spans": "train.jsonl",
+    "csv": "train.csv", "tsv": "train.tsv", "parquet": "train.parquet", "arrow": "train.arrow",
+    "label-studio": "train.json", "auto": "train.txt", "packed": "train.conll.gz",
+}  # fmt: skip
+
+words = st.text(st.characters(codec="utf-8"), max_size=6)
+tags = st.sampled_from(["O", "B-X", "I-X", "E-X", "S-X", "L-X", "B-", "x", "-", "1", "", "o"])
+scalars = st.none() | st.booleans() | st.integers(-3, 99) | st.floats() | words
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3), max_leaves=6)
+offsets = st.integers(-2, 9)
+spans = st.lists(
+    st.fixed_dictionaries({"start": offsets, "end": offsets, "label": words})
+    | st.tuples(offsets, offsets, words).map(list)
+    | values,
+    max_size=3,
+)
+objects = st.fixed_dictionaries(
+    {},
+    optional={
+        "tokens": st.lists(words, max_size=4) | values,
+        "tags": st.lists(tags, max_size=4) | values,
+        "text": words | values,
+        "label": words | spans | values,
+        "spans": spans | values,
+        "id": values,
+        "data": st.fixed_dictionaries({}, optional={"text": values}) | values,
+        "annotations": st.lists(
+            st.fixed_dictionaries(
+                {"result": st.lists(st.fixed_dictionaries(
+                    {"type": st.sampled_from(["labels", "choices", "x"]),
+                     "value": st.fixed_dictionaries({}, optional={
+                         "start": values, "end": values, "labels": values, "choices": values})}),
+                    max_size=2) | values}
+            ) | values,
+            max_size=2,
+        ) | values,
+    },
+)  # fmt: skip
+
+lines = st.lists(
+    st.tuples(words, st.sampled_from(["\t", " ", ",", ""]), tags).map("".join)
+    | st.sampled_from(["", "\t", "# x = 1", "# newdoc", "-DOCSTART- O", '"', "text,label", "\r"]),
+    max_size=8,
+).map("\n".join)
+documents = (
+    st.lists(objects, max_size=4).map(lambda rows: "\n".join(map(json.dumps, rows)))
+    | st.lists(objects, max_size=4).map(json.dumps)
+    | st.dictionaries(words, st.lists(objects | values, max_size=2), max_size=3).map(json.dumps)
+)
+contents = (
+    st.binary(max_size=60)
+    | (lines | documents).map(str.encode)
+    | (lines | documents).map(lambda text: text.encode("utf-16"))
+    | st.tuples((lines | documents).map(str.encode), st.integers(0, 60), st.binary(max_size=2)).map(
+        lambda parts: parts[0][: parts[1]] + parts[2] + parts[0][parts[1] :]
+    )
+    | st.sampled_from([b"PAR1", b"ARROW1\0\0", b"PAR1" * 3]).flatmap(
+        lambda mark: st.binary(max_size=40).map(lambda rest: mark + rest + mark[:4])
+    )
+)
+
+
+def read(path: Path, content: bytes, name: str, options: dict[str, Any]) -> None:
+    path.write_bytes(gzip.compress(content) if name == "packed" else content)
+    told = "auto" if name in ("packed", "auto") else name
+    data = DataSection(source=str(path), format=told, **options)
+    for load in (
+        lambda: load_ner(data, types=None, held_out=False),
+        lambda: load_classification(data, classes=None, multi_label=False, held_out=False),
+    ):
+        try:
+            splits = load()
+        except UserError:
+            continue
+        assert all(len(splits[split]) for split in splits)
+
+
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "misaligned": st.sampled_from(["refuse", "expand", "drop"]),
+        "overlapping": st.sampled_from(["refuse", "longest"]),
+        "offsets": st.sampled_from(["characters", "utf16", "utf8"]),
+        "scheme": st.sampled_from(["auto", "iob1", "iob2", "bioes", "bilou", "io", "none"]),
+        "repair": st.booleans(),
+        "fold_case": st.booleans(),
+        "drop_missing": st.booleans(),
+        "header": st.booleans(),
+        "quoted": st.booleans(),
+        "encoding_errors": st.sampled_from(["strict", "replace"]),
+        "label_names": st.just(("O", "B-X", "I-X")),
+    },
+)
+
+
+def fuzz(name: str, folder: Path, cases: int) -> None:
+    @settings(
+        max_examples=cases,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+    @given(content=contents, options=OPTIONS)
+    def run(content: bytes, options: dict[str, Any]) -> None:
+        read(folder / FORMATS[name], content, name, options)
+
+    check: Callable[[], None] = run
+    check()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_any_content_ends_in_rows_or_in_a_user_error(name, tmp_path):
+    fuzz(name, tmp_path, 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMATS)
+def test_any_content_ends_in_rows_or_in_a_user_error_2000_times(name, tmp_path):
+    fuzz(name, tmp_path, 2000)
