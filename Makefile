@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RECIPE ?= quickstart-ner
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-slow lint types bench clean
+.PHONY: help setup quickstart test test-slow lint types bench bench-prepare clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ types: setup  ## mypy
 
 bench: setup  ## measure against the stock way; DATA=FOLDER measures on your data
 	$(BIN)/python -m tests.benchmarks.compare $(if $(DATA),--data $(DATA)) $(ARGS)
+
+bench-prepare: setup  ## measure tokenizing against datasets.map, and memory as data grows
+	$(BIN)/python -m tests.benchmarks.preparing $(ARGS)
 
 clean:  ## delete .venv and caches, not runs
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,48 @@
+"""What docs/data.md shows does what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import get_args
+
+from nlp_transfer.recipe import DataSection, Format
+
+PAGE = (Path(__file__).parent.parent / "docs" / "data.md").read_text(encoding="utf-8")
+
+
+def test_the_custom_source_reads_its_shape(nlpt, tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    folder = Path("snips2017", "PlayMusic")
+    folder.mkdir(parents=True)
+    data = [{"data": [{"text": "play "}, {"text": "Etta James", "entity": "artist"}]}]
+    for name in ("train_PlayMusic_full.json", "validate_PlayMusic.json"):
+        (folder / name).write_text(json.dumps({"PlayMusic": data}))
+    Path("docs_source.py").write_text(code)
+    code, out, err = nlpt("inspect", "docs_source:load", "--task", "ner", "--json")
+    assert code == 0, err
+    splits = json.loads(out)["splits"]
+    assert splits["train"]["labels"] == splits["validation"]["labels"] == {"artist": 1}
+    (folder / "train_PlayMusic_full.json").write_bytes(b'{"PlayMusic": ["\xed"]}')
+    code, _, err = nlpt("inspect", "docs_source:load", "--task", "ner", "--json")
+    assert code == 2
+    assert "train_PlayMusic_full.json:1: byte 0xED at offset 16" in err
+
+
+def test_the_command_for_a_document_of_splits_works(nlpt):
+    command = re.search(r"nlpt (inspect data_full\.json.*?)```", PAGE, re.DOTALL)[1]
+    names = ("oos_val", "val", "train", "oos_test", "test", "oos_train")
+    rows = [["hi there", "greet"], ["so long", "part"]]
+    Path("data_full.json").write_text(json.dumps(dict.fromkeys(names, rows)))
+    code, out, err = nlpt(*shlex.split(command.replace("\\\n", " ")), "--json")
+    assert code == 0, err
+    assert [split["examples"] for split in json.loads(out)["splits"].values()] == [4, 4, 4]
+
+
+def test_the_page_names_every_format_and_only_options_that_exist():
+    for name in get_args(Format):
+        assert f"`{name}`" in PAGE, name
+    for key in re.findall(r"`data\.(\w+)", PAGE):
+        assert key in DataSection.model_fields, key
