@@ -459,7 +459,10 @@ def test_documents_are_held_out_whole(tmp_path):
 
 
 def test_data_too_small_to_split_is_an_error(tmp_path):
-    assert "too few to split off a test split" in said(loaded, tmp_path, many(1))
+    path = save(tmp_path / "one.conll", conll(ROWS[:1]))
+    data = DataSection(source=str(path))
+    assert "too few to split off a test split" in said(load_ner, data, types=None)
+    assert "one class only" in said(loaded, tmp_path, many(1))
 
 
 # --- columns, labels ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from nlp_transfer.data.doctor.pieces import is_uncased
 from nlp_transfer.records import LossLedger, Prediction, Report
 from nlp_transfer.tasks.base import LoadedModel, Task
 
@@ -53,8 +54,7 @@ def build_report(
 
 def casing_notes(loaded: LoadedModel, rows: Dataset) -> list[str]:
     """Say that a checkpoint cannot see capitals where the data has them."""
-    tokenizer = loaded.tokenizer
-    if tokenizer.tokenize("Paris") != tokenizer.tokenize("paris"):
+    if not is_uncased(loaded.tokenizer):
         return []
     column = "words" if "words" in rows.column_names else "text"
     sample = rows[column][:200]

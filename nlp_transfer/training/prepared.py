@@ -17,6 +17,7 @@ from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.training.encoding import encode
 
 _LEDGER = "ledger.json"
+_LAYOUT = 2  # of the folder; another one is another key
 
 
 def cache_folder() -> Path:
@@ -31,6 +32,7 @@ def prepared_folder(
     """Name the folder of one tokenized split by the content of data, tokenizer and options."""
     parts = {
         "version": __version__,
+        "layout": _LAYOUT,
         "rows": splits.fingerprints[split],
         "labels": loaded.model.config.label2id,
         "tokenizer": loaded.tokenizer.backend_tokenizer.to_str(),
@@ -49,12 +51,14 @@ def encode_or_load(
 
     processes: encode with so many and keep the result for the next time; 0: now, and not kept
     """
-    from datasets import Dataset
+    from datasets import Dataset, concatenate_datasets
 
     folder = prepared_folder(recipe, splits, split, loaded)
     if (folder / _LEDGER).is_file():
         ledger = LossLedger(**json.loads((folder / _LEDGER).read_text("utf-8")))
-        return EncodedSplit(Dataset.load_from_disk(str(folder)), ledger)
+        files = sorted(folder.glob("windows-*.arrow"))
+        windows = concatenate_datasets([Dataset.from_file(str(file)) for file in files])
+        return EncodedSplit(windows, ledger)
     encoded = encode(recipe.task, splits[split], loaded, recipe.model, processes=processes)
     if processes:
         _save(folder, encoded)
@@ -66,7 +70,9 @@ def _save(folder: Path, encoded: EncodedSplit) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
     try:
-        encoded.windows.save_to_disk(str(temporary))
+        # Files are copied, not saved from memory: a million sentences would be mapped for it.
+        for number, file in enumerate(encoded.windows.cache_files):
+            shutil.copyfile(file["filename"], temporary / f"windows-{number:05}.arrow")
         (temporary / _LEDGER).write_text(json.dumps(encoded.ledger.as_dict()), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.replace(folder)
