@@ -316,3 +316,22 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("to", ["conll", "spans", "doccano", "label-studio", "brat"])
+def test_predictions_come_back_as_data_in_every_format(
+    nlpt: Run, ner_run: Path, tmp_path: Path, to: str
+) -> None:
+    from nlp_transfer.data.load import load_ner
+    from nlp_transfer.recipe import DataSection
+
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Ada left Rome, at 7.\nNobody 😀 came to Oslo\n", encoding="utf-8")
+    _, plain, _ = nlpt("predict", ner_run, texts)
+    wanted = [json.loads(line) for line in plain.splitlines()]
+    out = tmp_path / {"brat": "out", "conll": "out.conll"}.get(to, "out.json")
+    code, _, err = nlpt("predict", ner_run, texts, "--to", to, "-o", out)
+    assert code == 0, err
+    rows = load_ner(DataSection(source=str(out)), types=None, held_out=False)["train"]
+    assert list(rows["tags"]) == [result["tags"] for result in wanted]
+    assert sum(map(len, rows["words"])) == 12

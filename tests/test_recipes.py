@@ -273,6 +273,7 @@ MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     ),
 }
 PATTERN = ["multinerd-ner", "data.splits.train=train/*_en.jsonl"]
+STREAMED = [["wnut17-ner", "data.streaming=true"], ["sst2", "data.streaming=true"]]
 GOOD_BRANCH = ["sst2", "data.source=me/changing", "data.revision=good"]
 OTHER_PROGRAM = ["load_dataset", "me/loaded"]
 AGAIN = [["sst2"], ["wnut17-ner"], ["wikiann-ner"], ["multinerd-ner"], ["ncbi-disease-ner"]]
@@ -359,7 +360,7 @@ def hub(
         good = _repository(HOSTED["stanfordnlp/sst2"]).files
         server.repos["datasets/me/changing"] = Repo(branches={"good": good})
         server.repos["datasets/me/loaded"] = _repository(HOSTED["fancyzhx/ag_news"])
-        recipes = [*([name] for name in RECIPES), PATTERN, GOOD_BRANCH, OTHER_PROGRAM]
+        recipes = [*([name] for name in RECIPES), PATTERN, *STREAMED, GOOD_BRANCH, OTHER_PROGRAM]
         answers = _ask(server, [*recipes, *(question for question, _ in MISTAKES.values())])
     return server, answers
 
@@ -434,6 +435,13 @@ def test_mistake_is_explained(answers: Answers, mistake: str) -> None:
 
 def test_files_of_a_hub_repository_may_be_chosen_by_a_pattern(answers: Answers) -> None:
     assert answers[tuple(PATTERN)]["rows"] == answers["multinerd-ner",]["rows"]
+
+
+@pytest.mark.parametrize("question", STREAMED, ids=lambda question: question[0])
+def test_streamed_rows_are_the_same_rows(answers: Answers, question: list[str]) -> None:
+    streamed = answers[tuple(question)]
+    assert "error" not in streamed, streamed["error"]
+    assert streamed["rows"] == answers[question[0],]["rows"]
 
 
 def test_only_what_a_recipe_needs_is_downloaded(hub: tuple[Hub, Answers]) -> None:
