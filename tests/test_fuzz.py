@@ -20,6 +20,7 @@ FORMATS = {
     "conll": "train.conll", "jsonl": "train.jsonl", "json": "train.json", "spans": "train.jsonl",
     "csv": "train.csv", "tsv": "train.tsv", "parquet": "train.parquet", "arrow": "train.arrow",
     "label-studio": "train.json", "auto": "train.txt", "packed": "train.conll.gz",
+    "brat": "a.ann",
 }  # fmt: skip
 
 words = st.text(st.characters(codec="utf-8"), max_size=6)
@@ -58,6 +59,16 @@ objects = st.fixed_dictionaries(
 
 lines = st.lists(
     st.tuples(words, st.sampled_from(["\t", " ", ",", ""]), tags).map("".join)
+    | st.sampled_from(
+        [
+            "T1\tPER 0 3\tAda",
+            "T2\tLOC 7 11;0 3\tRome Ada",
+            "T3\tX 0 99\tx",
+            "T4\tX a b\tc",
+            "T5\t",
+            "R1\tx",
+        ]
+    )
     | st.sampled_from(["", "\t", "# x = 1", "# newdoc", "-DOCSTART- O", '"', "text,label", "\r"]),
     max_size=8,
 ).map("\n".join)
@@ -81,6 +92,8 @@ contents = (
 
 def read(path: Path, content: bytes, name: str, options: dict[str, Any]) -> None:
     path.write_bytes(gzip.compress(content) if name == "packed" else content)
+    if name == "brat":
+        path.with_suffix(".txt").write_bytes(content[::2] if options else b"Ada in Rome\n")
     told = "auto" if name in ("packed", "auto") else name
     data = DataSection(source=str(path), format=told, **options)
     for load in (
