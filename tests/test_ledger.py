@@ -92,3 +92,16 @@ def test_several_processes_encode_the_same_windows(tiny_recipe, tiny_bert, tmp_p
     two = encode(recipe.task, splits["train"], loaded, recipe.model, processes=2)
     assert two.ledger == one.ledger
     assert two.windows.to_list() == one.windows.to_list()
+
+
+def test_a_test_split_without_entities_is_said_and_scored_zero(tiny_recipe, nlpt, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("train", "dev"):
+        (folder / f"{name}.conll").write_text("Ada\tB-PER\nleft\tO\n\n" * 4)
+    (folder / "test.conll").write_text("it\tO\nrained\tO\n")
+    code, out, err = nlpt("finetune", "-r", tiny_recipe("ner", source=folder), "--json")
+    assert code == 0, err
+    assert "test: no entities: entity F1 is undefined" in err
+    overall = json.loads(out)["splits"]["test"]["entity"]["overall"]
+    assert (overall["f1"], overall["support"]) == (0, 0)

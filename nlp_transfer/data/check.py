@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
@@ -9,6 +10,8 @@ from nlp_transfer.records import Splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+log = logging.getLogger(__name__)
 
 
 def check_ner(splits: Splits, needed: tuple[str, ...]) -> None:
@@ -19,10 +22,14 @@ def check_ner(splits: Splits, needed: tuple[str, ...]) -> None:
             "The data has no entity: every tag is O, or data.scheme is none. Check "
             "data.columns.tags."
         )
-    if "train" in needed and not any(
-        tag != "O" for tags in splits["train"]["tags"] for tag in tags
-    ):
-        raise UserError("The train split has no entity: every tag is O. Check data.splits.train.")
+    for name in needed:
+        if any(tag != "O" for tags in splits[name]["tags"] for tag in tags):
+            continue
+        if name == "train":
+            raise UserError(
+                "The train split has no entity: every tag is O. Check data.splits.train."
+            )
+        log.warning("%s: no entities: entity F1 is undefined, and reported as 0", name)
 
 
 def check_classification(splits: Splits, needed: tuple[str, ...]) -> None:
