@@ -60,15 +60,16 @@ def read(
     lines = read_lines(path, encoding=encoding, errors=errors)
     head = [line.rstrip("\n") for line in islice(lines, _SAMPLED_LINES)]
     layout = _layout(path, head, tokens, tags, separator)
-    if layout is None and next(lines, None) is None:
-        return
+    if layout is None:
+        if next(lines, None) is None:
+            return
+        raise UserError(f"{path}: the first {_SAMPLED_LINES:,} lines hold no word.")
     # Where DOCSTART lines close documents, the first one has words before any of them.
     whole = read_lines(path, encoding=encoding, errors=errors)
     bounded = any(_DOCSTART.match(line) for line in whole)
-    reading = _Reading(path, layout, tags, bounded) if layout else None
-    if reading is None:
-        raise UserError(f"{path}: the first {_SAMPLED_LINES} lines hold no word.")
-    yield from reading.rows(chain(head, (line.rstrip("\n") for line in lines)))
+    yield from _Reading(path, layout, tags, bounded).rows(
+        chain(head, (line.rstrip("\n") for line in lines))
+    )
 
 
 class _Reading:
