@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
+from operator import add, attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -48,12 +49,13 @@ class LossLedger:
     """Rows without words, or left out as the recipe says because text or label is missing."""
 
     def __add__(self, other: LossLedger) -> LossLedger:
-        return LossLedger(
-            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
-        )
+        return LossLedger(*map(add, _COUNTS(self), _COUNTS(other)))
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
+
+
+_COUNTS = attrgetter(*(count.name for count in fields(LossLedger)))
 
 
 @dataclass(frozen=True)

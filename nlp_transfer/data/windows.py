@@ -44,7 +44,12 @@ class WordPieces:
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._tokenizer = tokenizer
+        from tokenizers import Tokenizer
+
+        # A copy of its own: whoever calls the tokenizer sets truncation and padding for all.
+        self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._backend.no_truncation()
+        self._backend.no_padding()
         self._known: dict[str, Piece] = {}
         self.prefix, self.suffix = _special_pieces(tokenizer)
         unknown = tokenizer.unk_token_id
@@ -54,20 +59,15 @@ class WordPieces:
 
     def learn(self, words: Sequence[str]) -> None:
         """Tokenize the words that are new."""
-        new = list({word for word in words if word not in self._known})
+        new = list(set(words).difference(self._known))
         if not new:
             return
-        encoded = self._tokenizer(
-            [[word] for word in new],
-            is_split_into_words=True,
-            add_special_tokens=False,
-            truncation=False,
-            padding=False,
-            return_attention_mask=False,
-            verbose=False,
-        )["input_ids"]
-        for word, ids in zip(new, encoded, strict=True):
-            self._known[word] = Piece(tuple(ids)) if ids else Piece((self.unknown,), missing=True)
+        encodings = self._backend.encode_batch(
+            [[word] for word in new], is_pretokenized=True, add_special_tokens=False
+        )
+        for word, encoding in zip(new, encodings, strict=True):
+            ids = tuple(encoding.ids)
+            self._known[word] = Piece(ids) if ids else Piece((self.unknown,), missing=True)
 
     def __getitem__(self, word: str) -> Piece:
         return self._known[word]

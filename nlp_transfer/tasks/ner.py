@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import torch
     from datasets import Dataset
     from numpy.typing import NDArray
+
+_SENTENCES_A_BATCH = 128
 
 
 class NerTask(Task):
@@ -67,45 +69,12 @@ class NerTask(Task):
         """
         pieces = WordPieces(loaded.tokenizer)
         label_ids = loaded.model.config.label2id
-        for sentence, left, right in self._in_context(rows):
-            pieces.learn([*left, *sentence["words"], *right])
-            own = [pieces[word] for word in sentence["words"]]
-            windows = list(
-                cut_windows(
-                    own,
-                    pieces,
-                    max_pieces=options.max_pieces,
-                    overlap=options.overlap,
-                    left=[pieces[word] for word in left],
-                    right=[pieces[word] for word in right],
-                )
-            )
-            tags = sentence.get("tags") or ["O"] * len(own)
-            lost = sentence.get("lost") or ()
-            cut = sum(window.cut_words for window in windows)
-            encoded = [
-                {
-                    "input_ids": window.input_ids,
-                    "positions": window.positions,
-                    "labels": [
-                        label_ids.get(tag, IGNORED)
-                        for tag in tags[
-                            window.first_word : window.first_word + len(window.positions)
-                        ]
-                    ],
-                }
-                for window in windows
-            ]
-            ledger = LossLedger(
-                sentences=1,
-                words=len(own),
-                entities=sum(tag.startswith("B-") for tag in tags) + len(lost),
-                windows=len(windows),
-                words_truncated=cut,
-                entities_truncated=_cut_entities(tags, own, pieces, options) if cut else 0,
-                words_without_pieces=_missing(own),
-            )
-            yield encoded, ledger
+        stream = self._in_context(rows)
+        while group := list(islice(stream, _SENTENCES_A_BATCH)):
+            pieces.learn([word for row, left, right in group
+                          for word in (*left, *row["words"], *right)])  # fmt: skip
+            for row, left, right in group:
+                yield _encoded(row, left, right, pieces, label_ids, options)
 
     def _in_context(self, rows: Iterable[Row]) -> Iterator[tuple[Row, list[str], list[str]]]:
         """Pair each sentence with the words before and after it in its document."""
@@ -241,6 +210,49 @@ def _tags(predictions: Sequence[Prediction]) -> list[tuple[str, ...]]:
     return [prediction.tags for prediction in predictions if isinstance(prediction, Tagging)]
 
 
+def _encoded(
+    row: Row,
+    left: Sequence[str],
+    right: Sequence[str],
+    pieces: WordPieces,
+    label_ids: Mapping[str, int],
+    options: ModelSection,
+) -> tuple[list[WindowRow], LossLedger]:
+    """Cut one sentence, between its context, into windows."""
+    own = [pieces[word] for word in row["words"]]
+    windows = list(
+        cut_windows(
+            own,
+            pieces,
+            max_pieces=options.max_pieces,
+            overlap=options.overlap,
+            left=[pieces[word] for word in left],
+            right=[pieces[word] for word in right],
+        )
+    )
+    tags = row.get("tags") or ["O"] * len(own)
+    labels = [label_ids.get(tag, IGNORED) for tag in tags]
+    encoded = [
+        {
+            "input_ids": window.input_ids,
+            "positions": window.positions,
+            "labels": labels[window.first_word : window.first_word + len(window.positions)],
+        }
+        for window in windows
+    ]
+    cut = sum(window.cut_words for window in windows)
+    ledger = LossLedger(
+        sentences=1,
+        words=len(own),
+        entities=len([tag for tag in tags if tag[0] == "B"]) + len(row.get("lost") or ()),
+        windows=len(windows),
+        words_truncated=cut,
+        entities_truncated=_cut_entities(tags, own, pieces, options) if cut else 0,
+        words_without_pieces=_missing(own),
+    )
+    return encoded, ledger
+
+
 def _lost(rows: Dataset) -> list[list[str]]:
     """List the types of the gold entities of each row that its words cannot hold."""
     return list(rows["lost"]) if "lost" in rows.column_names else []
@@ -265,7 +277,7 @@ def _cut_entities(
 
 
 def _missing(pieces: Sequence[Piece]) -> int:
-    return sum(piece.missing for piece in pieces)
+    return len([piece for piece in pieces if piece.missing])
 
 
 def _legal(tags: Sequence[str]) -> tuple[str, ...]:
