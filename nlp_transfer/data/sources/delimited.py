@@ -68,9 +68,10 @@ def _names(record: list[str], where: str, header: bool, delimiter: str) -> list[
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(f"{where}: the column {twice[0]!r} stands twice in the header. Rename one.")
-    if len(names) == 1 and delimiter == "," and ";" in names[0]:
+    other = next((mark for mark in ";\t|" if mark in names[0]), None)
+    if len(names) == 1 and delimiter == "," and other:
+        hint = "data.format=tsv" if other == "\t" else f"data.separator='{other}'"
         raise UserError(
-            f"{where}: one column only ({names[0]!r}). If semicolons separate the fields: "
-            "data.separator=';'"
+            f"{where}: one column only ({names[0]!r}). If {other!r} separates the fields: {hint}"
         )
     return names

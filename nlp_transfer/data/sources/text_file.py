@@ -13,6 +13,10 @@ from typing import BinaryIO, Literal, cast
 from nlp_transfer.errors import UserError
 
 _CHUNK_BYTES = 1 << 16
+_MARKS = {
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+}
 Errors = Literal["strict", "replace"]
 
 
@@ -71,12 +75,12 @@ def _codec(path: Path, encoding: str) -> str:
             head = stream.read(4)
     except (OSError, EOFError, zlib.error):
         head = b""  # reading it gives the clear error
-    if head[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and "16" not in name + encoding:
-        marks = " ".join(f"{byte:02X}" for byte in head[:2])
-        if "32" not in name:
+    for wide, marks in _MARKS.items():  # the longer marks first: UTF-32's begins with UTF-16's
+        mark = next((mark for mark in marks if head.startswith(mark)), None)
+        if mark and not name.startswith(("utf-16", "utf-32")):
             raise UserError(
-                f"{path}: this looks like UTF-16 (byte order mark {marks}), not {encoding}. "
-                "Read it with data.encoding=utf-16."
+                f"{path}: this looks like {wide.upper()} (byte order mark "
+                f"{mark.hex(' ').upper()}), not {encoding}. Read it with data.encoding={wide}."
             )
     return "utf-8-sig" if name == "utf-8" else encoding
 
