@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nlp_transfer.cli.app import main
 from nlp_transfer.inspection import split_of
 
 Run = Callable[..., tuple[int, str, str]]
@@ -19,21 +18,11 @@ Find = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def nlpt(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def nlpt(nlpt: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Run `nlpt inspect` in an empty folder; return exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*arguments: Any) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["nlpt", "inspect", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            main()
-        except SystemExit as stop:
-            return (int(stop.code or 0), *capfd.readouterr())
-        return (0, *capfd.readouterr())
-
-    return run
+    return partial(nlpt, "inspect")
 
 
 @pytest.fixture

@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from nlp_transfer.data.columns import declared_names
 from nlp_transfer.data.load import load_classification, load_ner
-from nlp_transfer.data.sources import hub, open_source
+from nlp_transfer.data.sources import open_source
+from nlp_transfer.data.sources.arrow import label_names
 from nlp_transfer.data.sources.formats import detect_format
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
@@ -590,12 +592,10 @@ def test_names_of_a_hub_data_set_are_those_of_its_tag_column():
     features = datasets.Features(
         tokens=datasets.List(datasets.Value("string")), pos_tags=named[0], ner_tags=named[1]
     )
-    rows = datasets.Dataset.from_list(
-        [{"tokens": ["Ada"], "pos_tags": [0], "ner_tags": [1]}], features=features
-    )
-    assert hub._label_names(rows, DataSection(source="x")) == ("O", "B-PER")
+    names = label_names(features)
+    assert declared_names(DataSection(source="x"), names) == ("O", "B-PER")
     pos = DataSection(source="x", columns={"tags": "pos_tags"})
-    assert hub._label_names(rows, pos) == ("NN", "VB")
+    assert declared_names(pos, names) == ("NN", "VB")
 
 
 # --- module:function ------------------------------------------------------------------------------

@@ -33,6 +33,16 @@ Read = tuple[dict[str, Any] | None, LossLedger]
 """A row, or None where it is left out, and what reading it cost."""
 
 
+def declared_names(
+    data: DataSection, named: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...] | None:
+    """Choose, among the columns whose numbers a source names, the one with the tags or labels."""
+    given = [data.columns[role] for role in ("tags", "label") if role in data.columns]
+    # As the rows are read: conll2003 has named part-of-speech tags before its named entity tags.
+    columns = given or (*CANDIDATES["tags"], *CANDIDATES["label"])
+    return next((named[str(column)] for column in columns if str(column) in named), None)
+
+
 class RowReader:
     """Reads raw rows by the recipe's columns; every error names the row's place."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.data.check import check_classification
+from nlp_transfer.data.label_counts import unseen_labels
 from nlp_transfer.data.load import load_classification
 from nlp_transfer.recipe import DataSection, ModelSection
 from nlp_transfer.records import Classification, LossLedger, Prediction, Splits
@@ -194,14 +195,7 @@ class ClassificationTask(Task):
     def unseen(self, splits: Splits, split: str) -> LossLedger:
         """Count what reading lost, and the gold labels that the training split does not have."""
         losses = splits.losses.get(split, LossLedger())
-        if "train" not in splits:
-            return losses
-        seen = {name for names in splits["train"]["labels"] for name in names or ()}
-        return losses + LossLedger(
-            labels_unseen=sum(
-                name not in seen for names in splits[split]["labels"] for name in names or ()
-            )
-        )
+        return losses + LossLedger(labels_unseen=unseen_labels(splits, split))
 
     def example_json(self, row: Row, prediction: Prediction) -> dict[str, Any]:
         """Describe a text with its gold and predicted labels."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.data.check import check_ner
+from nlp_transfer.data.label_counts import unseen_labels
 from nlp_transfer.data.load import load_ner
-from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.tags import iob2_labels, spans
 from nlp_transfer.data.windows import Piece, WordPieces, cut_windows
 from nlp_transfer.recipe import DataSection, ModelSection
@@ -171,11 +171,7 @@ class NerTask(Task):
     def unseen(self, splits: Splits, split: str) -> LossLedger:
         """Count what reading lost, and the entities of types that the training split has not."""
         losses = splits.losses.get(split, LossLedger())
-        if "train" not in splits:
-            return losses
-        seen = set(_entity_types(splits["train"]))
-        count = sum(entity_type not in seen for entity_type in _entity_types(splits[split]))
-        return losses + LossLedger(entities_unseen_type=count)
+        return losses + LossLedger(entities_unseen_type=unseen_labels(splits, split))
 
     def example_json(self, row: Row, prediction: Prediction) -> dict[str, Any]:
         """Describe a sentence with its gold and predicted tags and entities."""
@@ -256,13 +252,6 @@ def _encoded(
 def _lost(rows: Dataset) -> list[list[str]]:
     """List the types of the gold entities of each row that its words cannot hold."""
     return list(rows["lost"]) if "lost" in rows.column_names else []
-
-
-def _entity_types(rows: Dataset) -> Iterator[str]:
-    """Go through the types of all gold entities of a split."""
-    for row in iterate(rows, ["tags", "lost"]):
-        yield from (tag[2:] for tag in row["tags"] if tag.startswith("B-"))
-        yield from row["lost"]
 
 
 def _cut_entities(

@@ -47,6 +47,7 @@ def _compare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
     from nlp_transfer import load_recipe
     from nlp_transfer.checkpoint import resolve_checkpoint
+    from tests.benchmarks.stock import encode
 
     datasets.disable_progress_bars()
     datasets.disable_caching()
@@ -60,7 +61,7 @@ def _compare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     for _ in range(options.turns):
         start = time.monotonic()
         stock = rows.map(
-            _stock,
+            encode,
             batched=True,
             remove_columns=rows.column_names,
             fn_kwargs={"tokenizer": loaded.tokenizer, "ids": loaded.model.config.label2id},
@@ -74,19 +75,6 @@ def _compare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     ratio = round(rates["ours"] / rates["stock"], 2)
     print(f"tokenize + align, sentences/s on one core: {rates}, ratio {ratio}, same result")
     return {**rates, "ratio": ratio, "turns": options.turns}
-
-
-def _stock(batch: Any, tokenizer: Any, ids: dict[str, int]) -> Any:
-    """Align as run_ner.py does: the first piece of a word has its label, the others -100."""
-    encoded = tokenizer(batch["words"], is_split_into_words=True, truncation=True, max_length=256)
-    encoded["labels"] = []
-    for number, tags in enumerate(batch["tags"]):
-        before, labels = None, []
-        for word in encoded.word_ids(number):
-            labels.append(-100 if word is None or word == before else ids[tags[word]])
-            before = word
-        encoded["labels"].append(labels)
-    return encoded
 
 
 def _check_same(stock: Any, ours: Any) -> None:

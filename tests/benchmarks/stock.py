@@ -52,7 +52,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     model = AutoModelForTokenClassification.from_pretrained(folder, num_labels=len(labels))
     encoded = {
         split: splits[split].map(
-            lambda batch: _encode(batch, tokenizer, {name: i for i, name in enumerate(labels)}),
+            lambda batch: encode(batch, tokenizer, {name: i for i, name in enumerate(labels)}),
             batched=True,
             remove_columns=splits[split].column_names,
         )
@@ -87,7 +87,8 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _encode(batch: Any, tokenizer: Any, ids: dict[str, int]) -> Any:
+def encode(batch: Any, tokenizer: Any, ids: dict[str, int]) -> Any:
+    """Align as run_ner.py does: the first piece of a word has its label, the others -100."""
     encoded = tokenizer(batch["words"], is_split_into_words=True, truncation=True, max_length=512)
     encoded["labels"] = []
     for number, tags in enumerate(batch["tags"]):

@@ -9,28 +9,16 @@ from typing import TYPE_CHECKING
 
 from nlp_transfer.data.doctor.finding import Finding, agree, counted
 from nlp_transfer.data.doctor.rows import columns, is_ner
+from nlp_transfer.data.label_counts import label_counts
 from nlp_transfer.errors import shortened
 from nlp_transfer.records import Splits
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    pass
 
 _RARE = 5
 _IMBALANCE = 10
 _NAMES_SHOWN = 8
-
-
-def label_counts(rows: Dataset) -> Counter[str]:
-    """Count the entities of each type, lost ones too, or the texts of each class."""
-    counts: Counter[str] = Counter()
-    if is_ner(rows):
-        for tags, lost in columns(rows, "tags", "lost"):
-            counts.update(tag[2:] for tag in tags if tag.startswith("B-"))
-            counts.update(lost or ())
-    else:
-        for (labels,) in columns(rows, "labels"):
-            counts.update(labels or ())
-    return counts
 
 
 def amounts(splits: Splits) -> Iterator[Finding]:

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nlp_transfer.data.tables import batches
+
 if TYPE_CHECKING:
     from datasets import Dataset
-
-_ROWS_A_BATCH = 1000
 
 
 def columns(rows: Dataset, *names: str) -> Iterator[tuple[Any, ...]]:
     """Go through some columns row by row, reading them in batches."""
-    for batch in rows.select_columns(list(names)).iter(batch_size=_ROWS_A_BATCH):
+    for batch in batches(rows, list(names)):
         yield from zip(*(batch[name] for name in names), strict=True)
 
 

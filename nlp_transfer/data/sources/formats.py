@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nlp_transfer.data.columns import CANDIDATES
+from nlp_transfer.data.columns import declared_names
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import (
     arrow,
@@ -83,10 +83,7 @@ def label_names(path: Path, data: DataSection) -> tuple[str, ...] | None:
     """Find the names of integer labels that a Parquet file declares."""
     if detect_format(path, data) != "parquet":
         return None
-    named = arrow.file_label_names(path)
-    given = [data.columns[role] for role in ("tags", "label") if role in data.columns]
-    columns = given or (*CANDIDATES["tags"], *CANDIDATES["label"])
-    return next((named[str(column)] for column in columns if str(column) in named), None)
+    return declared_names(data, arrow.file_label_names(path))
 
 
 def detect_format(path: Path, data: DataSection) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nlp_transfer.data.columns import CANDIDATES
+from nlp_transfer.data.columns import declared_names
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources.arrow import label_names
 from nlp_transfer.data.sources.choosing import chosen_splits
@@ -43,7 +43,8 @@ def named_splits(
     )
     for split, names in chosen_splits(names_only, list(theirs), source, all_or_told=False):
         parts = [theirs[name] for name in names]
-        labels = next((found for part in parts if (found := _label_names(part, data))), None)
+        declared = (declared_names(data, label_names(part.features or {})) for part in parts)
+        labels = next(filter(None, declared), None)
         yield split, _reader(list(zip(parts, names, strict=True)), source), labels
 
 
@@ -197,12 +198,3 @@ def _reader(parts: list[tuple[Any, str]], source: str) -> Read:
                 yield RawRow(f"{source} {name} row {index}", row)
 
     return read
-
-
-def _label_names(split: Any, data: DataSection) -> tuple[str, ...] | None:
-    """Find the names of a ClassLabel among the columns that hold tags or labels."""
-    named = label_names(split.features or {})
-    given = [data.columns[role] for role in ("tags", "label") if role in data.columns]
-    # As the rows are read: conll2003 has named part-of-speech tags before its named entity tags.
-    columns = given or (*CANDIDATES["tags"], *CANDIDATES["label"])
-    return next((named[str(column)] for column in columns if str(column) in named), None)

@@ -9,9 +9,8 @@ from nlp_transfer.data.writers.results import (
     Result,
     entities_of,
     is_ner,
+    item_of,
     labels_of,
-    origin,
-    text_of,
     to_json,
 )
 
@@ -29,10 +28,10 @@ def write(results: Iterable[Result], stream: TextIO) -> None:
 
 
 def _task(result: Result) -> dict[str, Any]:
-    text = text_of(result)
+    item = item_of(result)
     if is_ner(result):
         found = [
-            {"start": start, "end": end, "text": text[start:end], "labels": [entity_type]}
+            {"start": start, "end": end, "text": item["text"][start:end], "labels": [entity_type]}
             for start, end, entity_type in entities_of(result)
         ]
         kind = "labels"
@@ -43,8 +42,4 @@ def _task(result: Result) -> dict[str, Any]:
         {"id": f"r{number}", **_CONTROL, "type": kind, "value": value}
         for number, value in enumerate(found, start=1)
     ]
-    pair = {"text_pair": result["text_pair"]} if "text_pair" in result else {}
-    return {
-        "data": {**origin(result), "text": text, **pair},
-        "annotations": [{"result": regions}],
-    }
+    return {"data": item, "annotations": [{"result": regions}]}

@@ -45,6 +45,12 @@ def origin(result: Result) -> dict[str, str]:
     return {key: result[key] for key in ("id", "document") if result.get(key) is not None}
 
 
+def item_of(result: Result) -> dict[str, Any]:
+    """Return what was predicted on: the id and document, the text, the second text of a pair."""
+    pair = {"text_pair": result["text_pair"]} if "text_pair" in result else {}
+    return {**origin(result), "text": text_of(result), **pair}
+
+
 def place(result: Result, number: int) -> str:
     """Name an item for people, from 1 on."""
     return f"item {number}" + (f" (id {result['id']})" if result.get("id") is not None else "")

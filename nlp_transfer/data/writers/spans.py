@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TextIO
 
-from nlp_transfer.data.writers.results import Result, entities_of, origin, text_of, to_json
+from nlp_transfer.data.writers.results import Result, entities_of, item_of, to_json
 
 
 def write(results: Iterable[Result], stream: TextIO) -> None:
     """Write {text, spans: [{start, end, label}]}."""
     for result in results:
         spans = [{"start": e.start, "end": e.end, "label": e.type} for e in entities_of(result)]
-        row = {**origin(result), "text": text_of(result), "spans": spans}
-        stream.write(to_json(row, stream) + "\n")
+        stream.write(to_json({**item_of(result), "spans": spans}, stream) + "\n")
