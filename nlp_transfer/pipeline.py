@@ -63,7 +63,7 @@ def finetune(
     if push_to_hub:
         check_repo(push_to_hub)
     folder = RunFolder(Path(output) if output else Path("runs") / recipe.name)
-    args = training_arguments(recipe.training, folder.checkpoints)
+    args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
     state = folder.check(recipe.as_yaml(), fresh=fresh)
     if state == "finished":
         log.info("%s is finished; --fresh starts over", folder.path)
@@ -90,7 +90,7 @@ def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> dict[str,
     from nlp_transfer.training.run_folder import RunFolder
 
     folder = RunFolder(Path(output) if output else Path("runs") / recipe.name)
-    training_arguments(recipe.training, folder.checkpoints)
+    training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
     folder.check(recipe.as_yaml())
     return plan_run(recipe, prepare(recipe, needed_splits(recipe)), folder)
 

@@ -159,16 +159,31 @@ class Recipe(Section, Generic[TaskT, StrategyT]):
     publish: PublishSection = PublishSection()
 
     @model_validator(mode="after")
-    def _one_strategy_a_kind(self) -> Recipe[TaskT, StrategyT]:
+    def _strategies_fit(self) -> Recipe[TaskT, StrategyT]:
+        """Refuse strategies that do not go together, or not with the task; name both."""
+        strategies: list[Any] = list(self.strategies)
+        names = [strategy.name for strategy in strategies]
+        task: str = self.task.name  # type: ignore[attr-defined]
         exclusive: dict[str, str] = {}
-        for strategy in self.strategies:
-            name: str = strategy.name  # type: ignore[attr-defined]
-            for hook in strategy.exclusive_hooks():  # type: ignore[attr-defined]
-                if hook in exclusive:
+        for strategy in strategies:
+            name = strategy.name
+            if task not in strategy.tasks:
+                raise ValueError(
+                    f"strategy '{name}' does not work with task '{task}', only with "
+                    f"{' and '.join(strategy.tasks)}"
+                )
+            if names.count(name) > 1:
+                raise ValueError(f"strategy '{name}' stands there {names.count(name)} times")
+            for other in names:
+                if other in strategy.excludes:
+                    raise ValueError(f"strategies '{other}' and '{name}' do not work together")
+            for decision in strategy.exclusive_hooks():
+                if decision in exclusive:
                     raise ValueError(
-                        f"strategies '{exclusive[hook]}' and '{name}' both decide {hook}; keep one"
+                        f"strategies '{exclusive[decision]}' and '{name}' both decide {decision}; "
+                        "keep one"
                     )
-                exclusive[hook] = name
+                exclusive[decision] = name
         return self
 
     def as_yaml(self) -> str:

@@ -191,7 +191,7 @@ def test_biases_and_norms_do_not_decay(
     material = prepare(recipe, needed_splits(recipe))
     loaded = material.loaded
     args = training_arguments(recipe.training, tmp_path / "run" / "checkpoints")
-    trainer = build_trainer(recipe, loaded, material.data, args)
+    trainer = build_trainer(material, args)
     groups = trainer.create_optimizer().param_groups
     decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     norms = [module for module in loaded.model.modules() if isinstance(module, nn.LayerNorm)]
@@ -213,7 +213,7 @@ def test_parameters_new_at_random_learn_at_their_own_rate(
     recipe = load_recipe(str(path), ["training.head_learning_rate=1e-2"])
     material = prepare(recipe, needed_splits(recipe))
     args = training_arguments(recipe.training, tmp_path / "run" / "checkpoints")
-    trainer = build_trainer(recipe, material.loaded, material.data, args)
+    trainer = build_trainer(material, args)
     groups = trainer.create_optimizer().param_groups
     rate = {id(p): group["lr"] for group in groups for p in group["params"]}
     learning = {n: p for n, p in material.loaded.model.named_parameters() if p.requires_grad}

@@ -50,15 +50,21 @@ class Predictor:
 
     @classmethod
     def from_run(
-        cls, model: str | Path, *, precision: str = "auto", tokens_per_batch: int = 8192
+        cls,
+        model: str | Path,
+        *,
+        precision: str = "auto",
+        tokens_per_batch: int = 8192,
+        setting: str = "MODEL",
     ) -> Predictor:
         """Load a run folder, a model folder, an adapter folder or a Hub id.
 
         precision:        auto, bf16, fp16 or fp32
         tokens_per_batch: pieces computed at a time, padding included
+        setting:          the argument or recipe key that named it, for error messages
         raises:           UserError when it is no such thing, or its labels have no names
         """
-        folder = resolve_checkpoint(str(model), setting="MODEL")
+        folder = resolve_checkpoint(str(model), setting=setting)
         loaded, settings = _load(folder)
         task = _task(loaded.model.config, settings, folder)
         options = ModelSection(
@@ -67,6 +73,11 @@ class Predictor:
             overlap=settings.get("overlap", 64),
         )
         return cls(loaded, task, options, resolve_precision(precision), tokens_per_batch)
+
+    @classmethod
+    def named(cls, model: str, setting: str) -> Predictor:
+        """Load the model that a recipe key names."""
+        return cls.from_run(model, setting=setting)
 
     @property
     def labels(self) -> list[str]:

@@ -2,18 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from nlp_transfer.recipe import Section
-from nlp_transfer.records import Splits
+from nlp_transfer.recipe import ModelSection, Recipe, Section
+from nlp_transfer.records import EncodedSplit, Prediction, Splits
+from nlp_transfer.tasks.base import IGNORED
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
     from transformers import PreTrainedModel, TrainerCallback
 
-LossFunction = Callable[..., "torch.Tensor"]
+    from nlp_transfer.tasks.base import LoadedModel, Row, Task
+
+Batch = Mapping[str, "torch.Tensor"]
+"""What the model reads, with `labels`, and `windows`: the number of each window in train."""
+Forward = Callable[[Batch], Any]
+"""Computes the model's outputs (`logits`, ...) for a batch; each call draws its own dropout."""
+LossFunction = Callable[[Forward, Batch, "torch.Tensor"], "torch.Tensor"]
+"""The loss of a batch. The last argument is the number of labelled items of the whole step, over
+all processes and accumulated batches: a sum over the batch divided by it adds up to the mean."""
+
+WEIGHTS = "which weights learn"
+RATES = "the learning rate of each layer"
+ADAPTERS = ("lora", "ia3", "prompt")
+"""Strategies that leave the checkpoint's weights as they are, and learn others beside them."""
+
+
+class FineTuned(Protocol):
+    """A fine-tuned model as a strategy sees it: a teacher, a source of labels."""
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model with its tokenizer."""
+
+    @property
+    def task(self) -> Task:
+        """The task it was trained for."""
+
+    @property
+    def options(self) -> ModelSection:
+        """The windows it reads."""
+
+    @property
+    def labels(self) -> list[str]:
+        """Its labels in the order of its outputs."""
+
+    def predict(self, rows: Iterable[Row]) -> Iterator[Prediction]:
+        """Predict rows as `Splits` hold them, streaming, in order."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The run that a strategy is part of."""
+
+    recipe: Recipe[Any, Any]
+    open_model: Callable[[str, str], FineTuned]
+    """Opens a run folder, model folder or Hub id; the second argument is the recipe key that
+    names it, for error messages. Raises UserError when it is no fine-tuned model."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the model is trained on."""
+
+    setting: Setting
+    loaded: LoadedModel
+    train: EncodedSplit
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trained model's surroundings, for strategies that choose what is kept."""
+
+    setting: Setting
+    start: Path
+    """Folder of the checkpoint that the run started from."""
+    new_parameters: frozenset[str]
+    """Names of the parameters that started at random."""
+    checkpoints: Path
+    """Folder in which callbacks have kept weights of this run."""
+    score: Callable[[Any], float]
+    """Computes the headline figure of a model on the validation split, a fraction."""
 
 
 class Strategy(Section):
@@ -21,12 +94,20 @@ class Strategy(Section):
 
     exclusive: ClassVar[tuple[str, ...]] = ()
     """Decisions that only one strategy of a recipe may take."""
+    excludes: ClassVar[tuple[str, ...]] = ()
+    """Names of strategies that make no sense beside this one."""
+    tasks: ClassVar[tuple[str, ...]] = ("ner", "classification")
+    """Names of the tasks that it works for."""
 
     def exclusive_hooks(self) -> tuple[str, ...]:
         """Name the decisions that this strategy takes alone."""
         return self.exclusive
 
-    def prepare_data(self, splits: Splits) -> Splits:
+    def arguments(self) -> Mapping[str, Any]:
+        """Return settings of transformers.TrainingArguments that the strategy depends on."""
+        return {}
+
+    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
         """Change the training data."""
         return splits
 
@@ -38,18 +119,18 @@ class Strategy(Section):
         return model
 
     def param_groups(self, model: nn.Module, learning_rate: float) -> list[dict[str, Any]] | None:
-        """Return optimizer groups, or None for the Trainer's own."""
+        """Return optimizer groups (params, lr, weight_decay...), or None for the Trainer's own."""
         return None
 
-    def wrap_loss(self, model: nn.Module, loss: LossFunction) -> LossFunction:
+    def wrap_loss(self, model: nn.Module, loss: LossFunction, lesson: Lesson) -> LossFunction:
         """Change the loss."""
         return loss
 
-    def callbacks(self) -> list[TrainerCallback]:
+    def callbacks(self) -> Sequence[TrainerCallback]:
         """Return callbacks for the Trainer."""
         return []
 
-    def finish(self, model: Any) -> Any:
+    def finish(self, model: Any, outcome: Outcome) -> Any:
         """Turn the trained model into the one that is kept."""
         return model
 
@@ -59,3 +140,12 @@ def head_parameters(model: PreTrainedModel, new_parameters: frozenset[str]) -> s
     encoder = f"{model.base_model_prefix}."
     outside = {name for name, _ in model.named_parameters() if not name.startswith(encoder)}
     return outside | (set(new_parameters) & {name for name, _ in model.named_parameters()})
+
+
+def share_of_step(batch: Batch, items: torch.Tensor) -> torch.Tensor:
+    """Return the share of a step's labelled items that are in this batch, 0 to 1.
+
+    A term that belongs to the whole step, such as a penalty on the weights, is added in these
+    shares: over all processes and accumulated batches it then counts once.
+    """
+    return (batch["labels"] != IGNORED).sum() / items

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.strategies.base import Strategy, head_parameters
+from nlp_transfer.strategies.base import WEIGHTS, Outcome, Strategy, head_parameters
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Lora(Strategy):
     """Train low-rank adapters and the head."""
 
-    exclusive: ClassVar[tuple[str, ...]] = ("which weights learn",)
+    exclusive: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 
     name: Literal["lora"] = "lora"
     rank: int = Field(16, ge=1)
@@ -48,7 +48,7 @@ class Lora(Strategy):
         except ValueError as error:
             raise UserError(f"strategies lora: target_modules does not fit: {error}") from None
 
-    def finish(self, model: Any) -> Any:
+    def finish(self, model: Any, outcome: Outcome) -> Any:
         """Merge the adapters into the weights, if wanted."""
         return model.merge_and_unload() if self.merge else model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from transformers import TrainingArguments
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.inference.engine import resolve_precision
 from nlp_transfer.recipe import TrainingSection
+from nlp_transfer.strategies.base import Strategy
 
 # What the recipe says in its own words, or what a run folder must decide.
 _OWNED = {
@@ -47,12 +49,17 @@ _OWNED = {
 
 
 def training_arguments(
-    section: TrainingSection, checkpoints: Path, *, steps: int | None = None
+    section: TrainingSection,
+    checkpoints: Path,
+    *,
+    steps: int | None = None,
+    strategies: Sequence[Strategy] = (),
 ) -> TrainingArguments:
     """Translate the training section.
 
     checkpoints: where the Trainer saves what resuming needs
     steps:       run so many steps only, without evaluation and checkpoints
+    strategies:  those of the recipe, which may depend on arguments
     raises:      UserError for an unknown argument, or one that a recipe key of ours decides
     """
     known = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
@@ -92,6 +99,8 @@ def training_arguments(
         "restore_callback_states_from_checkpoint": True,  # patience goes on where it was
         **section.arguments,
     }
+    for strategy in strategies:
+        settings |= strategy.arguments()
     if steps is not None:
         settings |= {"max_steps": steps, "eval_strategy": "no", "save_strategy": "no"}
         settings["load_best_model_at_end"] = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from transformers import set_seed
 
 from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.predictor import SETTINGS_KEY
+from nlp_transfer.inference.predictor import SETTINGS_KEY, Predictor
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import EncodedSplit, LossLedger, Splits
+from nlp_transfer.strategies.base import Setting
 from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.training.prepared import encode_or_load
 
@@ -46,6 +48,9 @@ class Material:
     splits: Splits
     loaded: LoadedModel
     data: Mapping[str, SplitData]
+    setting: Setting
+    start: Path
+    """Folder of the checkpoint."""
     new_parameters: int
     """How many parameters start at random."""
 
@@ -58,8 +63,6 @@ def load_splits(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Splits:
     """
     splits = recipe.task.load(recipe.data)
     recipe.task.check(splits, tuple(dict.fromkeys(needed)))
-    for strategy in recipe.strategies:
-        splits = strategy.prepare_data(splits)
     for split, losses in splits.losses.items():
         for name, text in _READING.items():
             if count := getattr(losses, name):
@@ -73,7 +76,10 @@ def prepare(recipe: Recipe[Any, Any], needed: Sequence[str], *, processes: int =
     processes: encode the data with so many and keep it for the next run; 0: not kept
     """
     folder = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
+    setting = Setting(recipe, Predictor.named)
     splits = load_splits(recipe, needed)
+    for strategy in recipe.strategies:
+        splits = strategy.prepare_data(splits, setting)
     set_seed(recipe.training.seed)  # the new head starts from here
     loaded = recipe.task.build_model(folder, recipe.task.labels(splits.labels), recipe.model)
     is_embedded = recipe.model.checkpoint == EMBEDDED
@@ -101,7 +107,7 @@ def prepare(recipe: Recipe[Any, Any], needed: Sequence[str], *, processes: int =
         model = strategy.prepare_model(model, loaded.new_parameters)
     for adapter in getattr(model, "peft_config", {}).values():
         adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
-    return Material(splits, replace(loaded, model=model), data, new)
+    return Material(splits, replace(loaded, model=model), data, setting, folder, new)
 
 
 def _encoded(

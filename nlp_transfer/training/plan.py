@@ -44,8 +44,13 @@ def plan_run(recipe: Recipe[Any, Any], material: Material, folder: RunFolder) ->
     loaded = material.loaded
     counts = parameter_counts(loaded.model)
     with tempfile.TemporaryDirectory() as temporary:
-        args = training_arguments(recipe.training, Path(temporary) / "checkpoints", steps=_STEPS)
-        trainer = build_trainer(recipe, loaded, material.data, args)
+        args = training_arguments(
+            recipe.training,
+            Path(temporary) / "checkpoints",
+            steps=_STEPS,
+            strategies=recipe.strategies,
+        )
+        trainer = build_trainer(material, args)
         clock = _Clock()
         trainer.add_callback(clock)
         trainer.train()

@@ -13,6 +13,7 @@ from transformers import TrainingArguments, set_seed
 
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Prediction
+from nlp_transfer.strategies.base import Outcome
 from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.training.material import Material
 from nlp_transfer.training.run_folder import RunFolder
@@ -47,7 +48,7 @@ def train(
     loaded = material.loaded
     figures = parameter_counts(loaded.model)
     set_seed(args.seed)  # dropout and batches start from here, whatever the data took
-    trainer = build_trainer(recipe, loaded, material.data, args)
+    trainer = build_trainer(material, args)
     checkpoint = folder.last_checkpoint() if folder else None
     trainer.learn(checkpoint)
     writer = folder if folder and trainer.is_world_process_zero() else None
@@ -55,8 +56,15 @@ def train(
     if writer and hasattr(model, "peft_config"):
         with writer.writing_folder("adapter") as temporary:
             save_model(model, loaded, temporary)
+    outcome = Outcome(
+        setting=material.setting,
+        start=material.start,
+        new_parameters=loaded.new_parameters,
+        checkpoints=Path(args.output_dir),
+        score=trainer.score,
+    )
     for strategy in recipe.strategies:
-        model = strategy.finish(model)
+        model = strategy.finish(model, outcome)
     trainer.model = model
     if writer:
         with writer.writing_folder("model") as temporary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,17 @@ from transformers import (
 )
 
 from nlp_transfer.inference.engine import predict_windows, windows_by_example
-from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Prediction
-from nlp_transfer.strategies.base import LossFunction, Strategy
-from nlp_transfer.tasks.base import IGNORED, LoadedModel, Task, WindowRow
+from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Strategy
+from nlp_transfer.tasks.base import IGNORED, Task, WindowRow
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
-from nlp_transfer.training.material import SplitData
+from nlp_transfer.training.material import Material, SplitData
 from nlp_transfer.training.progress import Progress
 
 log = logging.getLogger(__name__)
+
+_NOT_READ = ("labels", "windows")
+"""What a batch holds beside the model's own inputs."""
 
 
 class TrainingWindows(torch.utils.data.Dataset[WindowRow]):
@@ -43,8 +45,8 @@ class TrainingWindows(torch.utils.data.Dataset[WindowRow]):
 
     def __getitem__(self, number: int) -> WindowRow:
         if number >= 0:
-            return self._windows[number]
-        row = self._windows[~number]
+            return {**self._windows[number], "window": number}
+        row = self[~number]
         return {**row, "labels": [IGNORED] * len(row["labels"])}
 
 
@@ -57,35 +59,32 @@ class TransferTrainer(Trainer):
     def __init__(
         self,
         *,
-        loaded: LoadedModel,
-        task: Task,
-        strategies: Sequence[Strategy],
-        args: TrainingArguments,
-        train: SplitData,
+        lesson: Lesson,
         validation: SplitData,
-        tokens_per_batch: int,
-        head_learning_rate: float | None,
-        early_stopping: int | None,
+        args: TrainingArguments,
     ) -> None:
+        recipe, loaded, train = lesson.setting.recipe, lesson.loaded, lesson.train
+        task: Task = recipe.task
+        strategies: Sequence[Strategy] = recipe.strategies
         self._task = task
         self._strategies = strategies
-        self._tokens_per_batch = tokens_per_batch
-        self._head_learning_rate = head_learning_rate
+        self._training = recipe.training
         self._new_parameters = loaded.new_parameters
-        self._lengths = train.encoded.lengths
+        self._lengths = train.lengths
         self._pad_id: int = loaded.tokenizer.pad_token_id
         self._validation = validation
         callbacks = [callback for strategy in strategies for callback in strategy.callbacks()]
         callbacks.append(Progress(task.headline))
-        if early_stopping is not None and args.load_best_model_at_end:
-            callbacks.append(EarlyStoppingCallback(early_stopping))
+        patience = recipe.training.early_stopping
+        if patience is not None and args.load_best_model_at_end:
+            callbacks.append(EarlyStoppingCallback(patience))
         super().__init__(
             model=loaded.model,
             args=args,
-            train_dataset=TrainingWindows(train.encoded.windows),
+            train_dataset=TrainingWindows(train.windows),
             eval_dataset=validation.encoded.windows,
-            data_collator=lambda rows: task.collate(rows, self._pad_id),
-            compute_loss_func=self._loss(loaded.model),
+            data_collator=self._collate,
+            compute_loss_func=self._loss(lesson),
             callbacks=callbacks,
         )
         self.remove_callback(PrinterCallback)
@@ -118,25 +117,46 @@ class TransferTrainer(Trainer):
             if isinstance(callback, EarlyStoppingCallback)
         )
 
-    def _loss(self, model: nn.Module) -> LossFunction:
+    def _collate(self, rows: Sequence[WindowRow]) -> dict[str, torch.Tensor]:
+        windows = torch.tensor([row["window"] for row in rows])
+        return {**self._task.collate(rows, self._pad_id), "windows": windows}
+
+    def _loss(self, lesson: Lesson) -> LossFunction:
         """Compose the task's loss with what the strategies make of it."""
 
-        def mean_over_labelled(
-            outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor
-        ) -> torch.Tensor:
+        def mean_over_labelled(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
             smoothing = self.args.label_smoothing_factor
-            return self._task.loss_sum(outputs["logits"], labels, smoothing) / num_items_in_batch
+            logits = forward(batch)["logits"]
+            return self._task.loss_sum(logits, batch["labels"], smoothing) / items
 
         loss: LossFunction = mean_over_labelled
         for strategy in self._strategies:
-            loss = strategy.wrap_loss(model, loss)
+            loss = strategy.wrap_loss(lesson.loaded.model, loss, lesson)
+        return loss
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Compute the loss of one batch, which strategies may need several forward passes for."""
+
+        def forward(batch: Batch) -> Any:
+            return model(**{name: batch[name] for name in batch if name not in _NOT_READ})
+
+        loss = self.compute_loss_func(forward, inputs, num_items_in_batch)
+        if self.args.average_tokens_across_devices:
+            # Gradients are averaged over the processes; ours are to be added up.
+            loss = loss * self.accelerator.num_processes
         return loss
 
     def get_train_dataloader(self) -> EpochDataLoader:
         """Return this process's share of every global batch."""
         sampler = TokenBatchSampler(
             self._lengths,
-            tokens_per_batch=self._tokens_per_batch,
+            tokens_per_batch=self._training.tokens_per_batch,
             seed=self.args.seed,
             processes=self.args.world_size,
             rank=self.args.process_index,
@@ -161,17 +181,22 @@ class TransferTrainer(Trainer):
                 optimizer, settings = self.get_optimizer_cls_and_kwargs(self.args, target)
                 self.optimizer = optimizer(groups, **settings)
         optimizer = super().create_optimizer(model)
-        if self._head_learning_rate is not None:
-            _set_head_learning_rate(
-                optimizer, target, self._new_parameters, self._head_learning_rate
-            )
+        head_rate = self._training.head_learning_rate
+        if head_rate is not None:
+            _set_head_learning_rate(optimizer, target, self._new_parameters, head_rate)
         return optimizer
 
+    def score(self, model: Any = None) -> float:
+        """Compute the headline figure of the validation split.
+
+        model: instead of the one that is trained
+        """
+        predictions = self.predict_split(self._validation, model)
+        return self._task.headline_figure(self._validation.rows, predictions)
+
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Compute the headline figure of the validation split."""
-        predictions = self.predict_split(self._validation)
-        score = self._task.headline_figure(self._validation.rows, predictions)
-        metrics = {"eval_score": score}
+        """Score the model in training, and tell the callbacks."""
+        metrics = {"eval_score": self.score()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
@@ -183,21 +208,22 @@ class TransferTrainer(Trainer):
         """Training time of the whole run, over every resume."""
         return next(c.seconds for c in self.callback_handler.callbacks if isinstance(c, Progress))
 
-    def predict_split(self, split: SplitData) -> list[Prediction]:
+    def predict_split(self, split: SplitData, model: Any = None) -> list[Prediction]:
         """Predict every example of a split exactly once.
+
+        model: instead of the one that is trained
 
         Each process takes every n-th example; all processes get all predictions, in order.
         """
         count, step = len(split.rows), self.args.world_size
         numbers = range(self.args.process_index, count, step)
-        model = self.accelerator.unwrap_model(self.model)
         mine = list(
             predict_windows(
-                model,
+                model or self.accelerator.unwrap_model(self.model),
                 self._task,
                 windows_by_example(split.encoded, split.rows, numbers),
                 pad_id=self._pad_id,
-                tokens_per_batch=max(4096, self._tokens_per_batch),
+                tokens_per_batch=max(4096, self._training.tokens_per_batch),
                 precision="bf16" if self.args.bf16 else "fp16" if self.args.fp16 else "fp32",
             )
         )
@@ -232,30 +258,20 @@ def _patience_is_over(state: TrainerState) -> bool:
     )
 
 
-def build_trainer(
-    recipe: Recipe[Any, Any],
-    loaded: LoadedModel,
-    data: Mapping[str, SplitData],
-    args: TrainingArguments,
-) -> TransferTrainer:
-    """Put a recipe's parts together."""
-    training = recipe.training
-    longest = max(data["train"].encoded.lengths)
-    if longest > training.tokens_per_batch:
+def build_trainer(material: Material, args: TrainingArguments) -> TransferTrainer:
+    """Put a run's parts together."""
+    train = material.data["train"].encoded
+    budget = material.setting.recipe.training.tokens_per_batch
+    longest = max(train.lengths)
+    if longest > budget:
         log.warning(
             "training.tokens_per_batch is %d, the longest window has %d pieces; it is a batch "
             "of its own",
-            training.tokens_per_batch,
+            budget,
             longest,
         )
     return TransferTrainer(
-        loaded=loaded,
-        task=recipe.task,
-        strategies=recipe.strategies,
+        lesson=Lesson(material.setting, material.loaded, train),
+        validation=material.data["validation"],
         args=args,
-        train=data["train"],
-        validation=data["validation"],
-        tokens_per_batch=training.tokens_per_batch,
-        head_learning_rate=training.head_learning_rate,
-        early_stopping=training.early_stopping,
     )
