@@ -181,7 +181,7 @@ def test_gradient_accumulation_gives_the_same_step(
     assert (once[f"bert.{name}"] - before[name]).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("strategy", ["full", "lora"])
+@pytest.mark.parametrize("strategy", ["full", "layerwise_lr", "lora"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_biases_and_norms_do_not_decay(
     family: str, strategy: str, tmp_path: Path, checkpoint: Checkpoints, tiny_recipe: Recipes

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.full import Full
+from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
 from nlp_transfer.strategies.lora import Lora
 
-AnyStrategy = Annotated[Full | Frozen | Lora, Field(discriminator="name")]
+AnyStrategy = Annotated[Full | Frozen | LayerwiseLr | Lora, Field(discriminator="name")]

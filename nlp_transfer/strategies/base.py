@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypedDict
 
 from nlp_transfer.recipe import ModelSection, Recipe, Section
 from nlp_transfer.records import EncodedSplit, Prediction, Splits
@@ -25,6 +25,14 @@ Forward = Callable[[Batch], Any]
 LossFunction = Callable[[Forward, Batch, "torch.Tensor"], "torch.Tensor"]
 """The loss of a batch. The last argument is the number of labelled items of the whole step, over
 all processes and accumulated batches: a sum over the batch divided by it adds up to the mean."""
+
+
+class ParameterGroup(TypedDict):
+    """Parameters that share a learning rate."""
+
+    params: list[nn.Parameter]
+    lr: float
+
 
 WEIGHTS = "which weights learn"
 RATES = "the learning rate of each layer"
@@ -118,9 +126,9 @@ class Strategy(Section):
         """
         return model
 
-    def param_groups(self, model: nn.Module, learning_rate: float) -> list[dict[str, Any]] | None:
-        """Return optimizer groups (params, lr, weight_decay...), or None for the Trainer's own."""
-        return None
+    def param_groups(self, model: nn.Module, learning_rate: float) -> Sequence[ParameterGroup]:
+        """Return the parameters that learn at a rate of their own; what decays stays as it is."""
+        return []
 
     def wrap_loss(self, model: nn.Module, loss: LossFunction, lesson: Lesson) -> LossFunction:
         """Change the loss."""

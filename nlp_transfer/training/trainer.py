@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,17 +173,16 @@ class TransferTrainer(Trainer):
         )
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """Create the optimizer with the parameter groups of a strategy, if one has its own."""
+        """Create the optimizer; groups of strategies and the head may have rates of their own."""
         target = self.model if model is None else model
-        for strategy in self._strategies:
-            groups = strategy.param_groups(target, self.args.learning_rate)
-            if groups is not None and self.optimizer is None:
-                optimizer, settings = self.get_optimizer_cls_and_kwargs(self.args, target)
-                self.optimizer = optimizer(groups, **settings)
         optimizer = super().create_optimizer(model)
+        for strategy in self._strategies:
+            for group in strategy.param_groups(target, self.args.learning_rate):
+                _set_learning_rate(optimizer, group["params"], group["lr"])
         head_rate = self._training.head_learning_rate
         if head_rate is not None:
-            _set_head_learning_rate(optimizer, target, self._new_parameters, head_rate)
+            head = _new_at_random(target, self._new_parameters)
+            _set_learning_rate(optimizer, head, head_rate)
         return optimizer
 
     def score(self, model: Any = None) -> float:
@@ -231,21 +230,25 @@ class TransferTrainer(Trainer):
         return [gathered[number] for number in range(count)]
 
 
-def _set_head_learning_rate(
-    optimizer: torch.optim.Optimizer, model: nn.Module, new: frozenset[str], rate: float
+def _set_learning_rate(
+    optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter], rate: float
 ) -> None:
-    """Move the parameters that start at random to groups with a learning rate of their own."""
-    # PEFT keeps a trained copy of the head under a longer name.
-    names = {
-        parameter: name.removeprefix("base_model.model.").replace(".modules_to_save.default", "")
-        for name, parameter in model.named_parameters()
-    }
+    """Move parameters to groups of their own, which differ in the learning rate alone."""
+    chosen = set(parameters)
     for group in list(optimizer.param_groups):
-        head = [parameter for parameter in group["params"] if names[parameter] in new]
-        if head:
-            kept = [parameter for parameter in group["params"] if names[parameter] not in new]
-            group["params"] = kept
-            optimizer.add_param_group({**group, "params": head, "lr": rate})
+        moved = [parameter for parameter in group["params"] if parameter in chosen]
+        if moved:
+            group["params"] = [p for p in group["params"] if p not in chosen]
+            optimizer.add_param_group({**group, "params": moved, "lr": rate})
+
+
+def _new_at_random(model: nn.Module, new: frozenset[str]) -> Iterator[nn.Parameter]:
+    """Yield the parameters that start at random."""
+    for name, parameter in model.named_parameters():
+        # PEFT keeps a trained copy of the head under a longer name.
+        own = name.removeprefix("base_model.model.").replace(".modules_to_save.default", "")
+        if own in new:
+            yield parameter
 
 
 def _patience_is_over(state: TrainerState) -> bool:
