@@ -6,9 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from nlp_transfer.strategies.average_checkpoints import AverageCheckpoints
 from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.full import Full
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
 from nlp_transfer.strategies.lora import Lora
 
-AnyStrategy = Annotated[Full | Frozen | LayerwiseLr | Lora, Field(discriminator="name")]
+AnyStrategy = Annotated[
+    AverageCheckpoints | Full | Frozen | LayerwiseLr | Lora, Field(discriminator="name")
+]

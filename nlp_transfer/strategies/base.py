@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypedDict
 
@@ -95,6 +95,8 @@ class Outcome:
     """Folder in which callbacks have kept weights of this run."""
     score: Callable[[Any], float]
     """Computes the headline figure of a model on the validation split, a fraction."""
+    figures: dict[str, Any] = field(default_factory=dict)
+    """What strategies have measured, by their names, for the training section of metrics.json."""
 
 
 class Strategy(Section):

@@ -75,7 +75,12 @@ def train(
     return Trained(
         loaded=replace(loaded, model=model),
         predictions=predictions,
-        figures={**_speed(trainer, material), **figures, **_setting(args)},
+        figures={
+            **_speed(trainer, material),
+            **figures,
+            **_setting(args),
+            **({"strategies": outcome.figures} if outcome.figures else {}),
+        },
     )
 
 

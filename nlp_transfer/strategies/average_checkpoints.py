@@ -1,0 +1,76 @@
+"""The mean of the weights at several evaluations of one run (Izmailov et al. 2018)."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.records import Splits
+from nlp_transfer.strategies.base import ADAPTERS, Outcome, Setting, Strategy
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+log = logging.getLogger(__name__)
+
+
+class AverageCheckpoints(Strategy):
+    """Keep the average of the weights at the last or the best evaluations."""
+
+    # The product of two averaged low-rank matrices is not the average of their products.
+    excludes: ClassVar[tuple[str, ...]] = ADAPTERS
+
+    name: Literal["average_checkpoints"] = "average_checkpoints"
+    count: int = Field(3, ge=2, description="evaluations whose weights are averaged")
+    choose: Literal["last", "best"] = Field(
+        "last", description="best: those with the highest validation score"
+    )
+    only_if_better: bool = Field(
+        True, description="keep the best checkpoint where the average scores lower on validation"
+    )
+
+    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
+        """Refuse, before any time is spent, to average more evaluations than there will be."""
+        training = setting.recipe.training
+        evaluations = math.ceil(training.epochs)  # one an epoch, unless arguments say otherwise
+        if self.count > evaluations and not {"eval_strategy", "max_steps"} & {*training.arguments}:
+            raise UserError(
+                f"strategies average_checkpoints: count is {self.count}, a run of "
+                f"{training.epochs:g} epochs has {evaluations} evaluations. Average fewer, or "
+                "evaluate more often with training.arguments (eval_strategy, eval_steps)."
+            )
+        return splits
+
+    def callbacks(self) -> Sequence[TrainerCallback]:
+        """Return the callback that keeps the weights."""
+        from nlp_transfer.strategies.snapshots import KeepSnapshots
+
+        return [KeepSnapshots(self.count, best=self.choose == "best")]
+
+    def finish(self, model: Any, outcome: Outcome) -> Any:
+        """Average what was kept."""
+        from nlp_transfer.strategies.snapshots import read_snapshots
+        from nlp_transfer.strategies.weights import keep_average, weighted_sum
+
+        snapshots = read_snapshots(outcome.checkpoints)
+        if len(snapshots) < self.count:
+            log.warning(
+                "%s: count is %d, the run had %d evaluations",
+                self.name,
+                self.count,
+                len(snapshots),
+            )
+        if not snapshots:
+            return model
+        shares = [1 / len(snapshots)] * len(snapshots)
+        average = weighted_sum(list(snapshots.values()), shares)
+        measured = keep_average(
+            model, average, outcome, strategy=self.name, only_if_better=self.only_if_better
+        )
+        outcome.figures[self.name] = {"steps": list(snapshots), **measured}
+        return model

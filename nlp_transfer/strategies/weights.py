@@ -1,0 +1,77 @@
+"""Arithmetic of whole models: state dicts in, their weighted sum out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from nlp_transfer.strategies.base import Outcome
+
+log = logging.getLogger(__name__)
+
+Weights = Mapping[str, torch.Tensor]
+"""Parameters and buffers by name, as `state_dict` gives them."""
+
+
+def weighted_sum(parts: Sequence[Weights], shares: Sequence[float]) -> dict[str, torch.Tensor]:
+    """Add up models, each times its share, in float64; integer buffers are those of the first.
+
+    parts:  of the same names and shapes
+    shares: one a part; a part whose share is 0 does not count, so 1 and 0 give a part bit by bit
+    """
+    counted = [(part, share) for part, share in zip(parts, shares, strict=True) if share]
+    total = {}
+    for name, first in counted[0][0].items():
+        if not first.is_floating_point():
+            total[name] = first.clone()
+            continue
+        tensors = (part[name].to("cpu", torch.float64) * share for part, share in counted)
+        total[name] = reduce(torch.add, tensors).to(first.dtype)
+    return total
+
+
+def copy_weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Copy the weights of a model to main memory."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+
+
+def write_weights(weights: Weights, path: Path, **notes: Any) -> None:
+    """Write a safetensors file atomically.
+
+    notes: values kept in the file's metadata, as text
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    save_file(dict(weights), temporary, metadata={key: str(note) for key, note in notes.items()})
+    temporary.replace(path)
+
+
+def keep_average(
+    model: Any, average: Weights, outcome: Outcome, *, strategy: str, only_if_better: bool
+) -> dict[str, Any]:
+    """Load an average into the trained model, and measure both on the validation split.
+
+    only_if_better: leave the model as it is where the average scores lower
+    returns:        what was measured, for metrics.json
+    """
+    own, score = copy_weights(model), outcome.score(model)
+    model.load_state_dict(average)
+    averaged_score = outcome.score(model)
+    kept = averaged_score >= score or not only_if_better
+    if not kept:
+        model.load_state_dict(own)
+    log.info(
+        "%s: validation %s %.4f for the average, %.4f for the best checkpoint; %s is kept",
+        strategy,
+        outcome.setting.recipe.task.headline,
+        averaged_score,
+        score,
+        "the average" if kept else "the best checkpoint",
+    )
+    return {"validation": averaged_score, "validation_of_best_checkpoint": score, "kept": kept}

@@ -1,0 +1,218 @@
+"""What is kept of a run: averages of its checkpoints, and models between it and its start."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nlp_transfer import finetune, load_recipe
+from nlp_transfer.errors import UserError
+from nlp_transfer.strategies.weights import weighted_sum
+from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.training.run_folder import RunFolder
+from nlp_transfer.training.trainer import TransferTrainer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Recipes = Callable[..., Path]
+State = dict[str, torch.Tensor]
+
+
+# The arithmetic
+
+
+def test_weighted_sum_is_the_sum_of_the_shares() -> None:
+    generator = torch.Generator().manual_seed(0)
+    parts = [
+        {"w": torch.randn(3, 4, generator=generator), "ids": torch.arange(5)} for _ in range(3)
+    ]
+    shares = [0.2, 0.5, 0.3]
+    total = weighted_sum(parts, shares)
+    expected = sum(share * part["w"] for part, share in zip(parts, shares, strict=True))
+    assert total["w"].dtype == torch.float32
+    assert torch.allclose(total["w"], expected, atol=1e-6)
+    assert total["ids"].equal(torch.arange(5)), "integer buffers are copied"
+
+
+def test_share_of_one_gives_the_weights_bit_by_bit() -> None:
+    part = {"w": torch.tensor([0.1, -0.0, 1e-40])}
+    other = {"w": torch.tensor([float("nan"), 1.0, float("inf")])}
+    total = weighted_sum([part, other], [1.0, 0.0])
+    assert total["w"].view(torch.int32).equal(part["w"].view(torch.int32))
+
+
+# average_checkpoints
+
+
+@pytest.mark.parametrize(
+    ("choose", "scores", "chosen"),
+    [("last", [0.1, 0.9, 0.2, 0.3], [2, 3]), ("best", [0.5, 0.9, 0.5, 0.3], [0, 1])],
+)
+def test_average_is_the_mean_of_the_chosen_evaluations(
+    choose: str,
+    scores: list[float],
+    chosen: list[int],
+    tmp_path: Path,
+    tiny_recipe: Recipes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = _script_scores(monkeypatch, [*scores, 0.9, 0.91])  # the last two: best and average
+    recipe = tiny_recipe(strategy=_averaging(count=2, choose=choose), training={"epochs": 4})
+    run = _run(recipe, tmp_path / "run")
+    kept = _weights(run)
+    for name, tensor in kept.items():
+        mean = torch.stack([seen[number][name] for number in chosen]).mean(0)
+        assert torch.allclose(tensor, mean, atol=1e-7), name
+    assert not kept["classifier.weight"].equal(seen[chosen[1]]["classifier.weight"])
+    steps = _metrics(run)["steps"]
+    assert _metrics(run)["strategies"]["average_checkpoints"] == {
+        "steps": [(number + 1) * steps // 4 for number in chosen],
+        "validation": 0.91,
+        "validation_of_best_checkpoint": 0.9,
+        "kept": True,
+    }
+    assert not (run / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("only_if_better", [True, False])
+def test_worse_average_is_kept_only_on_request(
+    only_if_better: bool,
+    tmp_path: Path,
+    tiny_recipe: Recipes,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    seen = _script_scores(monkeypatch, [0.1, 0.9, 0.9, 0.4])
+    strategy = _averaging(count=2, only_if_better=only_if_better)
+    with caplog.at_level(logging.INFO, logger="nlp_transfer"):
+        run = _run(tiny_recipe(strategy=strategy), tmp_path / "run")
+    best = seen[1]["classifier.weight"]
+    assert _weights(run)["classifier.weight"].equal(best) is only_if_better
+    assert _metrics(run)["strategies"]["average_checkpoints"]["kept"] is not only_if_better
+    assert "0.4000 for the average, 0.9000 for the best checkpoint" in caplog.text
+
+
+@pytest.mark.parametrize("choose", ["last", "best"])
+@pytest.mark.parametrize("at_step", [1, -1], ids=["early", "late"])
+def test_interrupted_run_ends_with_the_same_average(
+    choose: str,
+    at_step: int,
+    tmp_path: Path,
+    tiny_recipe: Recipes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    strategy = _averaging(count=2, choose=choose, only_if_better=False)
+    recipe = tiny_recipe(strategy=strategy, training={"epochs": 3})
+    whole, cut = _run(recipe, tmp_path / "whole"), tmp_path / "cut"
+    with monkeypatch.context() as patch:
+        _interrupt(patch, at_step % _metrics(whole)["steps"])
+        with pytest.raises(KeyboardInterrupt):
+            _run(recipe, cut)
+    assert RunFolder(cut).state() == "unfinished"
+    _run(recipe, cut)
+    assert _same(_weights(cut), _weights(whole))
+    assert _metrics(cut)["strategies"] == _metrics(whole)["strategies"]
+
+
+def test_only_as_many_copies_lie_on_disk_as_count_says(
+    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny_recipe(strategy=_averaging(count=2), training={"epochs": 4})
+    _interrupt_finish(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        _run(recipe, tmp_path / "run")
+    copies = list((tmp_path / "run" / "checkpoints" / "averaging").iterdir())
+    assert len(copies) == 2
+
+
+def test_more_evaluations_than_the_run_has_are_refused_before_it(
+    tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    with pytest.raises(UserError, match=r"count is 5, a run of 2 epochs has 2 evaluations"):
+        _run(tiny_recipe(strategy=_averaging(count=5)), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_early_stopped_run_averages_what_it_has(
+    tmp_path: Path,
+    tiny_recipe: Recipes,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    _script_scores(monkeypatch, [0.9, 0.1, 0.9, 0.9])
+    training = {"epochs": 4, "early_stopping": 1}
+    with caplog.at_level(logging.WARNING, logger="nlp_transfer"):
+        run = _run(tiny_recipe(strategy=_averaging(count=3), training=training), tmp_path / "run")
+    assert len(_metrics(run)["strategies"]["average_checkpoints"]["steps"]) == 2
+    assert "count is 3, the run had 2 evaluations" in caplog.text
+
+
+@pytest.mark.parametrize("strategy", ["average_checkpoints"])
+def test_adapters_are_not_mixed(strategy: str, tiny_recipe: Recipes) -> None:
+    recipe = tiny_recipe(strategy=["lora", strategy])
+    with pytest.raises(UserError, match=f"'lora' and '{strategy}' do not work together"):
+        load_recipe(str(recipe))
+
+
+def _averaging(**options: Any) -> list[Any]:
+    return ["full", {"name": "average_checkpoints", **options}]
+
+
+def _run(recipe: Path, run: Path) -> Path:
+    finetune(load_recipe(str(recipe)), output=run)
+    return run
+
+
+def _weights(run: Path) -> State:
+    return load_file(run / "model" / "model.safetensors")
+
+
+def _metrics(run: Path) -> Any:
+    return json.loads((run / "metrics.json").read_text("utf-8"))["training"]
+
+
+def _same(first: State, second: State) -> bool:
+    return first.keys() == second.keys() and all(first[name].equal(second[name]) for name in first)
+
+
+def _script_scores(patch: pytest.MonkeyPatch, scores: list[float]) -> list[State]:
+    """Let each scoring give the next score; return what the weights were at each evaluation."""
+    seen: list[State] = []
+    script = iter(scores)
+    patch.setattr(NerTask, "headline_figure", lambda *_: next(script))
+    original = TransferTrainer.evaluate
+
+    def evaluate(self: TransferTrainer, *args: Any, **options: Any) -> dict[str, float]:
+        seen.append({name: p.detach().clone() for name, p in self.model.named_parameters()})
+        return original(self, *args, **options)
+
+    patch.setattr(TransferTrainer, "evaluate", evaluate)
+    return seen
+
+
+def _raise(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _interrupt(patch: pytest.MonkeyPatch, at_step: int) -> None:
+    """Stop training as a crash would, in the middle of a step."""
+    original = TransferTrainer.training_step
+
+    def training_step(self: TransferTrainer, *args: Any, **options: Any) -> torch.Tensor:
+        if self.state.global_step == at_step:
+            raise KeyboardInterrupt
+        return original(self, *args, **options)
+
+    patch.setattr(TransferTrainer, "training_step", training_step)
+
+
+def _interrupt_finish(patch: pytest.MonkeyPatch) -> None:
+    """Stop when training has ended and nothing is averaged yet."""
+    patch.setattr("nlp_transfer.strategies.snapshots.read_snapshots", _raise)
