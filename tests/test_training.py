@@ -154,15 +154,20 @@ def test_filler_changes_neither_loss_nor_count(task: Any) -> None:
     assert not gradient[1].any()
 
 
-@pytest.mark.parametrize("accumulation", [2, 7])
+@pytest.mark.parametrize(("accumulation", "strategy"), [(2, "full"), (7, "full"), (4, "r_drop")])
 def test_gradient_accumulation_gives_the_same_step(
-    accumulation: int, tmp_path: Path, checkpoint: Checkpoints, tiny_recipe: Recipes
+    accumulation: int,
+    strategy: Any,
+    tmp_path: Path,
+    checkpoint: Checkpoints,
+    tiny_recipe: Recipes,
 ) -> None:
     def weights(steps: int) -> dict[str, torch.Tensor]:
         # Plain gradient descent: Adam's first step is the gradient's sign, noise included.
         arguments = {"max_steps": 2, "gradient_accumulation_steps": steps, "optim": "sgd"}
         recipe = tiny_recipe(
             checkpoint=checkpoint("bert", **NO_DROPOUT),
+            strategy=strategy,
             training={
                 "epochs": 1,
                 "learning_rate": 0.5,

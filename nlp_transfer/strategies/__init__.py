@@ -11,7 +11,8 @@ from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.full import Full
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
 from nlp_transfer.strategies.lora import Lora
+from nlp_transfer.strategies.r_drop import RDrop
 
 AnyStrategy = Annotated[
-    AverageCheckpoints | Full | Frozen | LayerwiseLr | Lora, Field(discriminator="name")
+    AverageCheckpoints | Frozen | Full | LayerwiseLr | Lora | RDrop, Field(discriminator="name")
 ]

@@ -108,6 +108,8 @@ class Strategy(Section):
     """Names of strategies that make no sense beside this one."""
     tasks: ClassVar[tuple[str, ...]] = ("ner", "classification")
     """Names of the tasks that it works for."""
+    wraps_others: ClassVar[bool] = False
+    """Whether its loss changes what the model reads, so that it must be around all others."""
 
     def exclusive_hooks(self) -> tuple[str, ...]:
         """Name the decisions that this strategy takes alone."""

@@ -130,7 +130,7 @@ class TransferTrainer(Trainer):
             return self._task.loss_sum(logits, batch["labels"], smoothing) / items
 
         loss: LossFunction = mean_over_labelled
-        for strategy in self._strategies:
+        for strategy in sorted(self._strategies, key=lambda strategy: strategy.wraps_others):
             loss = strategy.wrap_loss(lesson.loaded.model, loss, lesson)
         return loss
 

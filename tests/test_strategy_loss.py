@@ -1,0 +1,139 @@
+"""Strategies that change the loss: each against its formula, computed independently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional
+
+from nlp_transfer import load_recipe
+from nlp_transfer.errors import UserError
+from nlp_transfer.pipeline import needed_splits
+from nlp_transfer.strategies.r_drop import divergence
+from nlp_transfer.tasks.base import IGNORED
+from nlp_transfer.training.arguments import training_arguments
+from nlp_transfer.training.material import prepare
+from nlp_transfer.training.trainer import TransferTrainer, build_trainer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Recipes = Callable[..., Path]
+Checkpoints = Callable[..., Path]
+NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+TASKS = ("ner", "classification", "multi_label")
+
+
+class Training:
+    """A trainer with its first batch."""
+
+    def __init__(self, recipe: Path, folder: Path, *overrides: str) -> None:
+        loaded = load_recipe(str(recipe), overrides)
+        material = prepare(loaded, needed_splits(loaded))
+        args = training_arguments(loaded.training, folder / "checkpoints")
+        self.task: Any = loaded.task
+        self.trainer: TransferTrainer = build_trainer(material, args)
+        self.model = material.loaded.model.train()
+        self.batch = dict(next(iter(self.trainer.get_train_dataloader())))
+        self.items = (self.batch["labels"] != IGNORED).sum()
+
+    def loss(self) -> torch.Tensor:
+        """Compute the loss as training does, from a fixed state of the dropout."""
+        torch.manual_seed(0)
+        return self.trainer.compute_loss(self.model, self.batch, num_items_in_batch=self.items)
+
+    def gradients(self) -> dict[str, torch.Tensor]:
+        """Return the gradient of the loss."""
+        self.model.zero_grad()
+        self.loss().backward()
+        named = self.model.named_parameters()
+        return {name: p.grad.clone() for name, p in named if p.grad is not None}
+
+    def logits(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Run the model alone, from the same state of the dropout."""
+        torch.manual_seed(0)
+        inputs = {k: v for k, v in batch.items() if k not in ("labels", "windows")}
+        return self.model(**inputs).logits
+
+    def task_loss(self, logits: torch.Tensor) -> torch.Tensor:
+        """Compute the mean loss of the task."""
+        return self.task.loss_sum(logits, self.batch["labels"], 0.0) / self.items
+
+
+@pytest.fixture
+def training(tiny_recipe: Recipes, tmp_path: Path) -> Callable[..., Training]:
+    """Return a function that sets up the training of a tiny recipe."""
+
+    def build(strategy: Any, task: str = "ner", **sections: Any) -> Training:
+        multi_label = task == "multi_label"
+        name = "classification" if multi_label else task
+        path = tiny_recipe(name, strategy=strategy, **sections)
+        overrides = ["task.multi_label=true"] if multi_label else []
+        return Training(path, tmp_path, *overrides)
+
+    return build
+
+
+# R-Drop
+
+
+def test_divergence_is_the_mean_of_both_directions() -> None:
+    first, second = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    labels = torch.zeros(3, 4, dtype=torch.long)
+    labels[:, 2:] = IGNORED
+    p, q = (logits[:, :2].reshape(6, 5).softmax(dim=-1) for logits in (first, second))
+    there = functional.kl_div(q.log(), p, reduction="sum")
+    back = functional.kl_div(p.log(), q, reduction="sum")
+    torch.testing.assert_close(divergence(first, second, labels), (there + back) / 2)
+    assert divergence(first, first, labels) == 0
+
+
+def test_divergence_of_yes_or_no_labels_is_that_of_each() -> None:
+    first, second = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    labels = torch.zeros(3, 4, dtype=torch.long)
+    labels[2] = IGNORED
+    expected = torch.tensor(0.0)
+    for a, b in zip(first[:2].flatten().sigmoid(), second[:2].flatten().sigmoid(), strict=True):
+        p, q = torch.stack([a, 1 - a]), torch.stack([b, 1 - b])
+        expected += ((p * (p / q).log()).sum() + (q * (q / p).log()).sum()) / 2
+    torch.testing.assert_close(divergence(first, second, labels), expected)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_r_drop_adds_the_divergence_of_two_passes_to_their_mean_loss(
+    task: str, training: Callable[..., Training]
+) -> None:
+    run = training({"name": "r_drop", "alpha": 3.0}, task)
+    both = run.logits({name: torch.cat([t, t]) for name, t in run.batch.items()})
+    first, second = both.chunk(2)
+    assert not first.allclose(second), "each pass draws its own dropout"
+    mean = (run.task_loss(first) + run.task_loss(second)) / 2
+    apart = divergence(first, second, run.batch["labels"]) / run.items
+    assert apart > 0
+    torch.testing.assert_close(run.loss(), mean + 3 * apart)
+
+
+def test_r_drop_without_dropout_is_the_plain_loss(
+    training: Callable[..., Training], checkpoint: Checkpoints
+) -> None:
+    still = checkpoint("bert", **NO_DROPOUT)
+    plain = training("full", checkpoint=still).loss()
+    torch.testing.assert_close(training("r_drop", checkpoint=still).loss(), plain)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("strategies", "message"),
+    [
+        ([{"name": "r_drop", "alpha": -1}], r"r_drop\.alpha"),
+        (["r_drop", "r_drop"], "'r_drop' stands there 2 times"),
+    ],
+)
+def test_bad_recipes_are_refused(strategies: Any, message: str, tiny_recipe: Recipes) -> None:
+    with pytest.raises(UserError, match=message):
+        load_recipe(str(tiny_recipe(strategy=strategies)))
