@@ -186,7 +186,8 @@ def test_long_texts_are_read_in_windows_or_cut_and_counted(
 def test_window_logits_are_averaged() -> None:
     task = ClassificationTask()
     one, two = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 4.0]])
-    prediction = task.decode([one.numpy(), two.numpy()], ["a", "b"])
+    scores = task.log_probabilities([one.numpy(), two.numpy()], 2)
+    prediction = task.decode(scores, ["a", "b"])
     mean = torch.tensor([1.0, 2.0]).softmax(0).tolist()
     assert prediction.labels == ("b",)
     assert list(prediction.scores.values()) == pytest.approx(mean)
@@ -198,8 +199,8 @@ def test_greedy_tags_are_read_as_the_conll_scorer_reads_them() -> None:
     for word, label in enumerate((2, 4, 0)):
         scores[word, label] = 0
     task = NerTask(decoding="greedy")
-    assert task.decode([scores.numpy()], labels).tags == ("B-PER", "B-LOC", "O")
-    best = NerTask().decode([scores.numpy()], labels).tags
+    assert task.decode(scores.numpy(), labels).tags == ("B-PER", "B-LOC", "O")
+    best = NerTask().decode(scores.numpy(), labels).tags
     assert best[0] in ("O", "B-PER", "B-LOC")  # never I- at the start
 
 

@@ -1,4 +1,4 @@
-"""The one batched engine: encoded examples in, predictions out, in order and in bounded memory."""
+"""The one batched engine: encoded examples in, label probabilities out, in bounded memory."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.records import EncodedSplit, Prediction
+from nlp_transfer.records import EncodedSplit
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from datasets import Dataset
+    from numpy.typing import NDArray
 
     from nlp_transfer.tasks.base import Task, WindowRow
 
 _LOOK_AHEAD = 4096  # windows sorted by length at a time
 
 
-def predict_windows(
+def predict_distributions(
     model: Any,
     task: Task,
     encoded: Iterable[Sequence[WindowRow]],
@@ -26,14 +28,15 @@ def predict_windows(
     pad_id: int,
     tokens_per_batch: int,
     precision: str,
-) -> Iterator[Prediction]:
-    """Predict examples that are already windows.
+) -> Iterator[NDArray[np.floating[Any]]]:
+    """Compute the log-probabilities of the labels, which `task.decode` chooses from.
 
     encoded:          the windows of each example, possibly none
     tokens_per_batch: pieces of one batch, padding included
     precision:        "bf16", "fp16" or "fp32"
+    yields:           (words, labels) for NER, (1, labels) for classification, one an example
     """
-    labels = [model.config.id2label[i] for i in range(len(model.config.id2label))]
+    labels = len(model.config.id2label)
     stream = iter(encoded)
     model.eval()
     while examples := list(_take(stream, _LOOK_AHEAD)):
@@ -47,7 +50,7 @@ def predict_windows(
                 outputs[i] = output
         done = iter(outputs)
         for example in examples:
-            yield task.decode(list(islice(done, len(example))), labels)
+            yield task.log_probabilities(list(islice(done, len(example))), labels)
 
 
 def _take(stream: Iterator[Sequence[WindowRow]], windows: int) -> Iterator[Sequence[WindowRow]]:

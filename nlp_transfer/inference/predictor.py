@@ -12,7 +12,7 @@ from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.engine import predict_windows, resolve_precision
+from nlp_transfer.inference.engine import predict_distributions, resolve_precision
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.records import LossLedger, Prediction, Tagging
 from nlp_transfer.tasks.base import (
@@ -27,7 +27,9 @@ from nlp_transfer.tasks.classification import ClassificationTask, classification
 from nlp_transfer.tasks.ner import NerTask, entities_json
 
 if TYPE_CHECKING:
+    import numpy as np
     from datasets import Dataset
+    from numpy.typing import NDArray
 
 SETTINGS_KEY = "nlp_transfer"
 """Where a model's config.json keeps the task and the window settings it was trained with."""
@@ -85,16 +87,35 @@ class Predictor:
         id2label = self.loaded.model.config.id2label
         return [id2label[index] for index in range(len(id2label))]
 
-    def predict(self, rows: Iterable[Row]) -> Iterator[Prediction]:
-        """Predict rows as `Splits` hold them ({words} or {text}), streaming, in order."""
-        encoded = self.task.encode_rows(rows, self.loaded, self.options)
-        return self._predict_windows(windows for windows, _ in encoded)
+    def predict(
+        self, rows: Iterable[Row], ledgers: list[LossLedger] | None = None
+    ) -> Iterator[Prediction]:
+        """Predict rows as `Splits` hold them ({words} or {text}), streaming, in order.
 
-    def _predict_windows(self, encoded: Iterable[Sequence[WindowRow]]) -> Iterator[Prediction]:
-        return predict_windows(
+        ledgers: takes what each row holds and the model could not use
+        """
+        labels = self.labels
+        distributions = self.distributions(rows, ledgers)
+        return (self.task.decode(distribution, labels) for distribution in distributions)
+
+    def distributions(
+        self, rows: Iterable[Row], ledgers: list[LossLedger] | None = None
+    ) -> Iterator[NDArray[np.floating[Any]]]:
+        """Compute the log-probabilities of the labels that `predict` chooses from.
+
+        yields: (words, labels) for NER, (1, labels) for classification, in the order of `labels`
+        """
+
+        def windows() -> Iterator[list[WindowRow]]:
+            for own, losses in self.task.encode_rows(rows, self.loaded, self.options):
+                if ledgers is not None:
+                    ledgers.append(losses)
+                yield own
+
+        return predict_distributions(
             self.loaded.model,
             self.task,
-            encoded,
+            windows(),
             pad_id=self.loaded.tokenizer.pad_token_id,
             tokens_per_batch=self.tokens_per_batch,
             precision=self.precision,
@@ -102,16 +123,9 @@ class Predictor:
 
     def predict_split(self, rows: Dataset) -> tuple[list[Prediction], LossLedger]:
         """Predict a whole split, and count what it holds and loses."""
-        ledger = LossLedger()
-
-        def counted() -> Iterator[list[WindowRow]]:
-            nonlocal ledger
-            encoded = self.task.encode_rows(iterate(rows), self.loaded, self.options)
-            for windows, losses in encoded:
-                ledger += losses
-                yield windows
-
-        return list(self._predict_windows(counted())), ledger
+        ledgers: list[LossLedger] = []
+        predictions = list(self.predict(iterate(rows), ledgers))
+        return predictions, sum(ledgers, LossLedger())
 
     def check_fits(self, task: Task, labels: Sequence[str]) -> None:
         """Refuse to score a model of another task, or one that shares no label with the data."""

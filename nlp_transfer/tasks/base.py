@@ -80,11 +80,23 @@ class Task(Section):
     def window_outputs(
         self, logits: torch.Tensor, windows: Sequence[WindowRow]
     ) -> list[NDArray[np.float32]]:
-        """Reduce a batch of logits to what `decode` needs of each window."""
+        """Reduce a batch of logits to what `log_probabilities` needs of each window."""
 
     @abstractmethod
-    def decode(self, outputs: Sequence[NDArray[np.float32]], labels: Sequence[str]) -> Prediction:
-        """Stitch the outputs of one example's windows into its prediction."""
+    def log_probabilities(
+        self, outputs: Sequence[NDArray[np.float32]], labels: int
+    ) -> NDArray[np.floating[Any]]:
+        """Stitch the outputs of one example's windows together.
+
+        labels:  how many there are
+        returns: (words, labels) for NER, (1, labels) for classification
+        """
+
+    @abstractmethod
+    def decode(
+        self, log_probabilities: NDArray[np.floating[Any]], labels: Sequence[str]
+    ) -> Prediction:
+        """Choose the prediction of one example."""
 
     @abstractmethod
     def headline_figure(self, rows: Dataset, predictions: Sequence[Prediction]) -> float:

@@ -153,19 +153,27 @@ class ClassificationTask(Task):
         """Keep each window's logits: (1, labels)."""
         return [part.numpy() for part in logits.float().cpu().split(1)]
 
-    def decode(
-        self, outputs: Sequence[NDArray[np.float32]], labels: Sequence[str]
-    ) -> Classification:
-        """Average the windows' logits and choose the label, or those above the threshold."""
+    def log_probabilities(
+        self, outputs: Sequence[NDArray[np.float32]], labels: int
+    ) -> NDArray[np.floating[Any]]:
+        """Average the windows' logits; multi-label, each label has a probability of its own."""
         import numpy as np
 
-        logits = np.concatenate(outputs).astype(np.float64).mean(axis=0)
+        logits = np.concatenate(outputs).astype(np.float64).mean(axis=0, keepdims=True)
         if self.multi_label:
-            probabilities = 1 / (1 + np.exp(-logits))
+            return -np.logaddexp(0, -logits)
+        return logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+
+    def decode(
+        self, log_probabilities: NDArray[np.floating[Any]], labels: Sequence[str]
+    ) -> Classification:
+        """Choose the label, or those above the threshold."""
+        import numpy as np
+
+        probabilities = np.exp(log_probabilities[0])
+        if self.multi_label:
             best = tuple(labels[int(i)] for i in np.flatnonzero(probabilities >= self.threshold))
         else:
-            exponentials = np.exp(logits - logits.max())
-            probabilities = exponentials / exponentials.sum()
             best = (labels[int(probabilities.argmax())],)
         return Classification(best, dict(zip(labels, probabilities.tolist(), strict=True)))
 

@@ -130,20 +130,29 @@ class NerTask(Task):
         chosen = logits[batch.to(logits.device), positions.to(logits.device)]
         return [part.numpy() for part in chosen.float().log_softmax(dim=-1).cpu().split(counts)]
 
-    def decode(self, outputs: Sequence[NDArray[np.float32]], labels: Sequence[str]) -> Tagging:
-        """Join the words of all windows and choose their tags."""
+    def log_probabilities(
+        self, outputs: Sequence[NDArray[np.float32]], labels: int
+    ) -> NDArray[np.floating[Any]]:
+        """Join the words of all windows: (words, labels)."""
+        import numpy as np
+
+        return np.concatenate([np.empty((0, labels), np.float32), *outputs])
+
+    def decode(
+        self, log_probabilities: NDArray[np.floating[Any]], labels: Sequence[str]
+    ) -> Tagging:
+        """Choose the tags of a sentence."""
         import numpy as np
 
         from nlp_transfer.tasks.viterbi import best_tags, inside_predecessors
 
-        if not outputs:
+        if not len(log_probabilities):
             return Tagging((), ())
-        scores = np.concatenate(outputs)
         if self.decoding == "viterbi":
-            path = best_tags(scores, inside_predecessors(labels))
+            path = best_tags(log_probabilities, inside_predecessors(labels))
         else:
-            path = scores.argmax(axis=1)
-        chosen = np.exp(scores[np.arange(len(path)), path])
+            path = log_probabilities.argmax(axis=1)
+        chosen = np.exp(log_probabilities[np.arange(len(path)), path])
         tags = tuple(labels[index] for index in path)
         return Tagging(tags if self.decoding == "viterbi" else _legal(tags), tuple(chosen.tolist()))
 

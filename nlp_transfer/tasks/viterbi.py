@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,9 @@ def inside_predecessors(labels: Sequence[str]) -> dict[int, tuple[int, int]]:
     }
 
 
-def best_tags(scores: NDArray[np.float32], inside: dict[int, tuple[int, int]]) -> NDArray[np.int64]:
+def best_tags(
+    scores: NDArray[np.floating[Any]], inside: dict[int, tuple[int, int]]
+) -> NDArray[np.int64]:
     """Find the tag sequence with the highest sum of scores that IOB2 allows.
 
     scores:  (words, labels) log-probabilities

@@ -20,7 +20,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from nlp_transfer.inference.engine import predict_windows, windows_by_example
+from nlp_transfer.inference.engine import predict_distributions, windows_by_example
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Strategy
 from nlp_transfer.tasks.base import IGNORED, Task, WindowRow
@@ -216,16 +216,17 @@ class TransferTrainer(Trainer):
         """
         count, step = len(split.rows), self.args.world_size
         numbers = range(self.args.process_index, count, step)
-        mine = list(
-            predict_windows(
-                model or self.accelerator.unwrap_model(self.model),
-                self._task,
-                windows_by_example(split.encoded, split.rows, numbers),
-                pad_id=self._pad_id,
-                tokens_per_batch=max(4096, self._training.tokens_per_batch),
-                precision="bf16" if self.args.bf16 else "fp16" if self.args.fp16 else "fp32",
-            )
+        model = model or self.accelerator.unwrap_model(self.model)
+        distributions = predict_distributions(
+            model,
+            self._task,
+            windows_by_example(split.encoded, split.rows, numbers),
+            pad_id=self._pad_id,
+            tokens_per_batch=max(4096, self._training.tokens_per_batch),
+            precision="bf16" if self.args.bf16 else "fp16" if self.args.fp16 else "fp32",
         )
+        labels = [model.config.id2label[i] for i in range(len(model.config.id2label))]
+        mine = [self._task.decode(distribution, labels) for distribution in distributions]
         gathered = dict(gather_object(list(zip(numbers, mine, strict=True))))
         return [gathered[number] for number in range(count)]
 
