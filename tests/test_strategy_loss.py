@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+from tiny import FAMILIES
 from torch.nn import functional
 
 from nlp_transfer import load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.pipeline import needed_splits
+from nlp_transfer.strategies.fgm import direction
 from nlp_transfer.strategies.r_drop import divergence
 from nlp_transfer.tasks.base import IGNORED
 from nlp_transfer.training.arguments import training_arguments
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 Recipes = Callable[..., Path]
 Checkpoints = Callable[..., Path]
-NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+STILL = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 TASKS = ("ner", "classification", "multi_label")
 
 
@@ -119,9 +121,60 @@ def test_r_drop_adds_the_divergence_of_two_passes_to_their_mean_loss(
 def test_r_drop_without_dropout_is_the_plain_loss(
     training: Callable[..., Training], checkpoint: Checkpoints
 ) -> None:
-    still = checkpoint("bert", **NO_DROPOUT)
+    still = checkpoint("bert", **STILL)
     plain = training("full", checkpoint=still).loss()
     torch.testing.assert_close(training("r_drop", checkpoint=still).loss(), plain)
+
+
+# FGM
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_fgm_is_the_mean_loss_without_and_with_noise_along_the_gradient(
+    task: str, training: Callable[..., Training], checkpoint: Checkpoints
+) -> None:
+    run = training({"name": "fgm", "epsilon": 0.5}, task, checkpoint=checkpoint("bert", **STILL))
+    mask = {"attention_mask": run.batch["attention_mask"]}
+    words = run.model.get_input_embeddings()(run.batch["input_ids"]).detach().requires_grad_()
+    clean = run.task_loss(run.model(inputs_embeds=words, **mask).logits)
+    (gradient,) = torch.autograd.grad(clean, words)
+    moved = words.detach().clone()
+    for window, own in zip(moved, gradient, strict=True):
+        window += 0.5 * own / own.square().sum().sqrt()
+    adversarial = run.task_loss(run.model(inputs_embeds=moved, **mask).logits)
+    assert adversarial > clean
+    torch.testing.assert_close(run.loss(), (clean + adversarial) / 2)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    ["frozen", {"name": "frozen", "layers": 1}, {"name": "lora", "dropout": 0}, "layerwise_lr"],
+)
+def test_fgm_moves_embeddings_that_do_not_learn_too(
+    strategy: Any, training: Callable[..., Training], checkpoint: Checkpoints
+) -> None:
+    still = checkpoint("bert", **STILL)
+    plain = training(strategy, checkpoint=still)
+    run = training([strategy, "fgm"], checkpoint=still)
+    assert run.loss() > plain.loss()
+    assert run.gradients().keys() == plain.gradients().keys()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_fgm_works_for_every_family(
+    family: str, training: Callable[..., Training], checkpoint: Checkpoints
+) -> None:
+    start = checkpoint(family)
+    plain = training("full", checkpoint=start, model={"dropout": 0})
+    run = training({"name": "fgm", "epsilon": 0.1}, checkpoint=start, model={"dropout": 0})
+    assert run.loss() > plain.loss()
+
+
+def test_windows_without_labels_get_no_noise() -> None:
+    gradient = torch.zeros(2, 3, 4)
+    gradient[1, 2, 3] = -1e-6
+    assert direction(gradient)[1, 2, 3] == -1
+    assert direction(gradient).abs().sum() == 1
 
 
 # What is refused
@@ -131,6 +184,8 @@ def test_r_drop_without_dropout_is_the_plain_loss(
     ("strategies", "message"),
     [
         ([{"name": "r_drop", "alpha": -1}], r"r_drop\.alpha"),
+        ([{"name": "fgm", "epsilon": 0}], r"fgm\.epsilon"),
+        (["fgm", "r_drop"], "'fgm' and 'r_drop' do not work together|'r_drop' and 'fgm' do"),
         (["r_drop", "r_drop"], "'r_drop' stands there 2 times"),
     ],
 )

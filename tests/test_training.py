@@ -154,7 +154,9 @@ def test_filler_changes_neither_loss_nor_count(task: Any) -> None:
     assert not gradient[1].any()
 
 
-@pytest.mark.parametrize(("accumulation", "strategy"), [(2, "full"), (7, "full"), (4, "r_drop")])
+@pytest.mark.parametrize(
+    ("accumulation", "strategy"), [(2, "full"), (7, "full"), (4, "r_drop"), (4, "fgm")]
+)
 def test_gradient_accumulation_gives_the_same_step(
     accumulation: int,
     strategy: Any,

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from nlp_transfer.strategies.average_checkpoints import AverageCheckpoints
+from nlp_transfer.strategies.fgm import Fgm
 from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.full import Full
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
@@ -14,5 +15,6 @@ from nlp_transfer.strategies.lora import Lora
 from nlp_transfer.strategies.r_drop import RDrop
 
 AnyStrategy = Annotated[
-    AverageCheckpoints | Frozen | Full | LayerwiseLr | Lora | RDrop, Field(discriminator="name")
+    AverageCheckpoints | Fgm | Frozen | Full | LayerwiseLr | Lora | RDrop,
+    Field(discriminator="name"),
 ]

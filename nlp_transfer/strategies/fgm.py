@@ -1,0 +1,61 @@
+"""FGM: learn also from word embeddings moved in the worst direction (Miyato et al. 2017)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Strategy
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+class Fgm(Strategy):
+    """Train on every batch twice: as it is, and with adversarial noise on its embeddings."""
+
+    excludes: ClassVar[tuple[str, ...]] = ("r_drop",)
+    wraps_others: ClassVar[bool] = True
+
+    name: Literal["fgm"] = "fgm"
+    epsilon: float = Field(
+        1.0, gt=0, description="length of the noise, over all pieces of a window together"
+    )
+
+    def wrap_loss(self, model: PreTrainedModel, loss: LossFunction, lesson: Lesson) -> LossFunction:
+        """Return the mean of the loss without and with the noise."""
+        import torch
+
+        embeddings = model.get_input_embeddings()
+
+        def loss_with_adversary(
+            forward: Forward, batch: Batch, items: torch.Tensor
+        ) -> torch.Tensor:
+            embedded: list[torch.Tensor] = []
+
+            def watch(_module: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+                # Frozen embeddings have no gradient of their own.
+                watched = output if output.requires_grad else output.detach().requires_grad_()
+                embedded.append(watched)
+                return watched
+
+            with embeddings.register_forward_hook(watch):
+                clean = loss(forward, batch, items)
+            # Only the direction counts; the sum, unlike the mean, does not underflow in fp16.
+            (gradient,) = torch.autograd.grad(clean * items, embedded[0], retain_graph=True)
+            noise = self.epsilon * direction(gradient)
+            with embeddings.register_forward_hook(lambda _module, _inputs, output: output + noise):
+                return (clean + loss(forward, batch, items)) / 2
+
+        return loss_with_adversary
+
+
+def direction(gradient: torch.Tensor) -> torch.Tensor:
+    """Scale each window's gradient to length 1; one without labels keeps its zeros.
+
+    gradient: (windows, pieces, width)
+    """
+    length = gradient.norm(dim=(1, 2), keepdim=True)
+    return gradient / length.where(length > 0, 1)
