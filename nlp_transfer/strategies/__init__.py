@@ -10,11 +10,21 @@ from nlp_transfer.strategies.average_checkpoints import AverageCheckpoints
 from nlp_transfer.strategies.fgm import Fgm
 from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.full import Full
+from nlp_transfer.strategies.gradual_unfreezing import GradualUnfreezing
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
 from nlp_transfer.strategies.lora import Lora
 from nlp_transfer.strategies.r_drop import RDrop
+from nlp_transfer.strategies.reinit import Reinit
 
 AnyStrategy = Annotated[
-    AverageCheckpoints | Fgm | Frozen | Full | LayerwiseLr | Lora | RDrop,
+    AverageCheckpoints
+    | Fgm
+    | Frozen
+    | Full
+    | GradualUnfreezing
+    | LayerwiseLr
+    | Lora
+    | RDrop
+    | Reinit,
     Field(discriminator="name"),
 ]

@@ -1,0 +1,38 @@
+"""Gradual unfreezing: the head learns first, then layer by layer from the top (ULMFiT)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from nlp_transfer.strategies.base import WEIGHTS, Strategy
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+
+class GradualUnfreezing(Strategy):
+    """Start with what is above the layers; let the embeddings learn last."""
+
+    exclusive: ClassVar[tuple[str, ...]] = (WEIGHTS,)
+
+    name: Literal["gradual_unfreezing"] = "gradual_unfreezing"
+    until: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="share of all steps after which all weights learn, the layers having joined at "
+        "equal distances; null: one more layer each epoch",
+    )
+
+    def arguments(self) -> Mapping[str, Any]:
+        """Let processes wait for no gradient of a frozen layer."""
+        return {"ddp_find_unused_parameters": True}
+
+    def callbacks(self) -> Sequence[TrainerCallback]:
+        """Return the callback that unfreezes."""
+        from nlp_transfer.strategies.unfreezing import Unfreezing
+
+        return [Unfreezing(self.until)]

@@ -1,0 +1,37 @@
+"""Re-initialisation: the top layers forget what they learned (Zhang et al. 2021)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from nlp_transfer.strategies.base import ADAPTERS, Strategy
+from nlp_transfer.strategies.layers import check_layers, count_layers, depth
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class Reinit(Strategy):
+    """Let the top N layers start at random, as the model itself draws them."""
+
+    excludes: ClassVar[tuple[str, ...]] = (*ADAPTERS, "frozen")
+
+    name: Literal["reinit"] = "reinit"
+    layers: int = Field(1, ge=1, description="how many layers, from the top")
+
+    def prepare_model(
+        self, model: PreTrainedModel, new_parameters: frozenset[str]
+    ) -> PreTrainedModel:
+        """Draw the weights of the layers anew, from the seed that the head was drawn from."""
+        check_layers(model, self.layers, "reinit: layers")
+        lowest = count_layers(model) - self.layers
+        for name, module in model.named_modules():
+            layer = depth(f"{name}.")
+            if layer is not None and layer >= lowest:
+                for parameter in module.parameters(recurse=False):
+                    # transformers leaves alone what it marked as loaded.
+                    parameter._is_hf_initialized = False
+                model._init_weights(module)
+        return model

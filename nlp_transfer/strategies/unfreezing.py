@@ -1,0 +1,65 @@
+"""The callback of gradual unfreezing: the step of a run in, the layers that learn out."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from torch import nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from nlp_transfer.strategies.layers import count_layers, depth
+
+log = logging.getLogger(__name__)
+
+
+class Unfreezing(TrainerCallback):
+    """Lets a model learn from the top down; the step alone decides, so that a run can resume."""
+
+    def __init__(self, until: float | None) -> None:
+        self._until = until
+        self._unfrozen = -1
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **surroundings: Any,
+    ) -> None:
+        """Freeze after the optimizer was created, which knows all parameters that way."""
+        self._unfreeze(surroundings["model"], state)
+
+    def on_step_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **surroundings: Any,
+    ) -> None:
+        """Unfreeze what is due."""
+        self._unfreeze(surroundings["model"], state)
+
+    def _unfreeze(self, model: nn.Module, state: TrainerState) -> None:
+        layers = count_layers(model)
+        stages = layers + 1  # the embeddings are the last
+        due = min(stages, unfrozen_stages(self._until, stages, state))
+        if due == self._unfrozen:
+            return
+        self._unfrozen = due
+        # Weights without a gradient are left alone by the optimizer, weight decay included.
+        for name, parameter in model.named_parameters():
+            layer = depth(name)
+            parameter.requires_grad = layer is None or layer >= layers - due
+        if state.is_world_process_zero:
+            log.info("step %d: %d of %d layers learn", state.global_step, min(due, layers), layers)
+
+
+def unfrozen_stages(until: float | None, stages: int, state: TrainerState) -> int:
+    """Count the stages below the head that learn at a step: layers, then the embeddings.
+
+    until: share of all steps after which all do; None: one more each epoch
+    """
+    if until is None:
+        return int(state.epoch or 0)
+    return int(stages * state.global_step / (until * state.max_steps))

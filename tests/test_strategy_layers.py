@@ -1,0 +1,167 @@
+"""Strategies that treat layers apart: those that learn later, those that start anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import FAMILIES
+from transformers import TrainerState
+
+from nlp_transfer import finetune, load_recipe
+from nlp_transfer.errors import UserError
+from nlp_transfer.pipeline import needed_splits
+from nlp_transfer.strategies.unfreezing import unfrozen_stages
+from nlp_transfer.training.material import prepare
+from nlp_transfer.training.trainer import TransferTrainer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Recipes = Callable[..., Path]
+Checkpoints = Callable[..., Path]
+PARTS = ("embeddings", "layer.0.", "layer.1.", "classifier")
+Weights = dict[str, torch.Tensor]
+
+
+# Gradual unfreezing
+
+
+@pytest.mark.parametrize("strategy", ["gradual_unfreezing", "by steps"])
+def test_weights_move_from_the_step_on_at_which_their_layer_is_due(
+    strategy: str, tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = {"name": "gradual_unfreezing"} | ({"until": 1.0} if strategy == "by steps" else {})
+    training = {"epochs": 4, "tokens_per_batch": 400, "weight_decay": 0.5, "warmup": 0}
+    seen = _record(monkeypatch)
+    recipe = tiny_recipe(strategy=chosen, training=training)
+    _run(recipe, tmp_path / "run")
+    total = len(seen) - 1
+    assert total % 4 == 0
+    for number, part in enumerate(PARTS):
+        first = (3 - number) * total // 4 if strategy == "gradual_unfreezing" else None
+        if first is None:
+            first = -(-(3 - number) * total // 3)  # three stages below the head, rounded up
+        names = [name for name in seen[0] if part in name]
+        for name in names:
+            still = [seen[step][name].equal(seen[0][name]) for step in range(total + 1)]
+            assert all(still[: first + 1]), (name, first)
+            assert first == total or not still[-1], name
+
+
+@pytest.mark.parametrize(
+    ("step", "stages"), [(0, 0), (9, 0), (10, 1), (19, 1), (40, 4), (50, 5), (99, 9)]
+)
+def test_layers_join_at_equal_distances(step: int, stages: int) -> None:
+    state = TrainerState(global_step=step, max_steps=100, epoch=3.9)
+    assert unfrozen_stages(0.5, 5, state) == stages
+    assert unfrozen_stages(None, 5, state) == 3
+
+
+@pytest.mark.parametrize("until", [None, 0.5])
+def test_unfreezing_goes_on_where_it_was(
+    until: float | None, tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_steps = {"eval_strategy": "steps", "eval_steps": 3, "save_strategy": "steps"}
+    recipe = tiny_recipe(
+        strategy=[{"name": "gradual_unfreezing", "until": until}, "layerwise_lr"],
+        training={"epochs": 3, "arguments": {**by_steps, "save_steps": 3}},
+    )
+    whole = _run(recipe, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        original = TransferTrainer.training_step
+
+        def training_step(self: TransferTrainer, *args: Any, **options: Any) -> torch.Tensor:
+            if self.state.global_step == 5:
+                raise KeyboardInterrupt
+            return original(self, *args, **options)
+
+        patch.setattr(TransferTrainer, "training_step", training_step)
+        with pytest.raises(KeyboardInterrupt):
+            _run(recipe, tmp_path / "cut")
+    cut = _run(recipe, tmp_path / "cut")
+    assert all(cut[name].equal(tensor) for name, tensor in whole.items())
+
+
+# Re-initialisation
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_top_layer_starts_anew_and_nothing_else(
+    family: str, checkpoint: Checkpoints, tiny_recipe: Recipes
+) -> None:
+    start = checkpoint(family)
+    plain = _prepared(tiny_recipe(checkpoint=start, strategy="full"))
+    drawn = _prepared(tiny_recipe(checkpoint=start, strategy="reinit"))
+    again = _prepared(tiny_recipe(checkpoint=start, strategy="reinit"))
+    other = _prepared(tiny_recipe(checkpoint=start, strategy="reinit", training={"seed": 7}))
+    top = "layer_groups.0." if family == "albert" else ".1."
+    assert all(again[name].equal(tensor) for name, tensor in drawn.items())
+    for name, tensor in drawn.items():
+        if top not in name:
+            assert tensor.equal(plain[name]), name
+        elif tensor.ndim == 2:
+            assert not tensor.equal(plain[name]), name
+            assert not tensor.equal(other[name]), name
+            assert 0.005 < tensor.std() < 0.03, name  # initializer_range is 0.02
+        else:
+            assert tensor.unique().numel() == 1, name  # biases are 0, norms 1
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("strategies", "message"),
+    [
+        (["gradual_unfreezing", "full"], "'gradual_unfreezing' and 'full' both decide which"),
+        ([{"name": "gradual_unfreezing", "until": 0}], r"gradual_unfreezing\.until"),
+        ([{"name": "gradual_unfreezing", "until": 1.5}], r"gradual_unfreezing\.until"),
+        ([{"name": "reinit", "layers": 0}], r"reinit\.layers"),
+        (["reinit", "frozen"], "'frozen' and 'reinit' do not work together"),
+    ],
+)
+def test_bad_recipes_are_refused(strategies: Any, message: str, tiny_recipe: Recipes) -> None:
+    with pytest.raises(UserError, match=message):
+        load_recipe(str(tiny_recipe(strategy=strategies)))
+
+
+def test_more_layers_than_the_checkpoint_has_are_refused(tiny_recipe: Recipes) -> None:
+    with pytest.raises(UserError, match="reinit: layers is 3, this checkpoint has 2"):
+        _prepared(tiny_recipe(strategy={"name": "reinit", "layers": 3}))
+
+
+def _run(path: Path, folder: Path) -> Weights:
+    finetune(load_recipe(str(path)), output=folder)
+    return load_file(folder / "model" / "model.safetensors")
+
+
+def _prepared(path: Path) -> Weights:
+    """Return the weights before the first step."""
+    recipe = load_recipe(str(path))
+    return dict(prepare(recipe, needed_splits(recipe)).loaded.model.state_dict())
+
+
+def _record(patch: pytest.MonkeyPatch) -> list[Weights]:
+    """Return a list that grows by the weights before each step, and those at the end."""
+    seen: list[Weights] = []
+    original, learn = TransferTrainer.training_step, TransferTrainer._load_best_model
+
+    def keep(trainer: TransferTrainer) -> None:
+        named = trainer.accelerator.unwrap_model(trainer.model).named_parameters()
+        seen.append({name: parameter.detach().clone() for name, parameter in named})
+
+    def training_step(self: TransferTrainer, *args: Any, **options: Any) -> torch.Tensor:
+        keep(self)
+        return original(self, *args, **options)
+
+    def load_best(self: TransferTrainer) -> None:
+        keep(self)
+        learn(self)
+
+    patch.setattr(TransferTrainer, "training_step", training_step)
+    patch.setattr(TransferTrainer, "_load_best_model", load_best)
+    return seen
