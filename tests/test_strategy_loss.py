@@ -177,6 +177,42 @@ def test_windows_without_labels_get_no_noise() -> None:
     assert direction(gradient).abs().sum() == 1
 
 
+# Penalties
+
+
+def test_l2_sp_draws_the_encoder_to_its_start_and_the_head_to_zero(
+    training: Callable[..., Training], checkpoint: Checkpoints
+) -> None:
+    still = checkpoint("bert", **STILL)
+    gradients = []
+    for strategy in ("full", {"name": "l2_sp", "alpha": 0.3, "beta": 0.2}):
+        run = training(strategy, checkpoint=still)
+        start = {name: p.detach().clone() for name, p in run.model.named_parameters()}
+        with torch.no_grad():
+            for parameter in run.model.parameters():
+                parameter += 0.01
+        gradients.append(run.gradients())
+    plain, held = gradients
+    for name, parameter in run.model.named_parameters():
+        pull = 0.4 * parameter if "classifier" in name else 0.6 * (parameter - start[name])
+        torch.testing.assert_close(held[name], plain[name] + pull, rtol=1e-4, atol=1e-6)
+
+
+def test_penalty_draws_to_zero_what_learns(
+    training: Callable[..., Training], checkpoint: Checkpoints
+) -> None:
+    still = checkpoint("bert", **STILL)
+    frozen = {"name": "frozen", "layers": 1}
+    plain = training(frozen, checkpoint=still).gradients()
+    run = training([frozen, {"name": "penalty", "l1": 0.1, "l2": 0.3}], checkpoint=still)
+    held = run.gradients()
+    assert held.keys() == plain.keys() < dict(run.model.named_parameters()).keys()
+    for name, parameter in run.model.named_parameters():
+        if name in held:
+            pull = 0.1 * parameter.sign() + 0.6 * parameter
+            torch.testing.assert_close(held[name], plain[name] + pull, rtol=1e-4, atol=1e-6)
+
+
 # What is refused
 
 
@@ -186,6 +222,10 @@ def test_windows_without_labels_get_no_noise() -> None:
         ([{"name": "r_drop", "alpha": -1}], r"r_drop\.alpha"),
         ([{"name": "fgm", "epsilon": 0}], r"fgm\.epsilon"),
         (["fgm", "r_drop"], "'fgm' and 'r_drop' do not work together|'r_drop' and 'fgm' do"),
+        ([{"name": "l2_sp", "alpha": -1}], r"l2_sp\.alpha"),
+        (["l2_sp", "lora"], "'lora' and 'l2_sp' do not work together"),
+        (["penalty"], "l1 and l2 are both 0; set one of them"),
+        ([{"name": "penalty", "l1": -1}], r"penalty\.l1"),
         (["r_drop", "r_drop"], "'r_drop' stands there 2 times"),
     ],
 )

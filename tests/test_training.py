@@ -155,7 +155,16 @@ def test_filler_changes_neither_loss_nor_count(task: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("accumulation", "strategy"), [(2, "full"), (7, "full"), (4, "r_drop"), (4, "fgm")]
+    ("accumulation", "strategy"),
+    [
+        (2, "full"),
+        (7, "full"),
+        (4, "r_drop"),
+        (4, "fgm"),
+        (4, {"name": "l2_sp", "alpha": 0.2, "beta": 0.1}),
+        (4, {"name": "penalty", "l1": 0.01, "l2": 0.1}),
+    ],
+    ids=str,
 )
 def test_gradient_accumulation_gives_the_same_step(
     accumulation: int,

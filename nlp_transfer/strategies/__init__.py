@@ -11,8 +11,10 @@ from nlp_transfer.strategies.fgm import Fgm
 from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.full import Full
 from nlp_transfer.strategies.gradual_unfreezing import GradualUnfreezing
+from nlp_transfer.strategies.l2_sp import L2Sp
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
 from nlp_transfer.strategies.lora import Lora
+from nlp_transfer.strategies.penalty import Penalty
 from nlp_transfer.strategies.r_drop import RDrop
 from nlp_transfer.strategies.reinit import Reinit
 
@@ -22,8 +24,10 @@ AnyStrategy = Annotated[
     | Frozen
     | Full
     | GradualUnfreezing
+    | L2Sp
     | LayerwiseLr
     | Lora
+    | Penalty
     | RDrop
     | Reinit,
     Field(discriminator="name"),

@@ -1,0 +1,53 @@
+"""L2-SP: weights are drawn to where they started, not to zero (Li et al. 2018)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from nlp_transfer.strategies.base import (
+    ADAPTERS,
+    Batch,
+    Forward,
+    Lesson,
+    LossFunction,
+    Strategy,
+    head_parameters,
+    share_of_step,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+class L2Sp(Strategy):
+    """Add alpha * ||w - w0||^2 of the pretrained weights and beta * ||w||^2 of the head."""
+
+    excludes: ClassVar[tuple[str, ...]] = ADAPTERS
+
+    name: Literal["l2_sp"] = "l2_sp"
+    alpha: float = Field(0.01, ge=0, description="pull of pretrained weights to where they started")
+    beta: float = Field(0.01, ge=0, description="pull of the head to zero")
+
+    def wrap_loss(self, model: PreTrainedModel, loss: LossFunction, lesson: Lesson) -> LossFunction:
+        """Return the loss with the penalty, which counts once a step."""
+        import torch
+
+        names = head_parameters(model, lesson.loaded.new_parameters)
+        learning = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        head = [parameter for name, parameter in learning if name in names]
+        # The loss is composed before a checkpoint is loaded: these are the pretrained weights.
+        encoder = [(p, p.detach().clone()) for name, p in learning if name not in names]
+
+        def loss_with_penalty(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
+            penalty = torch.zeros((), device=items.device)
+            for parameter, start in encoder:
+                distance = parameter - start.to(parameter.device)
+                penalty = penalty + self.alpha * distance.square().sum()
+            for parameter in head:
+                penalty = penalty + self.beta * parameter.square().sum()
+            return loss(forward, batch, items) + share_of_step(batch, items) * penalty
+
+        return loss_with_penalty

@@ -1,0 +1,48 @@
+"""Plain penalties on the size of the weights: L1 (lasso) and L2 (ridge)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, model_validator
+
+from nlp_transfer.strategies.base import (
+    Batch,
+    Forward,
+    Lesson,
+    LossFunction,
+    Strategy,
+    share_of_step,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+class Penalty(Strategy):
+    """Add l1 * sum |w| and l2 * sum w^2 over the weights that learn."""
+
+    name: Literal["penalty"] = "penalty"
+    l1: float = Field(0.0, ge=0, description="weight of the sum of absolute values")
+    l2: float = Field(0.0, ge=0, description="weight of the sum of squares")
+
+    @model_validator(mode="after")
+    def _weighs_something(self) -> Penalty:
+        if not self.l1 and not self.l2:
+            raise ValueError("l1 and l2 are both 0; set one of them")
+        return self
+
+    def wrap_loss(self, model: nn.Module, loss: LossFunction, lesson: Lesson) -> LossFunction:
+        """Return the loss with the penalty, which counts once a step."""
+
+        def loss_with_penalty(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
+            total = loss(forward, batch, items)
+            share = share_of_step(batch, items)
+            for parameter in model.parameters():
+                if parameter.requires_grad:
+                    size = self.l1 * parameter.abs().sum() + self.l2 * parameter.square().sum()
+                    total = total + share * size
+            return total
+
+        return loss_with_penalty
