@@ -111,20 +111,20 @@ def prepare_data(recipe: AnyRecipe, *, processes: int = 1) -> dict[str, Any]:
     return {**summary(recipe, material), "folders": folders}
 
 
-def evaluate(model: str | Path, recipe: AnyRecipe, *, split: str = "test") -> Report:
-    """Score any model on a split of a recipe's data.
+def evaluate(*models: str | Path, recipe: AnyRecipe, split: str = "test") -> Report:
+    """Score any model on a split of a recipe's data, or several by their mean probabilities.
 
-    model:  run folder, model folder or Hub id
-    raises: UserError when the model is of another task, or knows none of the data's labels
+    models: run folders, model folders or Hub ids
+    raises: UserError when a model is of another task, or knows none of the data's labels
     """
-    from nlp_transfer.inference.predictor import Predictor
+    from nlp_transfer.inference.ensemble import Ensemble
     from nlp_transfer.report.build import build_report, casing_notes
     from nlp_transfer.training.material import check_lost, load_splits
 
     if split not in SPLIT_NAMES:
         raise UserError(f"--split: {split!r} is unknown ({', '.join(SPLIT_NAMES)}).")
     splits = load_splits(recipe, (split,))
-    predictor = Predictor.from_run(model, precision=recipe.training.precision)
+    predictor = Ensemble.from_runs(models, precision=recipe.training.precision)
     predictor.check_fits(recipe.task, splits.labels)
     rows = splits[split]
     predictions, ledger = predictor.predict_split(rows)

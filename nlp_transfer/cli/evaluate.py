@@ -8,19 +8,23 @@ import typer
 
 from nlp_transfer.cli.console import (
     JsonOption,
-    Overrides,
     RecipeOption,
     show_report,
     start_logging,
 )
+from nlp_transfer.errors import UserError
 
 
 def evaluate(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Run folder, model folder or Hub id.")
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL... [KEY=VALUE]...",
+            help="Run folder, model folder or Hub id; several answer by their mean probabilities. "
+            "KEY=VALUE: recipe keys to change.",
+        ),
     ],
     recipe: RecipeOption,
-    overrides: Overrides = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     as_json: JsonOption = False,
 ) -> None:
@@ -31,7 +35,11 @@ def evaluate(
     start_logging()
     from nlp_transfer import pipeline
 
-    report = pipeline.evaluate(model, pipeline.load_recipe(recipe, overrides or []), split=split)
+    models = [argument for argument in arguments if "=" not in argument]
+    overrides = [argument for argument in arguments if "=" in argument]
+    if not models:
+        raise UserError("Name a model: nlpt evaluate MODEL --recipe RECIPE")
+    report = pipeline.evaluate(*models, recipe=pipeline.load_recipe(recipe, overrides), split=split)
     show_report(report, as_json=as_json)
 
 

@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nlp_transfer.cli.console import start_logging
+from nlp_transfer.errors import UserError
 
 if TYPE_CHECKING:
     from nlp_transfer.inference.predictor import Predictor
 
 
 def predict(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Run folder, model folder or Hub id.")
-    ],
-    source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A file, or - for one text a line on stdin.")
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL... INPUT",
+            help="MODEL: run folder, model folder or Hub id; several answer by their mean "
+            "probabilities. INPUT: a file, or - for one text a line on stdin.",
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -44,15 +47,18 @@ def predict(
     Example: echo "Ada Lovelace wrote to Paris." | nlpt predict runs/quickstart-ner -
     """
     start_logging()
+    *models, source = arguments
+    if not models:
+        raise UserError(f"Name a model and an input: nlpt predict MODEL {source}")
     from tqdm.auto import tqdm
 
     from nlp_transfer.data.inputs import read_inputs
     from nlp_transfer.data.writers import check_target, write_results
-    from nlp_transfer.inference.predictor import Predictor
+    from nlp_transfer.inference.ensemble import Ensemble
 
     check_target(to, output)
     items = read_inputs(source, input_format=input_format, column=column)
-    predictor = Predictor.from_run(model, precision=precision)
+    predictor = Ensemble.from_runs(models, precision=precision)
     results = tqdm(_predicted(predictor, items), unit="text", disable=not sys.stderr.isatty())
     write_results(results, to=to, output=output, task=predictor.task.name)
 

@@ -1,0 +1,106 @@
+"""Several models that answer as one, by the mean of their probabilities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import tee
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.inference.predictor import Predictor
+from nlp_transfer.records import LossLedger
+from nlp_transfer.tasks.base import Row
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Ensemble(Predictor):
+    """A Predictor with others beside it: their probabilities are averaged, then decoded once.
+
+    For NER they are averaged word by word, so the tokenizers may differ. Decoding (Viterbi,
+    thresholds) and the loss ledger are those of the first model.
+
+    >>> ensemble = Ensemble.from_runs(["runs/seed-1", "runs/seed-2"])
+    >>> for result in ensemble(["Ada Lovelace wrote to Paris."]):
+    ...     print(result["entities"])
+    """
+
+    others: tuple[Predictor, ...] = ()
+
+    @classmethod
+    def from_runs(
+        cls,
+        models: Sequence[str | Path],
+        *,
+        precision: str = "auto",
+        tokens_per_batch: int = 8192,
+    ) -> Ensemble:
+        """Load one or more run folders, model folders or Hub ids.
+
+        raises: UserError when one is no such thing, or they differ in task or labels
+        """
+        first, *others = (
+            Predictor.from_run(model, precision=precision, tokens_per_batch=tokens_per_batch)
+            for model in models
+        )
+        for other in others:
+            check_same_answers(first, other)
+        return cls(
+            first.loaded,
+            first.task,
+            first.options,
+            first.precision,
+            first.tokens_per_batch,
+            tuple(others),
+        )
+
+    def distributions(
+        self, rows: Iterable[Row], ledgers: list[LossLedger] | None = None
+    ) -> Iterator[NDArray[np.floating[Any]]]:
+        """Average the probabilities of all models; the logarithm of the mean, in our label order.
+
+        ledgers: takes what each row holds and the first model could not use
+        """
+        import numpy as np
+
+        own, *copies = tee(rows, 1 + len(self.others))
+        streams = [super().distributions(own, ledgers)]
+        for other, copy in zip(self.others, copies, strict=True):
+            streams.append(_reordered(other.distributions(copy), other.labels, self.labels))
+        for parts in zip(*streams, strict=True):
+            yield np.logaddexp.reduce(parts) - math.log(len(parts))
+
+
+def check_same_answers(first: Predictor, other: Predictor) -> None:
+    """Refuse two models that differ in task or labels; the order of the labels may differ."""
+    names = f"{first.options.checkpoint} and {other.options.checkpoint}"
+    if first.task.name != other.task.name:
+        raise UserError(
+            f"{names} do not go together: the one is a model for {first.task.name}, the other for "
+            f"{other.task.name}."
+        )
+    ours, theirs = (getattr(model.task, "multi_label", False) for model in (first, other))
+    if ours != theirs:
+        raise UserError(f"{names} do not go together: only one of them is multi-label.")
+    if set(first.labels) != set(other.labels):
+        raise UserError(
+            f"{names} do not go together, their labels differ. Only the first knows: "
+            f"{_missing(first, other)}. Only the second: {_missing(other, first)}."
+        )
+
+
+def _missing(knows: Predictor, lacks: Predictor) -> str:
+    return ", ".join(sorted(set(knows.labels) - set(lacks.labels))) or "none"
+
+
+def _reordered(
+    distributions: Iterator[NDArray[np.floating[Any]]], labels: list[str], wanted: list[str]
+) -> Iterator[NDArray[np.floating[Any]]]:
+    order = [labels.index(name) for name in wanted]
+    return (distribution[:, order] for distribution in distributions)
