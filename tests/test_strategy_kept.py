@@ -12,8 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nlp_transfer import finetune, load_recipe
+from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
+from nlp_transfer.records import Tagging
 from nlp_transfer.strategies.weights import weighted_sum
 from nlp_transfer.tasks.ner import NerTask
 from nlp_transfer.training.run_folder import RunFolder
@@ -154,7 +155,100 @@ def test_early_stopped_run_averages_what_it_has(
     assert "count is 3, the run had 2 evaluations" in caplog.text
 
 
-@pytest.mark.parametrize("strategy", ["average_checkpoints"])
+# interpolate
+
+
+def test_endpoint_zero_is_the_trained_model(tmp_path: Path, tiny_recipe: Recipes) -> None:
+    plain = _run(tiny_recipe(), tmp_path / "plain")
+    mixed = _run(tiny_recipe(strategy=_interpolating(0.0)), tmp_path / "mixed")
+    assert _same(_weights(mixed), _weights(plain))
+
+
+def test_endpoint_one_is_the_encoder_of_the_checkpoint_under_the_trained_head(
+    tmp_path: Path, tiny_recipe: Recipes, tiny_bert: Path
+) -> None:
+    plain = _run(tiny_recipe(), tmp_path / "plain")
+    mixed = _weights(_run(tiny_recipe(strategy=_interpolating(1.0)), tmp_path / "mixed"))
+    start = load_file(tiny_bert / "model.safetensors")
+    for name, tensor in mixed.items():
+        if name.startswith("classifier."):
+            assert tensor.equal(_weights(plain)[name]), name
+        else:
+            assert tensor.equal(start[name.removeprefix("bert.")]), name
+
+
+def test_weights_between_are_the_formula(
+    tmp_path: Path, tiny_recipe: Recipes, tiny_bert: Path
+) -> None:
+    trained = _weights(_run(tiny_recipe(), tmp_path / "plain"))
+    mixed = _weights(_run(tiny_recipe(strategy=_interpolating(0.3)), tmp_path / "mixed"))
+    assert "lambda: 0.3" in (tmp_path / "mixed" / "recipe.yaml").read_text("utf-8")
+    start = load_file(tiny_bert / "model.safetensors")
+    name = "encoder.layer.0.output.dense.weight"
+    expected = 0.3 * start[name] + 0.7 * trained[f"bert.{name}"]
+    assert torch.allclose(mixed[f"bert.{name}"], expected, atol=1e-7)
+
+
+def test_share_is_chosen_on_validation_and_every_score_is_reported(
+    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = _weights(_run(tiny_recipe(), tmp_path / "plain"))
+    _script_scores(monkeypatch, [0.1, 0.2, 0.5, 0.7, 0.7])
+    recipe = tiny_recipe(strategy=_interpolating(None, grid=[0, 0.5, 0.75]))
+    run = _run(recipe, tmp_path / "run")
+    assert _metrics(run)["strategies"]["interpolate"] == {
+        "lambda": 0.5,
+        "validation": [
+            {"lambda": 0.0, "score": 0.5},
+            {"lambda": 0.5, "score": 0.7},
+            {"lambda": 0.75, "score": 0.7},
+        ],
+    }, "the smaller of equals: nearer to what was learned"
+    assert not _same(_weights(run), trained)
+
+
+def test_endpoint_one_of_a_source_run_predicts_as_it_does(
+    tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    source = tmp_path / "source"
+    recipe = load_recipe(str(tiny_recipe(training={"seed": 7})), ["task.types=[PER,ORG,LOC]"])
+    finetune(recipe, output=source)
+    strategy = _interpolating(1.0, source=str(source))
+    run = _run(tiny_recipe(strategy=strategy), tmp_path / "run")
+    first, second = Predictor.from_run(source), Predictor.from_run(run)
+    assert first.labels != second.labels
+    rows = [{"words": ["Ada", "Lovelace", "visited", "New", "York", "with", "Globex"]}]
+    (expected,), (found,) = first.predict(rows), second.predict(rows)
+    assert isinstance(expected, Tagging)
+    assert isinstance(found, Tagging)
+    assert found.tags == expected.tags
+    assert found.scores == pytest.approx(expected.scores, abs=1e-6)
+
+
+def test_source_that_does_not_fit_is_refused_before_the_run(
+    tmp_path: Path, tiny_recipe: Recipes, checkpoint: Callable[..., Path]
+) -> None:
+    texts = _run(tiny_recipe("classification"), tmp_path / "texts")
+    small = checkpoint("bert", num_hidden_layers=1)
+    one_layer = _run(tiny_recipe(checkpoint=small), tmp_path / "small")
+    for source, message in (
+        (tmp_path / "missing", "source: there is no model folder"),
+        (texts, "is a model for classification with the labels"),
+        (one_layer, r"not of one architecture: 16 weights differ, first bert\.encoder\.layer\.1"),
+    ):
+        recipe = tiny_recipe(strategy=_interpolating(0.5, source=str(source)))
+        with pytest.raises(UserError, match=message):
+            _run(recipe, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_share_outside_of_zero_to_one_is_refused(share: float, tiny_recipe: Recipes) -> None:
+    with pytest.raises(UserError, match=r"interpolate\.lambda: input should be"):
+        load_recipe(str(tiny_recipe(strategy=_interpolating(share))))
+
+
+@pytest.mark.parametrize("strategy", ["average_checkpoints", "interpolate"])
 def test_adapters_are_not_mixed(strategy: str, tiny_recipe: Recipes) -> None:
     recipe = tiny_recipe(strategy=["lora", strategy])
     with pytest.raises(UserError, match=f"'lora' and '{strategy}' do not work together"):
@@ -163,6 +257,10 @@ def test_adapters_are_not_mixed(strategy: str, tiny_recipe: Recipes) -> None:
 
 def _averaging(**options: Any) -> list[Any]:
     return ["full", {"name": "average_checkpoints", **options}]
+
+
+def _interpolating(share: float | None, **options: Any) -> list[Any]:
+    return ["full", {"name": "interpolate", "lambda": share, **options}]
 
 
 def _run(recipe: Path, run: Path) -> Path:

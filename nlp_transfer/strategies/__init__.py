@@ -11,6 +11,7 @@ from nlp_transfer.strategies.fgm import Fgm
 from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.full import Full
 from nlp_transfer.strategies.gradual_unfreezing import GradualUnfreezing
+from nlp_transfer.strategies.interpolate import Interpolate
 from nlp_transfer.strategies.l2_sp import L2Sp
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
 from nlp_transfer.strategies.lora import Lora
@@ -24,6 +25,7 @@ AnyStrategy = Annotated[
     | Frozen
     | Full
     | GradualUnfreezing
+    | Interpolate
     | L2Sp
     | LayerwiseLr
     | Lora

@@ -12,7 +12,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from nlp_transfer.errors import UserError
 from nlp_transfer.strategies.base import Outcome
+from nlp_transfer.tasks.base import LoadedModel
 
 log = logging.getLogger(__name__)
 
@@ -75,3 +77,36 @@ def keep_average(
         "the average" if kept else "the best checkpoint",
     )
     return {"validation": averaged_score, "validation_of_best_checkpoint": score, "kept": kept}
+
+
+def check_same_architecture(first: LoadedModel, second: LoadedModel, names: str) -> None:
+    """Refuse two models whose weights differ in name or shape, or that read other pieces.
+
+    names: how a message calls the two
+    """
+    ours, theirs = (
+        {name: tuple(tensor.shape) for name, tensor in loaded.model.state_dict().items()}
+        for loaded in (first, second)
+    )
+    differing = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+    if differing:
+        name = differing[0]
+        raise UserError(
+            f"{names} are not of one architecture: {len(differing)} weights differ, first "
+            f"{name}: {ours.get(name, 'missing')} and {theirs.get(name, 'missing')}."
+        )
+    if first.tokenizer.get_vocab() != second.tokenizer.get_vocab():
+        raise UserError(f"{names} do not have the same tokenizer: their vocabularies differ.")
+
+
+def in_label_order(
+    model: nn.Module, labels: Sequence[str], wanted: Sequence[str]
+) -> dict[str, torch.Tensor]:
+    """Copy the weights of a model, the rows of its output layer moved to another label order."""
+    weights = copy_weights(model)
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    rows = [labels.index(label) for label in wanted]
+    for name in (f"{linear[-1]}.weight", f"{linear[-1]}.bias"):  # the output layer comes last
+        if name in weights:
+            weights[name] = weights[name][rows]
+    return weights

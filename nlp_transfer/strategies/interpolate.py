@@ -1,0 +1,97 @@
+"""Between two models: theta = lambda theta_S + (1 - lambda) theta_T (WiSE-FT).
+
+source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from nlp_transfer.checkpoint import resolve_checkpoint
+from nlp_transfer.errors import UserError
+from nlp_transfer.records import Splits
+from nlp_transfer.strategies.base import ADAPTERS, FineTuned, Outcome, Setting, Strategy
+
+log = logging.getLogger(__name__)
+
+_KEY = "strategies interpolate: source"
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Interpolate(Strategy):
+    """Move the trained model part of the way back to where it started, or to another run."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    excludes: ClassVar[tuple[str, ...]] = ADAPTERS
+
+    name: Literal["interpolate"] = "interpolate"
+    share: _Share | None = Field(
+        None,
+        alias="lambda",
+        description="of the source's weights, 0 to 1; null: the best of `grid` on validation",
+    )
+    grid: tuple[_Share, ...] = Field(
+        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), min_length=1, description="shares to try"
+    )
+    source: str | None = Field(
+        None, description="run with the same labels; null: the checkpoint that the run starts from"
+    )
+
+    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
+        """Refuse, before any time is spent, a source that does not fit."""
+        from nlp_transfer.strategies.weights import check_same_architecture
+
+        if self.source is None:
+            return splits
+        source, task = setting.open_model(self.source, _KEY), setting.recipe.task
+        wanted = task.labels(splits.labels)
+        if source.task.name != task.name or set(source.labels) != set(wanted):
+            raise UserError(
+                f"{_KEY}: {self.source} is a model for {source.task.name} with the labels "
+                f"{', '.join(source.labels)}; the run is for {task.name} with "
+                f"{', '.join(wanted)}. Choose a run of the same task and labels."
+            )
+        folder = resolve_checkpoint(
+            setting.recipe.model.checkpoint, revision=setting.recipe.model.revision
+        )
+        start = task.build_model(folder, wanted, setting.recipe.model)
+        check_same_architecture(start, source.loaded, f"{_KEY}: the run and {self.source}")
+        return splits
+
+    def finish(self, model: Any, outcome: Outcome) -> Any:
+        """Choose the share on validation, unless it is given, and mix."""
+        from nlp_transfer.strategies.weights import copy_weights, weighted_sum
+
+        trained = copy_weights(model)
+        source = {**trained, **self._source_weights(model, outcome)}
+        shares = self.grid if self.share is None else (self.share,)
+        scores = {}
+        for share in shares:
+            model.load_state_dict(weighted_sum([trained, source], [1 - share, share]))
+            scores[share] = outcome.score(model)
+            log.info("interpolate: lambda %g  validation %.4f", share, scores[share])
+        best = max(sorted(scores), key=lambda share: scores[share])
+        model.load_state_dict(weighted_sum([trained, source], [1 - best, best]))
+        log.info("interpolate: lambda %g is kept", best)
+        outcome.figures[self.name] = {
+            "lambda": best,
+            "validation": [{"lambda": share, "score": score} for share, score in scores.items()],
+        }
+        return model
+
+    def _source_weights(self, model: Any, outcome: Outcome) -> dict[str, Any]:
+        """Return the weights that the trained model is mixed with; what is missing stays."""
+        from nlp_transfer.strategies.weights import copy_weights, in_label_order
+
+        recipe, config = outcome.setting.recipe, model.config
+        labels = [config.id2label[index] for index in range(len(config.id2label))]
+        if self.source is None:
+            start = recipe.task.build_model(outcome.start, labels, recipe.model).model
+            weights = copy_weights(start)
+            return {name: weights[name] for name in weights if name not in outcome.new_parameters}
+        source: FineTuned = outcome.setting.open_model(self.source, _KEY)
+        return in_label_order(source.loaded.model, source.labels, labels)
