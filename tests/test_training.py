@@ -253,7 +253,7 @@ BY_STEPS = {"eval_strategy": "steps", "eval_steps": 3, "save_strategy": "steps",
 
 
 @pytest.mark.parametrize("arguments", [{}, BY_STEPS], ids=["at an epoch", "in mid-epoch"])
-@pytest.mark.parametrize("strategy", ["full", "frozen", "lora"])
+@pytest.mark.parametrize("strategy", ["full", "frozen", "l2_sp", "lora", "r_drop"])
 def test_interrupted_run_goes_on_to_the_same_weights(
     strategy: str,
     arguments: dict[str, Any],
