@@ -8,7 +8,17 @@ import sys
 
 import typer
 
-from nlp_transfer.cli import evaluate, finetune, inspect, predict, prepare, publish, recipes, report
+from nlp_transfer.cli import (
+    evaluate,
+    finetune,
+    inspect,
+    merge,
+    predict,
+    prepare,
+    publish,
+    recipes,
+    report,
+)
 from nlp_transfer.errors import UserError
 
 app = typer.Typer(
@@ -24,6 +34,7 @@ for module, panel in (
     (inspect, "Train"),
     (evaluate, "Use"),
     (predict, "Use"),
+    (merge, "Use"),
     (report, "Use"),
     (publish, "Publish"),
 ):

@@ -1,0 +1,90 @@
+"""Several fine-tuned models in, one whose weights are their mean out (Wortsman et al. 2022)."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.inference.ensemble import check_same_answers
+from nlp_transfer.inference.predictor import Predictor
+
+log = logging.getLogger(__name__)
+
+
+def soup(models: Sequence[Predictor], shares: Sequence[float] | None = None) -> Predictor:
+    """Average the weights of models that share architecture, tokenizer and labels.
+
+    Heads are matched by the names of the labels. The first model is changed in place and returned:
+    its label order and settings are kept.
+
+    shares: of each model, adding up to 1; by default all alike
+    raises: UserError that names two models and what differs
+    """
+    from nlp_transfer.strategies.weights import in_label_order, weighted_sum
+
+    check_shares(shares, len(models))
+    check_soup(models)
+    first = models[0]
+    weights = [in_label_order(m.loaded.model, m.labels, first.labels) for m in models]
+    shares = shares or [1 / len(models)] * len(models)
+    first.loaded.model.load_state_dict(weighted_sum(weights, shares))
+    return first
+
+
+def greedy_soup(models: Sequence[Predictor], score: Callable[[Predictor], float]) -> Predictor:
+    """Average the models that help: from the best on, each is kept where the score does not fall.
+
+    score: computes the validation figure of a model
+    """
+    from nlp_transfer.strategies.weights import in_label_order, weighted_sum
+
+    check_soup(models)
+    first = models[0]
+    weights = [in_label_order(m.loaded.model, m.labels, first.labels) for m in models]
+    scores = [score(model) for model in models]
+    kept: list[int] = []
+    best = -math.inf
+    for number in sorted(range(len(models)), key=lambda number: -scores[number]):
+        tried = [*kept, number]
+        first.loaded.model.load_state_dict(
+            weighted_sum([weights[i] for i in tried], [1 / len(tried)] * len(tried))
+        )
+        found = score(first)
+        log.info(
+            "%s  validation %.4f  in the soup %.4f  %s",
+            models[number].options.checkpoint,
+            scores[number],
+            found,
+            "kept" if found >= best else "left out",
+        )
+        if found >= best:
+            kept, best = tried, found
+    first.loaded.model.load_state_dict(
+        weighted_sum([weights[i] for i in kept], [1 / len(kept)] * len(kept))
+    )
+    return first
+
+
+def check_shares(shares: Sequence[float] | None, models: int) -> None:
+    """Refuse shares that are not one a model, negative, or do not add up to 1."""
+    if shares is None:
+        return
+    if len(shares) != models:
+        raise UserError(f"--weights: {len(shares)} weights for {models} runs; give one for each.")
+    if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+        raise UserError(
+            f"--weights: they must be 0 or more and add up to 1, not to {sum(shares):g}."
+        )
+
+
+def check_soup(models: Sequence[Predictor]) -> None:
+    """Refuse models that differ in task, labels, architecture or tokenizer."""
+    from nlp_transfer.strategies.weights import check_same_architecture
+
+    first = models[0]
+    for other in models[1:]:
+        check_same_answers(first, other)
+        names = f"{first.options.checkpoint} and {other.options.checkpoint}"
+        check_same_architecture(first.loaded, other.loaded, names)
