@@ -68,7 +68,8 @@ def finetune(
     if state == "finished":
         log.info("%s is finished; --fresh starts over", folder.path)
     else:
-        material = prepare(recipe, needed_splits(recipe))
+        earlier = _earlier_round(recipe, folder, fresh=fresh)
+        material = prepare(recipe, needed_splits(recipe), earlier_round=earlier)
         _begin(folder, recipe, material, fresh=fresh)
         with folder.noticing_full_disk():
             trained = train(recipe, material, args, folder=folder)
@@ -199,6 +200,20 @@ def read_report(run: str | Path) -> Report:
 def needed_splits(recipe: AnyRecipe) -> tuple[str, ...]:
     """List the splits that a run of this recipe reads."""
     return tuple(dict.fromkeys(("train", "validation", *recipe.evaluation.splits)))
+
+
+def _earlier_round(recipe: AnyRecipe, folder: RunFolder, *, fresh: bool) -> str | None:
+    """Finish the run of the round before this one, where a strategy takes several rounds.
+
+    returns: its folder, inside the run's own until that is finished
+    """
+    strategies = [strategy.earlier_round() or strategy for strategy in recipe.strategies]
+    if strategies == recipe.strategies:
+        return None
+    earlier = recipe.model_copy(update={"strategies": strategies})
+    log.info("the round before first")
+    finetune(earlier, output=folder.earlier_round, fresh=fresh)
+    return str(folder.earlier_round)
 
 
 def _begin(folder: RunFolder, recipe: AnyRecipe, material: Material, *, fresh: bool) -> None:

@@ -47,6 +47,8 @@ class LossLedger:
     """Gold entities with a word that the model did not see in full."""
     examples_dropped: int = 0
     """Rows without words, or left out as the recipe says because text or label is missing."""
+    examples_added: int = 0
+    """Training examples that a strategy made; they are among `sentences` and `entities`."""
 
     def __add__(self, other: LossLedger) -> LossLedger:
         return LossLedger(*map(add, _COUNTS(self), _COUNTS(other)))

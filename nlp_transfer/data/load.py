@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -14,7 +12,7 @@ from nlp_transfer.data.columns import Read, RowReader
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import RawSplit, open_source
 from nlp_transfer.data.splitting import hold_out
-from nlp_transfer.data.tables import batches, iterate, write_table
+from nlp_transfer.data.tables import fingerprint, iterate, write_table
 from nlp_transfer.data.tags import (
     Scheme,
     SchemeEvidence,
@@ -245,7 +243,7 @@ def _finished(
     return Splits(
         datasets={name: splits[name] for name in SPLIT_NAMES if name in splits},
         labels=labels,
-        fingerprints={name: _fingerprint(table) for name, table in splits.items()},
+        fingerprints={name: fingerprint(table) for name, table in splits.items()},
         losses=losses,
     )
 
@@ -264,14 +262,3 @@ def _with_held_out(tables: dict[str, Dataset], data: DataSection) -> dict[str, D
                 splits["train"], min(share / left, 0.9), seed=data.split_seed, split=name
             )
     return splits
-
-
-def _fingerprint(table: Dataset) -> str:
-    """Hash what a model can learn from; not where it lies, so that data may move."""
-    digest = hashlib.sha256()
-    content = [name for name in table.column_names if name not in ("where", "id")]
-    for batch in batches(table, content):
-        digest.update(
-            json.dumps(batch, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
-        )
-    return digest.hexdigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -73,6 +75,17 @@ def batches(table: Dataset, columns: list[str] | None = None) -> Iterator[dict[s
     with pa.OSFile(path) as file:
         for batch in pa.ipc.open_stream(file):
             yield batch.select(columns or table.column_names).to_pydict()
+
+
+def fingerprint(table: Dataset) -> str:
+    """Hash what a model can learn from; not where it lies, so that data may move."""
+    digest = hashlib.sha256()
+    content = [name for name in table.column_names if name not in ("where", "id")]
+    for batch in batches(table, content):
+        digest.update(
+            json.dumps(batch, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
+        )
+    return digest.hexdigest()
 
 
 def _whole_file(table: Dataset) -> str | None:

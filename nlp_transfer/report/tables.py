@@ -22,6 +22,7 @@ _LEDGER_NAMES = {
     "spans_trimmed": "spans trimmed of white space",
     "spans_expanded": "spans widened to whole words",
     "examples_dropped": "rows left out on reading",
+    "examples_added": "training examples added by strategies",
 }
 # Lines of the ledger that say nothing about the other task.
 _NER_ONLY = {
@@ -33,7 +34,7 @@ _COUNTS = {"sentences", "words", "entities", "windows"}
 # What reading may have cost; most data has none of it, so a line appears where there is some.
 _RARE = {
     "entities_truncated", "entities_dropped", "spans_trimmed", "spans_expanded",
-    "examples_dropped",
+    "examples_dropped", "examples_added",
 }  # fmt: skip
 
 

@@ -6,30 +6,36 @@ from typing import Annotated
 
 from pydantic import Field
 
+from nlp_transfer.strategies.augmentation import Augmentation
 from nlp_transfer.strategies.average_checkpoints import AverageCheckpoints
 from nlp_transfer.strategies.fgm import Fgm
 from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.full import Full
+from nlp_transfer.strategies.gazetteer import Gazetteer
 from nlp_transfer.strategies.gradual_unfreezing import GradualUnfreezing
 from nlp_transfer.strategies.interpolate import Interpolate
 from nlp_transfer.strategies.l2_sp import L2Sp
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
 from nlp_transfer.strategies.lora import Lora
 from nlp_transfer.strategies.penalty import Penalty
+from nlp_transfer.strategies.pseudo_labels import PseudoLabels
 from nlp_transfer.strategies.r_drop import RDrop
 from nlp_transfer.strategies.reinit import Reinit
 
 AnyStrategy = Annotated[
-    AverageCheckpoints
+    Augmentation
+    | AverageCheckpoints
     | Fgm
     | Frozen
     | Full
+    | Gazetteer
     | GradualUnfreezing
     | Interpolate
     | L2Sp
     | LayerwiseLr
     | Lora
     | Penalty
+    | PseudoLabels
     | RDrop
     | Reinit,
     Field(discriminator="name"),

@@ -71,6 +71,8 @@ class Setting:
     open_model: Callable[[str, str], FineTuned]
     """Opens a run folder, model folder or Hub id; the second argument is the recipe key that
     names it, for error messages. Raises UserError when it is no fine-tuned model."""
+    earlier_round: str | None = None
+    """The run of the round before this one, where a strategy takes several rounds."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,10 @@ class Strategy(Section):
     def arguments(self) -> Mapping[str, Any]:
         """Return settings of transformers.TrainingArguments that the strategy depends on."""
         return {}
+
+    def earlier_round(self) -> Strategy | None:
+        """Return this strategy as the run before this one has it, where it takes several rounds."""
+        return None
 
     def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
         """Change the training data."""

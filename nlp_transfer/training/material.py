@@ -70,13 +70,20 @@ def load_splits(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Splits:
     return splits
 
 
-def prepare(recipe: Recipe[Any, Any], needed: Sequence[str], *, processes: int = 0) -> Material:
+def prepare(
+    recipe: Recipe[Any, Any],
+    needed: Sequence[str],
+    *,
+    processes: int = 0,
+    earlier_round: str | None = None,
+) -> Material:
     """Load the data, build the model, encode the data for it, choose which weights learn.
 
-    processes: encode the data with so many and keep it for the next run; 0: not kept
+    processes:     encode the data with so many and keep it for the next run; 0: not kept
+    earlier_round: the run of the round before, where a strategy takes several
     """
     folder = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
-    setting = Setting(recipe, Predictor.named)
+    setting = Setting(recipe, Predictor.named, earlier_round)
     splits = load_splits(recipe, needed)
     for strategy in recipe.strategies:
         splits = strategy.prepare_data(splits, setting)

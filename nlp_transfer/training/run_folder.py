@@ -44,6 +44,11 @@ class RunFolder:
         """The final model."""
         return self.path / "model"
 
+    @property
+    def earlier_round(self) -> Path:
+        """The run whose model teaches this one; kept until this one is finished."""
+        return self.path / "earlier-round"
+
     def state(self) -> State:
         """Tell whether the folder holds no run, an unfinished one or a finished one."""
         if not all((self.path / name).is_file() for name in ("recipe.yaml", "environment.json")):
@@ -146,7 +151,8 @@ class RunFolder:
     def remove_checkpoints(self) -> None:
         """Delete what only an unfinished run needs."""
         self._remove_torn()
-        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        for folder in (self.checkpoints, self.earlier_round):
+            shutil.rmtree(folder, ignore_errors=True)
 
     @contextlib.contextmanager
     def writing_folder(self, name: str) -> Iterator[Path]:
@@ -169,6 +175,7 @@ class RunFolder:
             return
         # A run that has not got to its recipe has written nothing but these, perhaps half.
         early = {"environment.json", "data.json", *(f".{name}.tmp" for name in _OURS)}
+        early.add(self.earlier_round.name)
         others = sorted({p.name for p in self.path.glob("*")} - early) if self.path.is_dir() else []
         if others:
             raise UserError(

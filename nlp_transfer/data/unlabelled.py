@@ -1,0 +1,53 @@
+"""A file of texts in, rows without labels out, as a task reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nlp_transfer.data.inputs import read_inputs
+from nlp_transfer.data.tables import iterate
+from nlp_transfer.data.words import split_words
+from nlp_transfer.errors import UserError
+from nlp_transfer.records import Splits
+
+
+def unlabelled_rows(path: str, *, task: str, setting: str) -> Iterator[dict[str, Any]]:
+    """Read texts, without those that are empty.
+
+    path:    text file (one text a line), JSON lines, CSV... as `nlpt predict` reads them
+    task:    for "ner" texts are split into words
+    setting: the recipe key that names the file, for error messages
+    returns: {words, where} or {text, text_pair, where}
+    """
+    if not Path(path).is_file():
+        raise UserError(f"{setting}: there is no file {path!r}.")
+    items = read_inputs(path, input_format="auto", column="text")
+    for number, item in enumerate(items, start=1):
+        row = _words(item) if task == "ner" else _text(item)
+        if row.get("words") or row.get("text", "").strip():
+            yield {**row, "where": f"{path}:{number}"}
+
+
+def _words(item: dict[str, Any]) -> dict[str, Any]:
+    if "tokens" in item:
+        return {"words": list(item["tokens"])}
+    return {"words": [word.text for word in split_words(item["text"])]}
+
+
+def _text(item: dict[str, Any]) -> dict[str, Any]:
+    text = item["text"] if "text" in item else " ".join(item["tokens"])
+    return {"text": text, "text_pair": item.get("text_pair")}
+
+
+def known_texts(splits: Splits) -> set[tuple[str, ...]]:
+    """Collect the texts of every split, as `text_key` gives them."""
+    return {text_key(row) for split in splits for row in iterate(splits[split])}
+
+
+def text_key(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return what makes two rows the same text."""
+    if "words" in row:
+        return tuple(row["words"])
+    return (row["text"], row.get("text_pair") or "")

@@ -1,0 +1,102 @@
+"""Weak supervision: a dictionary of names labels sentences for NER (Mintz et al. 2009)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from nlp_transfer.data.added import with_added
+from nlp_transfer.data.sources.text_file import read_lines
+from nlp_transfer.data.unlabelled import known_texts, text_key, unlabelled_rows
+from nlp_transfer.data.words import split_words
+from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.records import Splits
+from nlp_transfer.strategies.base import Setting, Strategy
+
+log = logging.getLogger(__name__)
+
+_KEY = "strategies gazetteer"
+
+Names = Mapping[tuple[str, ...], str]
+"""The words of each name, and its type."""
+
+
+class Gazetteer(Strategy):
+    """Add sentences in which the names of a dictionary are the entities."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("ner",)
+
+    name: Literal["gazetteer"] = "gazetteer"
+    dictionary: str = Field(min_length=1, description="file with a name, a tab and its type a line")
+    texts: str = Field(
+        min_length=1, description="file of unlabelled texts, as `nlpt predict` reads"
+    )
+    match_case: bool = Field(True, description="false: rome is Rome")
+
+    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
+        """Add every new sentence with a name of the dictionary to the training split."""
+        names = self._names(splits.labels)
+        known = known_texts(splits)
+        rows = list(unlabelled_rows(self.texts, task="ner", setting=f"{_KEY}: texts"))
+        tagged = [{**row, "tags": self._tags(row["words"], names)} for row in rows]
+        added = [row for row in tagged if set(row["tags"]) != {"O"} and text_key(row) not in known]
+        log.info(
+            "gazetteer: %d of %d sentences have a name of the dictionary", len(added), len(rows)
+        )
+        if not added:
+            raise UserError(
+                f"{_KEY}: none of the {len(rows)} sentences of {self.texts} is new and has a name "
+                f"of {self.dictionary}. Check the spelling, or set match_case: false."
+            )
+        return with_added(splits, added)
+
+    def _names(self, types: Sequence[str]) -> Names:
+        """Read the dictionary."""
+        if not Path(self.dictionary).is_file():
+            raise UserError(f"{_KEY}: dictionary: there is no file {self.dictionary!r}.")
+        names: dict[tuple[str, ...], str] = {}
+        for number, line in enumerate(read_lines(Path(self.dictionary), encoding="utf-8"), 1):
+            if not line.strip():
+                continue
+            place = f"{self.dictionary}:{number}"
+            name, tab, kind = line.strip("\r\n").partition("\t")
+            words = self._folded([word.text for word in split_words(name)])
+            kind = kind.strip()
+            if not tab or not words:
+                raise UserError(f"{place}: a line is a name, a tab and its type, found {line!r}.")
+            if kind not in types:
+                raise UserError(
+                    f"{place}: the data has no type {kind!r} ({', '.join(types)})."
+                    f"{nearest(kind, types)}"
+                )
+            if names.setdefault(words, kind) != kind:
+                raise UserError(
+                    f"{place}: {name!r} is {names[words]} in another line and {kind} here. Keep "
+                    "one, or leave the name out: a dictionary cannot tell which is meant."
+                )
+        if not names:
+            raise UserError(f"{self.dictionary}: the dictionary is empty.")
+        return names
+
+    def _tags(self, words: Sequence[str], names: Names) -> list[str]:
+        """Tag the longest names, from left to right."""
+        folded = self._folded(words)
+        longest = max(map(len, names))
+        tags: list[str] = []
+        while len(tags) < len(words):
+            start = len(tags)
+            ends = range(min(len(words), start + longest), start, -1)
+            end = next((end for end in ends if folded[start:end] in names), None)
+            if end is None:
+                tags.append("O")
+            else:
+                kind = names[folded[start:end]]
+                tags += [f"B-{kind}", *[f"I-{kind}"] * (end - start - 1)]
+        return tags
+
+    def _folded(self, words: Sequence[str]) -> tuple[str, ...]:
+        return tuple(words) if self.match_case else tuple(word.casefold() for word in words)

@@ -1,0 +1,151 @@
+"""Self-training: a teacher labels texts, and what it is sure of is learned (Yarowsky 1995)."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import tee
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from nlp_transfer.data.added import with_added
+from nlp_transfer.data.tags import spans
+from nlp_transfer.data.unlabelled import known_texts, text_key, unlabelled_rows
+from nlp_transfer.errors import UserError
+from nlp_transfer.records import Classification, Prediction, Splits, Tagging
+from nlp_transfer.strategies.base import FineTuned, Setting, Strategy
+
+log = logging.getLogger(__name__)
+
+_KEY = "strategies pseudo_labels"
+_SURE = 0.9
+
+Labelled = tuple[dict[str, Any], float]
+"""A row with the teacher's labels, and how sure the teacher is of them, 0 to 1."""
+
+
+class PseudoLabels(Strategy):
+    """Add unlabelled texts with the labels that a teacher is sure of."""
+
+    name: Literal["pseudo_labels"] = "pseudo_labels"
+    teacher: str = Field(min_length=1, description="run folder, model folder or Hub id")
+    texts: str = Field(
+        min_length=1, description="file of unlabelled texts, as `nlpt predict` reads"
+    )
+    threshold: float | None = Field(
+        None, ge=0, le=1, description=f"least confidence; {_SURE} where there is no top_share"
+    )
+    top_share: float | None = Field(
+        None, gt=0, le=1, description="instead: the share of the texts with the most confidence"
+    )
+    most_per_class: int | None = Field(
+        None, ge=1, description="of each class (NER: entity type) so many, the surest; null: all"
+    )
+    rounds: int = Field(
+        1, ge=1, description="in each further round the model of the last is the teacher"
+    )
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> PseudoLabels:
+        if self.threshold is not None and self.top_share is not None:
+            raise ValueError("threshold and top_share both decide what is taken; keep one")
+        return self
+
+    def earlier_round(self) -> PseudoLabels | None:
+        """Return the strategy of the run whose model is the teacher of this one."""
+        return self.model_copy(update={"rounds": self.rounds - 1}) if self.rounds > 1 else None
+
+    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
+        """Add what the teacher is sure of to the training split."""
+        task = setting.recipe.task.name
+        teacher = setting.open_model(setting.earlier_round or self.teacher, f"{_KEY}: teacher")
+        self._check_teacher(teacher, setting)
+        known = known_texts(splits)
+        rows = list(unlabelled_rows(self.texts, task=task, setting=f"{_KEY}: texts"))
+        new = [row for row in rows if text_key(row) not in known]
+        if not new:
+            raise UserError(
+                f"{_KEY}: {self.texts} has no text that is not in a split already "
+                f"({len(rows)} read). Name a file of other texts."
+            )
+        labelled = list(_labelled(teacher, new))
+        named = [item for item in labelled if _classes(item[0]) <= {*splits.labels, None}]
+        taken = self._taken(named)
+        log.info(
+            "pseudo_labels: %d of %d texts taken (%d are in a split already, %d have a label that "
+            "the data has not)",
+            len(taken),
+            len(rows),
+            len(rows) - len(new),
+            len(labelled) - len(named),
+        )
+        if not taken:
+            best = max((confidence for _, confidence in named), default=0.0)
+            raise UserError(
+                f"{_KEY}: the teacher is sure enough of no text (at most {best:.3f}). Lower "
+                "threshold, or set top_share instead."
+            )
+        return with_added(splits, taken)
+
+    def _check_teacher(self, teacher: FineTuned, setting: Setting) -> None:
+        task = setting.recipe.task
+        if teacher.task.name != task.name:
+            raise UserError(
+                f"{_KEY}: the teacher {self.teacher} is a model for {teacher.task.name}, the "
+                f"recipe is for {task.name}."
+            )
+        if getattr(task, "multi_label", False):
+            raise UserError(
+                f"{_KEY}: texts with any number of labels have no one confidence. Leave the "
+                "strategy out, or label the texts with `nlpt predict` and choose among them."
+            )
+
+    def _taken(self, labelled: Sequence[Labelled]) -> list[dict[str, Any]]:
+        """Choose the rows to learn from, the surest first."""
+        ranked = sorted(labelled, key=lambda item: -item[1])
+        if self.top_share is not None:
+            sure = ranked[: max(1, round(self.top_share * len(ranked)))]
+        else:
+            least = _SURE if self.threshold is None else self.threshold
+            sure = [item for item in ranked if item[1] >= least]
+        rows = (row for row, _ in sure)
+        return list(rows if self.most_per_class is None else _balanced(rows, self.most_per_class))
+
+
+def _labelled(teacher: FineTuned, rows: Sequence[dict[str, Any]]) -> Iterator[Labelled]:
+    """Let the teacher label rows."""
+    for_model, for_output = tee(rows)
+    for row, prediction in zip(for_output, teacher.predict(for_model), strict=True):
+        yield {**row, **_labels(prediction)}, _confidence(prediction)
+
+
+def _labels(prediction: Prediction) -> dict[str, list[str]]:
+    if isinstance(prediction, Tagging):
+        return {"tags": list(prediction.tags)}
+    return {"labels": list(prediction.labels)}
+
+
+def _confidence(prediction: Prediction) -> float:
+    """Return the probability of the label, or of the least sure word's tag."""
+    if isinstance(prediction, Classification):
+        return max(prediction.scores.values())
+    return min(prediction.scores)
+
+
+def _classes(row: Mapping[str, Any]) -> set[str | None]:
+    """Return the class of a text or the entity types of a sentence; one without any counts too."""
+    if "labels" in row:
+        return set(row["labels"])
+    return {span.type for span in spans(row["tags"])} or {None}
+
+
+def _balanced(rows: Iterable[dict[str, Any]], most: int) -> Iterator[dict[str, Any]]:
+    """Take a row while one of its classes has not its number yet."""
+    taken: Counter[str | None] = Counter()
+    for row in rows:
+        classes = _classes(row)
+        if any(taken[name] < most for name in classes):
+            taken.update(classes)
+            yield row

@@ -1,0 +1,300 @@
+"""Strategies that change what is learned from: augmentation, pseudo-labels, gazetteers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nlp_transfer import finetune, load_recipe
+from nlp_transfer.data.alter import Sentences, Texts, misspelled
+from nlp_transfer.data.tables import iterate
+from nlp_transfer.data.tags import spans, to_iob2
+from nlp_transfer.errors import UserError
+from nlp_transfer.pipeline import needed_splits
+from nlp_transfer.training.material import prepare
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+settings.register_profile("quick", deadline=None, max_examples=60)
+settings.load_profile("quick")
+
+Recipes = Callable[..., Path]
+SHORT = {"epochs": 1, "arguments": {"max_steps": 2}}
+
+words = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=8)
+entities = st.tuples(st.sampled_from(["PER", "LOC"]), st.lists(words, min_size=1, max_size=3))
+parts = st.one_of(entities, st.tuples(st.none(), st.lists(words, min_size=1, max_size=3)))
+
+
+def tagged(sentence: list[tuple[str | None, list[str]]]) -> dict[str, Any]:
+    row: dict[str, Any] = {"words": [], "tags": []}
+    for kind, run in sentence:
+        row["words"] += run
+        inside = [f"I-{kind}"] * (len(run) - 1)
+        row["tags"] += [f"B-{kind}", *inside] if kind else ["O"] * len(run)
+    return row
+
+
+corpora = st.lists(st.lists(parts, min_size=1, max_size=5).map(tagged), min_size=1, max_size=6)
+
+
+def train_rows(path: Path, *overrides: str) -> list[dict[str, Any]]:
+    recipe = load_recipe(str(path), list(overrides))
+    return list(iterate(prepare(recipe, needed_splits(recipe)).splits["train"]))
+
+
+def refused(path: Path, *overrides: str) -> str:
+    with pytest.raises(UserError) as caught:
+        train_rows(path, *overrides)
+    return str(caught.value)
+
+
+# Augmentation
+
+
+@given(corpora, st.integers(0, 99))
+def test_altered_sentences_keep_words_tags_and_entities_together(
+    rows: list[dict[str, Any]], seed: int
+) -> None:
+    alter = Sentences(rows, replace_entities=1, change_case=0, join_sentences=0.5, typos=0.5)
+    for row in rows:
+        new = alter(row, str(seed))
+        assert len(new["words"]) == len(new["tags"])
+        assert all(new["words"])
+        assert to_iob2(new["tags"], "iob2") == (new["tags"], []), "no tag breaks the scheme"
+        kinds = [span.type for span in spans(row["tags"])]
+        assert [span.type for span in spans(new["tags"])][: len(kinds)] == kinds
+        assert alter(row, str(seed)) == new
+
+
+@given(corpora)
+def test_replaced_entities_are_entities_of_their_type_in_train(rows: list[dict[str, Any]]) -> None:
+    known = {
+        (span.type, *row["words"][span.first : span.last + 1])
+        for row in rows
+        for span in spans(row["tags"])
+    }
+    alter = Sentences(rows, replace_entities=1, change_case=0, join_sentences=0, typos=0)
+    for row in rows:
+        new = alter(row, "0")
+        for span in spans(new["tags"]):
+            assert (span.type, *new["words"][span.first : span.last + 1]) in known
+        outside = [word for word, tag in zip(row["words"], row["tags"], strict=True) if tag == "O"]
+        left = [word for word, tag in zip(new["words"], new["tags"], strict=True) if tag == "O"]
+        assert left == outside
+
+
+def test_case_of_a_sentence_changes_as_a_whole() -> None:
+    row = {"words": ["Ada", "left", "Rome"], "tags": ["B-PER", "O", "B-LOC"]}
+    alter = Sentences([row], replace_entities=0, change_case=1, join_sentences=0, typos=0)
+    seen = {" ".join(alter(row, str(seed))["words"]) for seed in range(20)}
+    assert seen == {"ada left rome", "ADA LEFT ROME", "Ada Left Rome"}
+
+
+@given(st.text(max_size=12), st.integers(0, 99))
+def test_a_misspelled_word_is_still_one_word(word: str, seed: int) -> None:
+    new = misspelled(word, Random(seed))
+    assert abs(len(new) - len(word)) <= 1
+    assert bool(new) == bool(word)
+    assert new.split() == [new] or not word.isalpha()
+    assert set(new) <= set(word)
+
+
+def test_text_keeps_a_word_and_swaps_keep_all() -> None:
+    row = {"text": "where is my parcel", "text_pair": None}
+    assert Texts(drop_words=0.99, swap_words=0, typos=0)(row, "1")["text"]
+    swapped = Texts(drop_words=0, swap_words=1, typos=0)(row, "1")["text"]
+    assert Counter(swapped.split()) == Counter(row["text"].split())
+    assert swapped != row["text"]
+
+
+@pytest.mark.parametrize("task", ["ner", "classification"])
+def test_copies_are_added_to_train_alone_and_counted(
+    task: str, tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    strategy = ["full", {"name": "augmentation", "copies": 2, "typos": 0.3}]
+    path = tiny_recipe(task, strategy=strategy, training=SHORT)
+    report = finetune(load_recipe(str(path)), output=tmp_path / "run")
+    data = json.loads((tmp_path / "run" / "data.json").read_text("utf-8"))["splits"]
+    added = data["train"]["ledger"]["examples_added"]
+    assert 48 < added <= 96
+    assert data["train"]["examples"] == data["train"]["ledger"]["sentences"] == 48 + added
+    assert not any(data[s]["ledger"]["examples_added"] for s in ("validation", "test"))
+    assert report.metrics["splits"]["test"]["ledger"]["sentences"] == 12
+    rows = train_rows(path)
+    assert rows == train_rows(path), "the seed decides"
+    assert rows != train_rows(path, "training.seed=7")
+    assert rows[:48] == train_rows(tiny_recipe(task))
+    assert all(row["where"].endswith("altered") for row in rows[48:])
+
+
+def test_share_of_the_other_task_is_refused(tiny_recipe: Recipes) -> None:
+    path = tiny_recipe(strategy=["full", {"name": "augmentation", "drop_words": 0.1}])
+    assert "drop_words is for classification, the task is ner" in refused(path)
+
+
+# Pseudo-labels
+
+
+@pytest.fixture
+def teacher(tmp_path: Path, tiny_recipe: Recipes) -> Callable[[str], Path]:
+    """Return a function that trains a model for a task and names its run folder."""
+
+    def train(task: str) -> Path:
+        run = tmp_path / f"teacher {task}"
+        path = tiny_recipe(task, path=tmp_path / f"{task}.yaml", training=SHORT)
+        finetune(load_recipe(str(path)), output=run)
+        return run
+
+    return train
+
+
+def pseudo(tiny_recipe: Recipes, task: str, teacher: Path, texts: Path, **fields: Any) -> Path:
+    strategy = {"name": "pseudo_labels", "teacher": str(teacher), "texts": str(texts), **fields}
+    return tiny_recipe(task, strategy=["full", strategy], training=SHORT)
+
+
+@pytest.mark.parametrize("task", ["ner", "classification"])
+def test_texts_are_learned_with_the_labels_of_the_teacher(
+    task: str, tmp_path: Path, tiny_recipe: Recipes, teacher: Any, nlpt: Any
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Grace Hopper met Zola in Rome\n\nthe parcel is lost\n", "utf-8")
+    model = teacher(task)
+    rows = train_rows(pseudo(tiny_recipe, task, model, texts, threshold=0))[48:]
+    code, out, _ = nlpt("predict", model, texts)
+    assert code == 0
+    predicted = [json.loads(line) for line in out.splitlines() if json.loads(line)["text"]]
+    if task == "ner":
+        key = lambda row: (row["tokens"], row["tags"])  # noqa: E731
+        assert sorted((row["words"], row["tags"]) for row in rows) == sorted(map(key, predicted))
+    else:
+        found = {(row["text"], *row["labels"]) for row in rows}
+        assert found == {(row["text"], row["label"]) for row in predicted}
+
+
+def test_threshold_share_and_number_choose_the_surest(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, nlpt: Any
+) -> None:
+    texts = tmp_path / "texts.txt"
+    lines = [f"text {number} about a parcel" for number in range(20)]
+    texts.write_text("\n".join(lines), "utf-8")
+    model = teacher("classification")
+    _, out, _ = nlpt("predict", model, texts, "--precision", "fp32")
+    ranked = sorted(map(json.loads, out.splitlines()), key=lambda row: -row["score"])
+
+    def taken(**fields: Any) -> list[str]:
+        rows = train_rows(pseudo(tiny_recipe, "classification", model, texts, **fields))
+        return [row["text"] for row in rows[48:]]
+
+    assert len(taken(top_share=0.25)) == 5
+    bar = ranked[7]["score"] - 1e-4
+    assert set(taken(threshold=bar)) >= {row["text"] for row in ranked[:8]}
+    by_class = Counter(row["label"] for row in ranked)
+    most = taken(threshold=0, most_per_class=2)
+    assert len(most) == sum(min(2, count) for count in by_class.values())
+
+
+def test_texts_of_a_split_are_not_learned_again(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, caplog: Any
+) -> None:
+    test = train_rows(tiny_recipe("classification"))[0]["text"]
+    texts = tmp_path / "texts.txt"
+    texts.write_text(f"{test}\nsomething new\n", "utf-8")
+    with caplog.at_level(logging.INFO, "nlp_transfer"):
+        path = pseudo(tiny_recipe, "classification", teacher("classification"), texts, threshold=0)
+        assert [row["text"] for row in train_rows(path)[48:]] == ["something new"]
+    assert "1 of 2 texts taken (1 are in a split already" in caplog.text
+
+
+def test_a_further_round_is_taught_by_the_model_of_the_last(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, monkeypatch: Any
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("the parcel is lost\nmoney back please\n", "utf-8")
+    model = teacher("classification")
+    path = pseudo(tiny_recipe, "classification", model, texts, threshold=0, rounds=2)
+    run = tmp_path / "run"
+    opened: list[str] = []
+    from nlp_transfer.inference.predictor import Predictor
+
+    original = Predictor.named
+    monkeypatch.setattr(
+        Predictor, "named", lambda name, key: opened.append(name) or original(name, key)
+    )
+    finetune(load_recipe(str(path)), output=run)
+    assert opened == [str(model), str(run / "earlier-round")]
+    assert not (run / "earlier-round").exists(), "kept only while it is needed"
+    once = pseudo(tiny_recipe, "classification", model, texts, threshold=0)
+    finetune(load_recipe(str(once)), output=tmp_path / "once")
+    finetune(load_recipe(str(path)), output=run, fresh=True)
+
+
+def test_bad_teachers_and_texts_are_refused(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any
+) -> None:
+    texts, empty = tmp_path / "texts.txt", tmp_path / "empty.txt"
+    texts.write_text("a text\n", "utf-8")
+    empty.write_text("\n\n", "utf-8")
+    model = teacher("classification")
+    for task, name, file, fields, message in (
+        ("classification", "no/such/run", texts, {}, "strategies pseudo_labels: teacher: there is"),
+        ("ner", model, texts, {}, "is a model for classification, the recipe is for ner"),
+        ("classification", model, tmp_path / "none.txt", {}, "texts: there is no file"),
+        (
+            "classification",
+            model,
+            empty,
+            {},
+            r"has no text that is not in a split already (0 read)",
+        ),
+        ("classification", model, texts, {"threshold": 1.0}, "sure enough of no text (at most 0."),
+        ("classification", model, texts, {"threshold": 0.5, "top_share": 0.5}, "keep one"),
+        ("classification", model, texts, {"rounds": 0}, "rounds"),
+    ):
+        assert message in refused(pseudo(tiny_recipe, task, Path(name), file, **fields))
+
+
+# Gazetteers
+
+
+def gazetteer(tiny_recipe: Recipes, folder: Path, dictionary: str, **fields: Any) -> Path:
+    (folder / "names.tsv").write_text(dictionary, "utf-8")
+    (folder / "texts.txt").write_text("Mary Ann Evans left new york .\nnobody here\n", "utf-8")
+    files = {"dictionary": str(folder / "names.tsv"), "texts": str(folder / "texts.txt")}
+    return tiny_recipe(strategy=["full", {"name": "gazetteer", **files, **fields}])
+
+
+def test_longest_names_of_the_dictionary_become_entities(
+    tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    names = "Mary\tLOC\nMary Ann Evans\tPER\nNew York\tLOC\n"
+    (row,) = train_rows(gazetteer(tiny_recipe, tmp_path, names))[48:]
+    assert row["tags"] == ["B-PER", "I-PER", "I-PER", "O", "O", "O", "O"]
+    (row,) = train_rows(gazetteer(tiny_recipe, tmp_path, names, match_case=False))[48:]
+    assert row["tags"] == ["B-PER", "I-PER", "I-PER", "O", "B-LOC", "I-LOC", "O"]
+
+
+@pytest.mark.parametrize(
+    ("dictionary", "message"),
+    [
+        ("Mary\tPRE\n", "names.tsv:1: the data has no type 'PRE' (LOC, ORG, PER)."),
+        ("Mary PER\n", "names.tsv:1: a line is a name, a tab and its type"),
+        ("\tPER\n", "names.tsv:1: a line is a name, a tab and its type"),
+        ("Mary\tPER\nMary\tLOC\n", "names.tsv:2: 'Mary' is PER in another line and LOC here"),
+        ("\n", "the dictionary is empty"),
+        ("Zanzibar\tLOC\n", "none of the 2 sentences"),
+    ],
+)
+def test_dictionary_that_cannot_be_used_is_refused(
+    dictionary: str, message: str, tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    assert message in refused(gazetteer(tiny_recipe, tmp_path, dictionary))
