@@ -1,0 +1,200 @@
+"""Every way of transferring on the same data and checkpoint: which help, and what they cost.
+
+    make bench-strategies                                          embedded data
+    make bench-strategies DATA=folder ARGS="--rows full lora"      crossner, wnut17, banking77 in it
+
+Data sets and rows, and the recipe keys that make them, stand in strategies.yaml beside this file.
+Every run is a process of its own on one core, `--jobs` of them at a time. What has run is kept in
+`--out` and not run again, so the command can be stopped and started. Prints the tables, and writes
+them to OUT/table.md and the figures of every run to OUT/runs.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.benchmarks.few_shot import write_few_shot
+
+_SPECIFICATION = Path(__file__).with_suffix(".yaml")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of the table on one data set with one seed."""
+
+    data: str
+    row: str
+    seed: int
+    folder: Path
+    commands: tuple[str, ...]
+    """Arguments of nlpt, in order; the last command makes `folder`."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run reached, in percent, and what it cost."""
+
+    data: str
+    row: str
+    seed: int
+    validation: float
+    test: float
+    seconds: float
+    trainable: int
+    megabytes: float
+    """Of what must be kept for prediction: the adapter where there is one, else the model."""
+
+
+def main() -> None:
+    """Run what is missing and print the tables."""
+    options = _options()
+    specification = yaml.safe_load(_SPECIFICATION.read_text("utf-8"))
+    runs = list(_runs(specification, options))
+    with ThreadPoolExecutor(options.jobs) as pool:
+        results = [result for result in pool.map(_result, runs) if result]
+    lines = "".join(json.dumps(asdict(result)) + "\n" for result in results)
+    (options.out / "runs.jsonl").write_text(lines, "utf-8")
+    tables = "\n".join(_table(data, results, specification) for data in specification["data"])
+    (options.out / "table.md").write_text(tables, "utf-8")
+    print(tables)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder with the data sets; else embedded data")
+    parser.add_argument("--sets", nargs="+", help="only these data sets")
+    parser.add_argument("--rows", nargs="+", help="only these rows")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--out", type=Path, default=Path("runs/bench-strategies"))
+    return parser.parse_args()
+
+
+def _runs(specification: Mapping[str, Any], options: argparse.Namespace) -> Iterator[Run]:
+    """List the runs: by seed first, so that a stopped benchmark has whole rows of few seeds."""
+    for seed in options.seeds:
+        for data, section in specification["data"].items():
+            if (options.sets and data not in options.sets) or (
+                bool(options.data) == bool(section.get("embedded"))
+            ):
+                continue
+            out = options.out / data
+            out.mkdir(parents=True, exist_ok=True)
+            if "shots" in section:
+                write_few_shot(options.data / section["shots"]["from"], out / "data", seed=42)
+            places = {"data": options.data, "out": out, "seed": seed}
+            shared = _filled([*section["recipe"], "training.seed={seed}"], places)
+            for row, keys in specification["rows"].items():
+                if (options.rows and row not in options.rows) or data in keys.get("not", ()):
+                    continue
+                folder = out / f"{row}-{seed}"
+                own = _filled([*keys.get("recipe", ()), *keys.get(data, ())], places)
+                recipe = shlex.join(["--recipe", section["base"], *shared, *own])
+                plain = shlex.join(["--recipe", section["base"], *shared])
+                before = _filled(keys.get("before", ()), {**places, "recipe": plain})
+                last = f"finetune {recipe} --output {shlex.quote(str(folder))}"
+                yield Run(data, row, seed, folder, (*before, last))
+
+
+def _filled(texts: Sequence[str], places: Mapping[str, Any]) -> list[str]:
+    """Fill in {name}; recipe values have braces of their own."""
+    for name, value in places.items():
+        texts = [text.replace(f"{{{name}}}", str(value)) for text in texts]
+    return list(texts)
+
+
+def _result(run: Run) -> Result | None:
+    """Run a row unless it has run; None when it failed, which is said on stderr."""
+    done = run.folder / "result.json"
+    if not done.is_file():
+        for command in run.commands:
+            if not _nlpt(command, run.folder.with_suffix(".log")):
+                print(f"{run.folder}: failed, see {run.folder}.log", file=sys.stderr)
+                return None
+        done.write_text(json.dumps(asdict(_measured(run))), "utf-8")
+        shutil.rmtree(run.folder / "model", ignore_errors=True)  # gigabytes, over all rows
+    return Result(**json.loads(done.read_text("utf-8")))
+
+
+def _nlpt(arguments: str, log: Path) -> bool:
+    with log.open("w") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "nlp_transfer", *shlex.split(arguments)],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    return done.returncode == 0
+
+
+def _measured(run: Run) -> Result:
+    metrics = json.loads((run.folder / "metrics.json").read_text("utf-8"))
+    adapter = run.folder / "adapter"
+    kept = adapter if adapter.is_dir() else run.folder / "model"
+    return Result(
+        data=run.data,
+        row=run.row,
+        seed=run.seed,
+        validation=_figure(metrics["splits"]["validation"]),
+        test=_figure(metrics["splits"]["test"]),
+        seconds=metrics["training"]["seconds"],
+        trainable=metrics["training"]["trainable_parameters"],
+        megabytes=sum(file.stat().st_size for file in kept.glob("*.safetensors")) / 1e6,
+    )
+
+
+def _figure(split: Mapping[str, Any]) -> float:
+    """Return entity F1 or accuracy, in percent."""
+    if "entity" in split:
+        return 100 * float(split["entity"]["overall"]["f1"])
+    return 100 * float(split["class"]["accuracy"])
+
+
+def _table(data: str, results: Sequence[Result], specification: Mapping[str, Any]) -> str:
+    """Write a data set's rows; the difference is to `full` at the rate best on validation."""
+    mine = [result for result in results if result.data == data]
+    rows = {row: [r for r in mine if r.row == row] for row in specification["rows"]}
+    rows = {row: found for row, found in rows.items() if found}
+    if not rows:
+        return ""
+    full = [row for row in rows if row.startswith("full-")]
+    best = max(full, key=lambda row: _mean(rows[row], "validation"), default=None)
+    lines = [
+        f"### {specification['data'][data]['title']}",
+        "",
+        "| row | validation | test | against full | seconds | trainable | MB |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row, found in rows.items():
+        gain = _mean(found, "test") - _mean(rows[best], "test") if best else 0.0
+        mark = " (best of full)" if row == best else ""
+        deviation = statistics.stdev(r.test for r in found) if len(found) > 1 else 0.0
+        lines.append(
+            f"| {row}{mark} | {_mean(found, 'validation'):.1f} "
+            f"| {_mean(found, 'test'):.1f} ± {deviation:.1f} ({len(found)}) | {gain:+.1f} "
+            f"| {_mean(found, 'seconds'):.0f} | {found[0].trainable:,} "
+            f"| {found[0].megabytes:.1f} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _mean(results: Sequence[Result], figure: str) -> float:
+    return statistics.mean(getattr(result, figure) for result in results)
+
+
+if __name__ == "__main__":
+    main()
