@@ -32,6 +32,7 @@ ROOMS = (
     "data",
     "checkpoint",
     "hub",
+    "recipe_reader",
     "recipe",
     "yaml_reader",
     "records",

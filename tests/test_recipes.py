@@ -20,7 +20,8 @@ from hub_server import Hub, Repo, running_hub
 
 from nlp_transfer import UserError
 from nlp_transfer.data.sources.hub import open_splits
-from nlp_transfer.recipe import DataSection, shipped_recipes
+from nlp_transfer.recipe import DataSection
+from nlp_transfer.recipe_reader import shipped_recipes
 
 PARQUET_BRANCH = "refs/convert/parquet"
 RECIPES = {

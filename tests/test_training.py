@@ -26,6 +26,7 @@ from nlp_transfer.pipeline import needed_splits
 from nlp_transfer.tasks.base import IGNORED
 from nlp_transfer.tasks.classification import ClassificationTask
 from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.tasks.objective import Objective
 from nlp_transfer.training import train as train_module
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.batching import TokenBatchSampler
@@ -146,7 +147,7 @@ def test_filler_changes_neither_loss_nor_count(task: Any) -> None:
     shape = (2, 5, 3) if isinstance(task, NerTask) else (2, 3)
     logits = torch.randn(shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
     alone, both = (
-        task.loss_sum(logits[: len(batch["labels"])], batch["labels"], 0.1)
+        task.loss_sum(logits[: len(batch["labels"])], batch["labels"], Objective(smoothing=0.1))
         for batch in (plain, filled)
     )
     assert alone.item() == pytest.approx(both.item(), abs=1e-7)

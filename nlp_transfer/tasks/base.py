@@ -13,6 +13,8 @@ from nlp_transfer.data.tables import integer_lists, iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection, ModelSection, Section
 from nlp_transfer.records import EncodedSplit, LossLedger, Prediction, Splits
+from nlp_transfer.tasks.objective import IGNORED as IGNORED
+from nlp_transfer.tasks.objective import Objective
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +27,6 @@ log = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 WindowRow = dict[str, Any]
-IGNORED = -100
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,9 @@ class Task(Section):
 
     @abstractmethod
     def loss_sum(
-        self, logits: torch.Tensor, labels: torch.Tensor, smoothing: float
+        self, logits: torch.Tensor, labels: torch.Tensor, objective: Objective
     ) -> torch.Tensor:
-        """Add up the loss over all labelled items of a batch.
-
-        smoothing: share of each target that is spread over the other labels (Szegedy et al. 2016)
-        """
+        """Add up the loss over all labelled items of a batch."""
 
     @abstractmethod
     def window_outputs(

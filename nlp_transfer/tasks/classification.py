@@ -14,6 +14,7 @@ from nlp_transfer.data.load import load_classification
 from nlp_transfer.recipe import DataSection, ModelSection
 from nlp_transfer.records import Classification, LossLedger, Prediction, Splits
 from nlp_transfer.tasks.base import IGNORED, LoadedModel, Row, Task, WindowRow, pad
+from nlp_transfer.tasks.objective import Objective
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,24 +129,11 @@ class ClassificationTask(Task):
         return batch
 
     def loss_sum(
-        self, logits: torch.Tensor, labels: torch.Tensor, smoothing: float
+        self, logits: torch.Tensor, labels: torch.Tensor, objective: Objective
     ) -> torch.Tensor:
         """Sum the cross-entropy over texts, or over every label of every text."""
-        from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
-
-        if not self.multi_label:
-            return cross_entropy(
-                logits.float(),
-                labels,
-                ignore_index=IGNORED,
-                reduction="sum",
-                label_smoothing=smoothing,
-            )
-        labelled = (labels != IGNORED).float()
-        targets = labels.float() * (1 - smoothing) + smoothing / 2
-        return binary_cross_entropy_with_logits(
-            logits.float(), targets, weight=labelled, reduction="sum"
-        )
+        add_up = objective.any_of_all if self.multi_label else objective.one_of_all
+        return add_up(logits, labels)
 
     def window_outputs(
         self, logits: torch.Tensor, windows: Sequence[WindowRow]

@@ -16,6 +16,7 @@ from nlp_transfer.data.windows import Piece, WordPieces, cut_windows
 from nlp_transfer.recipe import DataSection, ModelSection
 from nlp_transfer.records import LossLedger, Prediction, Splits, Tagging
 from nlp_transfer.tasks.base import IGNORED, LoadedModel, Row, Task, WindowRow, pad
+from nlp_transfer.tasks.objective import Objective
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,18 +106,10 @@ class NerTask(Task):
         return {"input_ids": batch, "attention_mask": mask, "labels": labels}
 
     def loss_sum(
-        self, logits: torch.Tensor, labels: torch.Tensor, smoothing: float
+        self, logits: torch.Tensor, labels: torch.Tensor, objective: Objective
     ) -> torch.Tensor:
         """Sum the cross-entropy over the first pieces of labelled words."""
-        from torch.nn.functional import cross_entropy
-
-        return cross_entropy(
-            logits.float().flatten(0, 1),
-            labels.flatten(),
-            ignore_index=IGNORED,
-            reduction="sum",
-            label_smoothing=smoothing,
-        )
+        return objective.one_of_all(logits.flatten(0, 1), labels.flatten())
 
     def window_outputs(
         self, logits: torch.Tensor, windows: Sequence[WindowRow]

@@ -14,6 +14,7 @@ from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.inference.engine import resolve_precision
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Strategy
+from nlp_transfer.training.optimization import optimizer_class, schedule_arguments
 
 # What the recipe says in its own words, or what a run folder must decide.
 _OWNED = {
@@ -28,6 +29,8 @@ _OWNED = {
     "warmup_steps": "use training.warmup",
     "weight_decay": "use training.weight_decay",
     "seed": "use training.seed",
+    "lr_scheduler_type": "use training.schedule",
+    "lr_scheduler_kwargs": "use training.schedule_arguments",
     "data_seed": "use training.seed",
     "bf16": "use training.precision",
     "fp16": "use training.precision",
@@ -72,6 +75,7 @@ def training_arguments(
                 f"{where}: transformers.TrainingArguments has no such argument."
                 f"{nearest(name, known)}"
             )
+    optimizer_class(section)  # refuses what contradicts itself, before anything is loaded
     precision = resolve_precision(section.precision)
     settings: dict[str, Any] = {
         "output_dir": str(checkpoints),
@@ -85,6 +89,7 @@ def training_arguments(
         "fp16": precision == "fp16",
         "per_device_train_batch_size": 1,  # nominal: batches are token budgets
         "optim": "adamw_torch_fused",
+        **schedule_arguments(section),
         "eval_strategy": "epoch",
         "save_strategy": "epoch",
         "save_total_limit": 2,  # the best one and the last

@@ -33,7 +33,9 @@ class TokenBatchSampler(Sampler[list[int]]):
         processes: int = 1,
         rank: int = 0,
         accumulation: int = 1,
+        weights: Sequence[float] | None = None,
     ) -> None:
+        """weights: draw with replacement by them, among windows of like length; None: draw all."""
         self._seed = seed
         self._shares = processes * accumulation
         self._mine = range(rank * accumulation, (rank + 1) * accumulation)
@@ -43,6 +45,7 @@ class TokenBatchSampler(Sampler[list[int]]):
         self._bucket = np.searchsorted(buckets, sizes)
         # Longest first: a batch that does not fit is met in the first step, not in the last.
         self._order = np.argsort(-self._bucket, kind="stable")
+        self._weights = None if weights is None else np.asarray(weights, dtype=np.float64)
         self._ends = _batch_ends(buckets[self._bucket[self._order]], tokens_per_batch)
 
     def set_epoch(self, epoch: int) -> None:
@@ -63,8 +66,20 @@ class TokenBatchSampler(Sampler[list[int]]):
         shuffled = self._order[
             np.lexsort((random.random(len(self._order)), -self._bucket[self._order]))
         ]
+        if self._weights is not None:
+            shuffled = self._drawn(shuffled, random)
         batches = np.split(shuffled, self._ends[:-1])
         return [batches[i].tolist() for i in random.permutation(len(batches))]
+
+    def _drawn(self, shuffled: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Put windows drawn by weight from the same bucket in the places of all."""
+        assert self._weights is not None
+        bounds = np.flatnonzero(np.diff(self._bucket[shuffled])) + 1
+        parts = []
+        for bucket in np.split(shuffled, bounds):
+            chances = self._weights[bucket] / self._weights[bucket].sum()
+            parts.append(random.choice(bucket, size=len(bucket), p=chances))
+        return np.concatenate(parts)
 
 
 def _bucket_bounds(longest: int) -> np.ndarray:

@@ -26,7 +26,9 @@ from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, S
 from nlp_transfer.tasks.base import IGNORED, Task, WindowRow
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
 from nlp_transfer.training.material import Material, SplitData
+from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.progress import Progress
+from nlp_transfer.training.weighting import objective, window_weights
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class TransferTrainer(Trainer):
     """Trains one task by token-budget batches and compares checkpoints by its headline figure."""
 
     optimizer: torch.optim.Optimizer | None
+    lr_scheduler: Any
     control: TrainerControl
 
     def __init__(
@@ -71,6 +74,8 @@ class TransferTrainer(Trainer):
         self._training = recipe.training
         self._new_parameters = loaded.new_parameters
         self._lengths = train.lengths
+        is_balanced = recipe.training.sampling == "balanced"
+        self._window_weights = window_weights(lesson) if is_balanced else None
         self._pad_id: int = loaded.tokenizer.pad_token_id
         self._validation = validation
         callbacks = [callback for strategy in strategies for callback in strategy.callbacks()]
@@ -84,7 +89,8 @@ class TransferTrainer(Trainer):
             train_dataset=TrainingWindows(train.windows),
             eval_dataset=validation.encoded.windows,
             data_collator=self._collate,
-            compute_loss_func=self._loss(lesson),
+            compute_loss_func=self._loss(lesson, args.label_smoothing_factor),
+            optimizer_cls_and_kwargs=optimizer_class(recipe.training),
             callbacks=callbacks,
         )
         self.remove_callback(PrinterCallback)
@@ -121,13 +127,14 @@ class TransferTrainer(Trainer):
         windows = torch.tensor([row["window"] for row in rows])
         return {**self._task.collate(rows, self._pad_id), "windows": windows}
 
-    def _loss(self, lesson: Lesson) -> LossFunction:
+    def _loss(self, lesson: Lesson, smoothing: float) -> LossFunction:
         """Compose the task's loss with what the strategies make of it."""
 
+        goal = objective(lesson, smoothing=smoothing)
+
         def mean_over_labelled(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
-            smoothing = self.args.label_smoothing_factor
             logits = forward(batch)["logits"]
-            return self._task.loss_sum(logits, batch["labels"], smoothing) / items
+            return self._task.loss_sum(logits, batch["labels"], goal) / items
 
         loss: LossFunction = mean_over_labelled
         for strategy in sorted(self._strategies, key=lambda strategy: strategy.wraps_others):
@@ -161,6 +168,7 @@ class TransferTrainer(Trainer):
             processes=self.args.world_size,
             rank=self.args.process_index,
             accumulation=self.args.gradient_accumulation_steps,
+            weights=self._window_weights,
         )
         return EpochDataLoader(
             self.train_dataset,
@@ -184,6 +192,21 @@ class TransferTrainer(Trainer):
             head = _new_at_random(target, self._new_parameters)
             _set_learning_rate(optimizer, head, head_rate)
         return optimizer
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> Any:
+        """Create the schedule of the learning rate, of transformers or one of ours."""
+        target = optimizer or self.optimizer
+        if self.lr_scheduler is None and target is not None:
+            self.lr_scheduler = own_schedule(
+                self._training,
+                target,
+                warmup_steps=self.args.get_warmup_steps(num_training_steps),
+                steps=num_training_steps,
+            )
+            self._created_lr_scheduler = self.lr_scheduler is not None
+        return super().create_scheduler(num_training_steps, optimizer)
 
     def score(self, model: Any = None) -> float:
         """Compute the headline figure of the validation split.

@@ -1,0 +1,65 @@
+"""Logits and label ids in, the loss of each item weighed and added up out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+IGNORED = -100
+"""The label id of what has no label; `torch.nn.functional.cross_entropy` leaves it out."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is made smaller in training; by default the cross-entropy."""
+
+    smoothing: float = 0.0
+    """Share of each target that is spread over the other labels (Szegedy et al. 2016)."""
+    focal_gamma: float = 0.0
+    """How much less an item counts the surer its label is (Lin et al. 2017)."""
+    weights: tuple[float, ...] | None = None
+    """How much an item of each label counts, in the order of the model's outputs."""
+
+    def one_of_all(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Add up the loss of items that have one label each.
+
+        logits:  (items, labels)
+        targets: (items,) label ids, or IGNORED
+        """
+        from torch.nn.functional import cross_entropy
+
+        losses = cross_entropy(
+            logits.float(), targets, reduction="none", label_smoothing=self.smoothing
+        )
+        known = targets.clamp(min=0)
+        if self.focal_gamma:
+            probability = logits.float().softmax(-1).gather(-1, known[:, None])[:, 0]
+            losses = losses * (1 - probability) ** self.focal_gamma
+        if self.weights:
+            losses = losses * logits.new_tensor(self.weights).float()[known]
+        return losses.sum()
+
+    def any_of_all(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Add up the loss of items that have any number of labels; each label is a question.
+
+        logits:  (items, labels)
+        targets: (items, labels) 0 or 1, or IGNORED
+        """
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        labelled = (targets != IGNORED).float()
+        given = targets.clamp(min=0).float()
+        smoothed = given * (1 - self.smoothing) + self.smoothing / 2
+        losses = labelled * binary_cross_entropy_with_logits(
+            logits.float(), smoothed, reduction="none"
+        )
+        if self.focal_gamma:
+            probability = logits.float().sigmoid()
+            of_target = given * probability + (1 - given) * (1 - probability)
+            losses = losses * (1 - of_target) ** self.focal_gamma
+        if self.weights:
+            losses = losses * logits.new_tensor(self.weights).float()
+        return losses.sum()

@@ -1,0 +1,111 @@
+"""A training section in, the optimizer's class and the learning rate's schedule out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.recipe import TrainingSection
+
+_OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+}
+_WITH_MOMENTUM = ("sgd", "rmsprop")
+_OWN_SCHEDULES = {
+    "exponential": {"decay": 0.9},
+    "step": {"decay": 0.1, "every": 1.0},
+}
+"""The schedules that transformers does not have, with their arguments' defaults."""
+
+
+def optimizer_class(
+    training: TrainingSection,
+) -> tuple[type[torch.optim.Optimizer], dict[str, Any]] | None:
+    """Return the optimizer's class and settings; None for the Trainer's own fused AdamW.
+
+    raises: UserError where settings contradict each other
+    """
+    if training.momentum and training.optimizer not in _WITH_MOMENTUM:
+        raise UserError(
+            f"training.momentum: {training.optimizer} has none, only "
+            f"{' and '.join(_WITH_MOMENTUM)}."
+        )
+    if training.optimizer == "adamw":
+        return None
+    if "optim" in training.arguments:
+        raise UserError(
+            f"training.optimizer is {training.optimizer}, training.arguments.optim is "
+            f"{training.arguments['optim']}. Keep one."
+        )
+    settings: dict[str, Any] = {"lr": training.learning_rate}
+    if training.optimizer in _WITH_MOMENTUM:
+        settings["momentum"] = training.momentum
+    return _OPTIMIZERS[training.optimizer], settings
+
+
+def schedule_arguments(training: TrainingSection) -> dict[str, Any]:
+    """Return the arguments of transformers.TrainingArguments that set the schedule.
+
+    raises: UserError for an argument that one of our own schedules does not have
+    """
+    if training.schedule not in _OWN_SCHEDULES:
+        return {
+            "lr_scheduler_type": training.schedule,
+            "lr_scheduler_kwargs": training.schedule_arguments or None,
+        }
+    known = _OWN_SCHEDULES[training.schedule]
+    for name, value in training.schedule_arguments.items():
+        if name not in known:
+            raise UserError(
+                f"training.schedule_arguments.{name}: the schedule {training.schedule} has no such "
+                f"argument ({', '.join(known)}).{nearest(name, known)}"
+            )
+        if not isinstance(value, int | float) or value <= 0:
+            raise UserError(
+                f"training.schedule_arguments.{name} is {value!r}, it must be a number above 0."
+            )
+    return {"lr_scheduler_type": "constant_with_warmup"}
+
+
+def own_schedule(
+    training: TrainingSection,
+    optimizer: torch.optim.Optimizer,
+    *,
+    warmup_steps: int,
+    steps: int,
+) -> LambdaLR | None:
+    """Build exponential or step decay; None for the schedules of transformers.
+
+    steps: of the whole run
+    """
+    if training.schedule not in _OWN_SCHEDULES:
+        return None
+    settings = {**_OWN_SCHEDULES[training.schedule], **training.schedule_arguments}
+    epoch = steps / training.epochs
+    factor = _exponential if training.schedule == "exponential" else _step
+    return LambdaLR(
+        optimizer, partial(_warmed_up, partial(factor, epoch=epoch, **settings), warmup_steps)
+    )
+
+
+def _warmed_up(factor: Callable[[int], float], warmup_steps: int, step: int) -> float:
+    """Rise from 0 in a straight line, then follow `factor`."""
+    return step / warmup_steps if step < warmup_steps else factor(step - warmup_steps)
+
+
+def _exponential(step: int, *, epoch: float, decay: float) -> float:
+    """Decay at every step, so that an epoch decays by `decay`."""
+    return float(decay ** (step / epoch))
+
+
+def _step(step: int, *, epoch: float, decay: float, every: float) -> float:
+    """Decay at once after every so many epochs."""
+    return float(decay ** int(step / (epoch * every)))

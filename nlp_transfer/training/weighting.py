@@ -1,0 +1,87 @@
+"""A recipe and its training windows in, how much each label and each window counts out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from sklearn.utils.class_weight import compute_class_weight
+
+from nlp_transfer.data.tables import iterate
+from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.recipe import TrainingSection
+from nlp_transfer.strategies.base import Lesson
+from nlp_transfer.tasks.objective import IGNORED, Objective
+
+
+def objective(lesson: Lesson, *, smoothing: float) -> Objective:
+    """Read what is made smaller from a recipe's training section.
+
+    smoothing: share of each target that is spread over the other labels
+    raises:    UserError when weights are given for a class that the data has not
+    """
+    training: TrainingSection = lesson.setting.recipe.training
+    weights = _label_weights(lesson, training) if training.class_weights else None
+    return Objective(smoothing, training.focal_gamma, weights)
+
+
+def window_weights(lesson: Lesson) -> list[float]:
+    """Weigh each window by the rarest of its classes, so that all classes are drawn alike.
+
+    For NER the classes of a window are its entity types; a window without entities counts as a
+    class of its own.
+    """
+    classes = [
+        {name for name in names if name != "O"} or {"O"} for names in _classes_by_window(lesson)
+    ]
+    counts = Counter(name for names in classes for name in names)
+    return [max(1 / counts[name] for name in names) for names in classes]
+
+
+def _label_weights(lesson: Lesson, training: TrainingSection) -> tuple[float, ...]:
+    """Return a weight for every output of the model."""
+    by_output = [_class(label) for label in _labels(lesson)]
+    classes = list(dict.fromkeys(by_output))
+    given = training.class_weights
+    if isinstance(given, dict):
+        for name in given:
+            if name not in classes:
+                raise UserError(
+                    f"training.class_weights: the data has no class {name!r} "
+                    f"({', '.join(classes)}).{nearest(name, classes)}"
+                )
+        return tuple(given.get(name, 1.0) for name in by_output)
+    seen = [name for names in _classes_by_window(lesson) for name in names]
+    present = sorted(set(seen))  # a type of which train has nothing has no frequency
+    balanced = compute_class_weight("balanced", classes=np.array(present), y=np.array(seen))
+    weights = dict(zip(present, balanced.tolist(), strict=True))
+    return tuple(weights.get(name, 1.0) for name in by_output)
+
+
+def _labels(lesson: Lesson) -> list[str]:
+    id2label = lesson.loaded.model.config.id2label
+    return [id2label[index] for index in range(len(id2label))]
+
+
+def _classes_by_window(lesson: Lesson) -> Iterable[Sequence[str]]:
+    """List the classes of each window's labelled items."""
+    labels = [_class(label) for label in _labels(lesson)]
+    multi_label = getattr(lesson.setting.recipe.task, "multi_label", False)
+    for ids in _label_ids(lesson.train.windows):
+        if multi_label:
+            yield [name for name, is_given in zip(labels, ids, strict=True) if is_given == 1]
+        else:
+            yield [labels[index] for index in ids if index != IGNORED]
+
+
+def _label_ids(windows: Dataset) -> Iterable[list[int]]:
+    return (row["labels"] for row in iterate(windows, ["labels"]))
+
+
+def _class(label: Any) -> str:
+    """Return the class of an output: B-PER and I-PER are both PER."""
+    text = str(label)
+    return text[2:] if text[:2] in ("B-", "I-") else text
