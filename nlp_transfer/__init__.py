@@ -10,13 +10,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Ensemble", "Predictor", "UserError", "__version__", "finetune", "load_recipe"]
+__all__ = [
+    "Ensemble",
+    "Predictor",
+    "UserError",
+    "__version__",
+    "finetune",
+    "load_recipe",
+    "pretrain",
+]
 
 if TYPE_CHECKING:
     from nlp_transfer.errors import UserError
     from nlp_transfer.inference.ensemble import Ensemble
     from nlp_transfer.inference.predictor import Predictor
-    from nlp_transfer.pipeline import finetune, load_recipe
+    from nlp_transfer.pipeline import finetune, load_recipe, pretrain
 
 _HOMES = {
     "Ensemble": "nlp_transfer.inference.ensemble",
@@ -24,6 +32,7 @@ _HOMES = {
     "UserError": "nlp_transfer.errors",
     "finetune": "nlp_transfer.pipeline",
     "load_recipe": "nlp_transfer.pipeline",
+    "pretrain": "nlp_transfer.pipeline",
 }
 
 

@@ -71,13 +71,51 @@ def finetune(
     else:
         earlier = _earlier_round(recipe, folder, fresh=fresh)
         material = prepare(recipe, needed_splits(recipe), earlier_round=earlier)
-        _begin(folder, recipe, material, fresh=fresh)
+        _begin(folder, recipe, _data_json(material), material.loaded.model, fresh=fresh)
         with folder.noticing_full_disk():
             trained = train(recipe, material, args, folder=folder)
             _finish(folder, recipe, material, trained)
     if push_to_hub:
         publish(folder.path, push_to_hub)
     return read_report(folder.path)
+
+
+def pretrain(
+    recipe: AnyRecipe, *, output: str | Path | None = None, fresh: bool = False
+) -> tuple[Path, dict[str, Any]]:
+    """Let the recipe's checkpoint read texts of the domain, before it is fine-tuned.
+
+    output:  the run folder, by default runs/<recipe name>-pretrained; runs in it go on or are
+             shown again, as with `finetune`
+    fresh:   delete the run in the folder and start over
+    returns: the run folder, which is a checkpoint, and every figure of metrics.json
+    """
+    from nlp_transfer.tasks.base import LoadedModel
+    from nlp_transfer.training.arguments import training_arguments
+    from nlp_transfer.training.pretraining import prepare_reading, read_on, section_of
+    from nlp_transfer.training.processes import is_main_process, wait_for_all
+    from nlp_transfer.training.run_folder import RunFolder
+    from nlp_transfer.training.train import save_model
+
+    recipe = recipe.model_copy(update={"name": f"{recipe.name}-pretrained"})
+    folder = RunFolder(Path(output) if output else Path("runs") / recipe.name)
+    training_arguments(section_of(recipe), folder.checkpoints)
+    if folder.check(recipe.as_yaml(), fresh=fresh) == "finished":
+        log.info("%s is finished; --fresh starts over", folder.path)
+        return folder.path, folder.read_json("metrics.json")
+    reading = prepare_reading(recipe)
+    data = {"splits": {"train": {"sha256": reading.fingerprint, **reading.counts}}}
+    _begin(folder, recipe, data, reading.model, fresh=fresh)
+    with folder.noticing_full_disk():
+        metrics = read_on(recipe, reading, folder.checkpoints, folder.last_checkpoint())
+        if is_main_process():
+            loaded = LoadedModel(reading.model, reading.tokenizer, frozenset())
+            with folder.writing_folder("model") as temporary:
+                save_model(reading.model, loaded, temporary)
+            folder.write_json("metrics.json", metrics)
+            folder.remove_checkpoints()
+        wait_for_all()
+    return folder.path, metrics
 
 
 def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> dict[str, Any]:
@@ -195,7 +233,13 @@ def read_report(run: str | Path) -> Report:
     folder = RunFolder(Path(run))
     if folder.state() != "finished":
         raise UserError(f"{run}: there is no finished run here (no metrics.json).")
-    return Report(folder.read_json("metrics.json"))
+    metrics = folder.read_json("metrics.json")
+    if metrics["task"] == "pretraining":
+        raise UserError(
+            f"{run} is a pretraining run: its figures are in metrics.json. Fine-tune from it with "
+            f"model.checkpoint={run}."
+        )
+    return Report(metrics)
 
 
 def needed_splits(recipe: AnyRecipe) -> tuple[str, ...]:
@@ -217,14 +261,9 @@ def _earlier_round(recipe: AnyRecipe, folder: RunFolder, *, fresh: bool) -> str 
     return str(folder.earlier_round)
 
 
-def _begin(folder: RunFolder, recipe: AnyRecipe, material: Material, *, fresh: bool) -> None:
-    """Write what identifies the run, before the first step."""
-    from nlp_transfer.training.environment import describe_environment
-    from nlp_transfer.training.processes import is_main_process, wait_for_all, world_size
-    from nlp_transfer.training.run_folder import check_disk_space, disk_bytes
-    from nlp_transfer.training.train import parameter_counts
-
-    data: dict[str, Any] = {
+def _data_json(material: Material) -> dict[str, Any]:
+    """Describe the data of a run: fingerprints, counts, what they lose."""
+    return {
         "splits": {
             split: {
                 "sha256": material.splits.fingerprints[split],
@@ -235,9 +274,20 @@ def _begin(folder: RunFolder, recipe: AnyRecipe, material: Material, *, fresh: b
         },
         "labels": list(material.splits.labels),
     }
+
+
+def _begin(
+    folder: RunFolder, recipe: AnyRecipe, data: dict[str, Any], model: Any, *, fresh: bool
+) -> None:
+    """Write what identifies the run, before the first step."""
+    from nlp_transfer.training.environment import describe_environment
+    from nlp_transfer.training.processes import is_main_process, wait_for_all, world_size
+    from nlp_transfer.training.run_folder import check_disk_space, disk_bytes
+    from nlp_transfer.training.train import parameter_counts
+
     if not fresh:
         folder.check_same_data(data)
-    check_disk_space(folder.path, disk_bytes(**parameter_counts(material.loaded.model)))
+    check_disk_space(folder.path, disk_bytes(**parameter_counts(model)))
     wait_for_all()  # every process has looked at the folder before one changes it
     if is_main_process():
         if fresh:

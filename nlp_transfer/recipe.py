@@ -138,6 +138,20 @@ class TrainingSection(Section):
     )
 
 
+class PretrainingSection(Section):
+    """How `nlpt pretrain` goes on with masked-language modelling; `training` says the rest."""
+
+    texts: str | None = Field(
+        None, description="file of texts of the domain; null: the texts of the training split"
+    )
+    mask: float = Field(0.15, gt=0, lt=1, description="share of the words to be guessed")
+    whole_words: bool = Field(True, description="false: pieces are masked one by one")
+    epochs: float = Field(3, gt=0)
+    learning_rate: float = Field(1e-4, gt=0)
+    tokens_per_batch: int = Field(2048, ge=1)
+    held_out: float = Field(0.1, gt=0, lt=1, description="share of the texts to measure on")
+
+
 class EvaluationSection(Section):
     """What is scored after training."""
 
@@ -171,6 +185,7 @@ class Recipe(Section, Generic[TaskT, StrategyT]):
     strategies: list[StrategyT] = Field(min_length=1)
     training: TrainingSection = TrainingSection()
     evaluation: EvaluationSection = EvaluationSection()
+    pretraining: PretrainingSection = PretrainingSection()
     publish: PublishSection = PublishSection()
 
     @model_validator(mode="after")

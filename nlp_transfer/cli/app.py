@@ -15,6 +15,7 @@ from nlp_transfer.cli import (
     merge,
     predict,
     prepare,
+    pretrain,
     publish,
     recipes,
     report,
@@ -31,6 +32,7 @@ app = typer.Typer(
 for module, panel in (
     (finetune, "Train"),
     (prepare, "Train"),
+    (pretrain, "Train"),
     (inspect, "Train"),
     (evaluate, "Use"),
     (predict, "Use"),

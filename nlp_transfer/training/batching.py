@@ -101,10 +101,15 @@ def _batch_ends(lengths: np.ndarray, tokens: int) -> list[int]:
 
 
 class EpochDataLoader(torch.utils.data.DataLoader[list[int]]):
-    """A DataLoader that tells its batch sampler the epoch, as the Trainer expects."""
+    """A DataLoader that tells its batch sampler the epoch, as the Trainer expects.
+
+    A data set whose windows change from epoch to epoch is told too.
+    """
 
     def set_epoch(self, epoch: int) -> None:
         """Pass the epoch on."""
+        if hasattr(self.dataset, "set_epoch"):
+            self.dataset.set_epoch(epoch)
         sampler = self.batch_sampler
         assert isinstance(sampler, TokenBatchSampler)
         sampler.set_epoch(epoch)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,10 +12,6 @@ from datasets import Dataset
 from torch import nn
 from transformers import (
     EarlyStoppingCallback,
-    PrinterCallback,
-    Trainer,
-    TrainerControl,
-    TrainerState,
     TrainingArguments,
 )
 
@@ -24,7 +19,7 @@ from nlp_transfer.inference.engine import predict_distributions, windows_by_exam
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Strategy
 from nlp_transfer.tasks.base import IGNORED, Task, WindowRow
-from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
+from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.material import Material, SplitData
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.progress import Progress
@@ -52,12 +47,8 @@ class TrainingWindows(torch.utils.data.Dataset[WindowRow]):
         return {**row, "labels": [IGNORED] * len(row["labels"])}
 
 
-class TransferTrainer(Trainer):
+class TransferTrainer(BudgetTrainer):
     """Trains one task by token-budget batches and compares checkpoints by its headline figure."""
-
-    optimizer: torch.optim.Optimizer | None
-    lr_scheduler: Any
-    control: TrainerControl
 
     def __init__(
         self,
@@ -73,9 +64,7 @@ class TransferTrainer(Trainer):
         self._strategies = strategies
         self._training = recipe.training
         self._new_parameters = loaded.new_parameters
-        self._lengths = train.lengths
         is_balanced = recipe.training.sampling == "balanced"
-        self._window_weights = window_weights(lesson) if is_balanced else None
         self._pad_id: int = loaded.tokenizer.pad_token_id
         self._validation = validation
         callbacks = [callback for strategy in strategies for callback in strategy.callbacks()]
@@ -84,6 +73,9 @@ class TransferTrainer(Trainer):
         if patience is not None and args.load_best_model_at_end:
             callbacks.append(EarlyStoppingCallback(patience))
         super().__init__(
+            lengths=train.lengths,
+            tokens_per_batch=recipe.training.tokens_per_batch,
+            window_weights=window_weights(lesson) if is_balanced else None,
             model=loaded.model,
             args=args,
             train_dataset=TrainingWindows(train.windows),
@@ -92,35 +84,6 @@ class TransferTrainer(Trainer):
             compute_loss_func=self._loss(lesson, args.label_smoothing_factor),
             optimizer_cls_and_kwargs=optimizer_class(recipe.training),
             callbacks=callbacks,
-        )
-        self.remove_callback(PrinterCallback)
-        # Ours is the loss: models that offer to normalise theirs must not be asked to.
-        self.model_accepts_loss_kwargs = False
-
-    def learn(self, checkpoint: Path | None) -> None:
-        """Train to the end and load the best weights.
-
-        checkpoint: of an interrupted run, to go on from
-        raises:     KeyboardInterrupt when a signal ended training early
-        """
-        if checkpoint:
-            state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-            if _patience_is_over(state) and state.best_model_checkpoint:
-                # The Trainer would learn on until the next evaluation, and might keep that.
-                self.state = state
-                self._load_callback_state()
-                self._load_best_model()
-                return
-        self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        if self.state.global_step < self.state.max_steps and not self._stopped_by_patience():
-            # enable_jit_checkpoint ends training so; the run is not to count as finished.
-            raise KeyboardInterrupt(f"stopped at step {self.state.global_step}")
-
-    def _stopped_by_patience(self) -> bool:
-        return any(
-            callback.early_stopping_patience_counter >= callback.early_stopping_patience
-            for callback in self.callback_handler.callbacks
-            if isinstance(callback, EarlyStoppingCallback)
         )
 
     def _collate(self, rows: Sequence[WindowRow]) -> dict[str, torch.Tensor]:
@@ -154,31 +117,7 @@ class TransferTrainer(Trainer):
             return model(**{name: batch[name] for name in batch if name not in _NOT_READ})
 
         loss = self.compute_loss_func(forward, inputs, num_items_in_batch)
-        if self.args.average_tokens_across_devices:
-            # Gradients are averaged over the processes; ours are to be added up.
-            loss = loss * self.accelerator.num_processes
-        return loss
-
-    def get_train_dataloader(self) -> EpochDataLoader:
-        """Return this process's share of every global batch."""
-        sampler = TokenBatchSampler(
-            self._lengths,
-            tokens_per_batch=self._training.tokens_per_batch,
-            seed=self.args.seed,
-            processes=self.args.world_size,
-            rank=self.args.process_index,
-            accumulation=self.args.gradient_accumulation_steps,
-            weights=self._window_weights,
-        )
-        return EpochDataLoader(
-            self.train_dataset,
-            batch_sampler=sampler,
-            collate_fn=self.data_collator,
-            num_workers=self.args.dataloader_num_workers,
-            persistent_workers=self.args.dataloader_persistent_workers,
-            prefetch_factor=self.args.dataloader_prefetch_factor,
-            pin_memory=torch.cuda.is_available() and self.args.dataloader_pin_memory,
-        )
+        return self.of_whole_step(loss)
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the optimizer; groups of strategies and the head may have rates of their own."""
@@ -225,11 +164,6 @@ class TransferTrainer(Trainer):
         )
         return metrics
 
-    @property
-    def seconds(self) -> float:
-        """Training time of the whole run, over every resume."""
-        return next(c.seconds for c in self.callback_handler.callbacks if isinstance(c, Progress))
-
     def predict_split(self, split: SplitData, model: Any = None) -> list[Prediction]:
         """Predict every example of a split exactly once.
 
@@ -245,8 +179,8 @@ class TransferTrainer(Trainer):
             self._task,
             windows_by_example(split.encoded, split.rows, numbers),
             pad_id=self._pad_id,
-            tokens_per_batch=max(4096, self._training.tokens_per_batch),
-            precision="bf16" if self.args.bf16 else "fp16" if self.args.fp16 else "fp32",
+            tokens_per_batch=max(4096, self._tokens_per_batch),
+            precision=self.precision,
         )
         labels = [model.config.id2label[i] for i in range(len(model.config.id2label))]
         mine = [self._task.decode(distribution, labels) for distribution in distributions]
@@ -273,16 +207,6 @@ def _new_at_random(model: nn.Module, new: frozenset[str]) -> Iterator[nn.Paramet
         own = name.removeprefix("base_model.model.").replace(".modules_to_save.default", "")
         if own in new:
             yield parameter
-
-
-def _patience_is_over(state: TrainerState) -> bool:
-    """Tell from a checkpoint's state whether early stopping had ended the run."""
-    stored = state.stateful_callbacks.get("EarlyStoppingCallback", [])
-    return any(
-        callback["attributes"]["early_stopping_patience_counter"]
-        >= callback["args"]["early_stopping_patience"]
-        for callback in (stored if isinstance(stored, list) else [stored])
-    )
 
 
 def build_trainer(material: Material, args: TrainingArguments) -> TransferTrainer:

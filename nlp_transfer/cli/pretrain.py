@@ -1,0 +1,51 @@
+"""`nlpt pretrain`: masked-language modelling on texts of the domain, before fine-tuning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nlp_transfer.cli.console import (
+    JsonOption,
+    Overrides,
+    RecipeOption,
+    print_json,
+    start_logging,
+)
+
+
+def pretrain(
+    recipe: RecipeOption,
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Run folder; runs/<recipe>-pretrained by default."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Delete the run in the folder first.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a checkpoint read texts of the domain. Run again, it resumes.
+
+    Example: nlpt pretrain --recipe quickstart-ner pretraining.epochs=1
+    """
+    start_logging()
+    from nlp_transfer import pipeline
+
+    loaded = pipeline.load_recipe(recipe, overrides or [])
+    run, metrics = pipeline.pretrain(loaded, output=output, fresh=fresh)
+    if as_json:
+        print_json(metrics)
+        return
+    for moment, figures in metrics["held_out"].items():
+        typer.echo(
+            f"{moment}: masked accuracy {figures['accuracy']:.4f}, loss {figures['loss']:.3f} "
+            "on held-out texts"
+        )
+    typer.echo(f"fine-tune from it: nlpt finetune --recipe {recipe} model.checkpoint={run}")
+
+
+command = pretrain

@@ -1,0 +1,117 @@
+"""The Hugging Face Trainer with batches of a token budget, runs that resume, and a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    Trainer,
+    TrainerControl,
+    TrainerState,
+)
+
+from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
+from nlp_transfer.training.progress import Progress
+
+
+class BudgetTrainer(Trainer):
+    """Trains on windows of known lengths; `data_collator` makes a batch of some of them."""
+
+    optimizer: torch.optim.Optimizer | None
+    lr_scheduler: Any
+    control: TrainerControl
+
+    def __init__(
+        self,
+        *,
+        lengths: Sequence[int],
+        tokens_per_batch: int,
+        window_weights: Sequence[float] | None = None,
+        **parts: Any,
+    ) -> None:
+        """lengths: pieces of each training window; `parts` are those of the Trainer."""
+        self._lengths = lengths
+        self._tokens_per_batch = tokens_per_batch
+        self._window_weights = window_weights
+        super().__init__(**parts)
+        self.remove_callback(PrinterCallback)
+        # Ours is the loss: models that offer to normalise theirs must not be asked to.
+        self.model_accepts_loss_kwargs = False
+
+    def learn(self, checkpoint: Path | None) -> None:
+        """Train to the end and load the best weights.
+
+        checkpoint: of an interrupted run, to go on from
+        raises:     KeyboardInterrupt when a signal ended training early
+        """
+        if checkpoint:
+            state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+            if _patience_is_over(state) and state.best_model_checkpoint:
+                # The Trainer would learn on until the next evaluation, and might keep that.
+                self.state = state
+                self._load_callback_state()
+                self._load_best_model()
+                return
+        self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if self.state.global_step < self.state.max_steps and not self._stopped_by_patience():
+            # enable_jit_checkpoint ends training so; the run is not to count as finished.
+            raise KeyboardInterrupt(f"stopped at step {self.state.global_step}")
+
+    def _stopped_by_patience(self) -> bool:
+        return any(
+            callback.early_stopping_patience_counter >= callback.early_stopping_patience
+            for callback in self.callback_handler.callbacks
+            if isinstance(callback, EarlyStoppingCallback)
+        )
+
+    def get_train_dataloader(self) -> EpochDataLoader:
+        """Return this process's share of every global batch."""
+        sampler = TokenBatchSampler(
+            self._lengths,
+            tokens_per_batch=self._tokens_per_batch,
+            seed=self.args.seed,
+            processes=self.args.world_size,
+            rank=self.args.process_index,
+            accumulation=self.args.gradient_accumulation_steps,
+            weights=self._window_weights,
+        )
+        return EpochDataLoader(
+            self.train_dataset,
+            batch_sampler=sampler,
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            persistent_workers=self.args.dataloader_persistent_workers,
+            prefetch_factor=self.args.dataloader_prefetch_factor,
+            pin_memory=torch.cuda.is_available() and self.args.dataloader_pin_memory,
+        )
+
+    def of_whole_step(self, loss: torch.Tensor) -> torch.Tensor:
+        """Scale a loss so that the processes' gradients, which are averaged, add up."""
+        if self.args.average_tokens_across_devices:
+            return loss * self.accelerator.num_processes
+        return loss
+
+    @property
+    def precision(self) -> str:
+        """The precision that the model computes in: bf16, fp16 or fp32."""
+        return "bf16" if self.args.bf16 else "fp16" if self.args.fp16 else "fp32"
+
+    @property
+    def seconds(self) -> float:
+        """Training time of the whole run, over every resume."""
+        return next(c.seconds for c in self.callback_handler.callbacks if isinstance(c, Progress))
+
+
+def _patience_is_over(state: TrainerState) -> bool:
+    """Tell from a checkpoint's state whether early stopping had ended the run."""
+    stored = state.stateful_callbacks.get("EarlyStoppingCallback", [])
+    return any(
+        callback["attributes"]["early_stopping_patience_counter"]
+        >= callback["args"]["early_stopping_patience"]
+        for callback in (stored if isinstance(stored, list) else [stored])
+    )

@@ -1,0 +1,266 @@
+"""Texts in, a checkpoint that has read them out: masked-language modelling goes on.
+
+source: Gururangan et al. 2020 (domain- and task-adaptive pretraining); Devlin et al. 2019 (masks)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from transformers import TrainingArguments, set_seed
+
+from nlp_transfer.checkpoint import resolve_checkpoint
+from nlp_transfer.data.masking import MaskedWindows, cut_texts
+from nlp_transfer.data.tables import iterate
+from nlp_transfer.data.unlabelled import unlabelled_rows
+from nlp_transfer.errors import UserError
+from nlp_transfer.inference.engine import autocast
+from nlp_transfer.recipe import Recipe, TrainingSection
+from nlp_transfer.tasks.base import IGNORED, load_tokenizer, pad, quiet_transformers
+from nlp_transfer.training.arguments import training_arguments
+from nlp_transfer.training.budget_trainer import BudgetTrainer
+from nlp_transfer.training.progress import Progress
+
+log = logging.getLogger(__name__)
+
+HEADLINE = "masked accuracy"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model reads, and is measured on."""
+
+    model: Any
+    tokenizer: Any
+    train: MaskedWindows
+    held_out: MaskedWindows
+    lengths: list[int]
+    counts: Mapping[str, int]
+    fingerprint: str
+    """SHA-256 of the texts."""
+
+
+def prepare_reading(recipe: Recipe[Any, Any]) -> Reading:
+    """Load texts and checkpoint, and cut the texts into windows.
+
+    raises: UserError for too few texts, or a checkpoint that cannot guess words
+    """
+    section, options = recipe.pretraining, recipe.model
+    folder = resolve_checkpoint(options.checkpoint, revision=options.revision)
+    texts = list(_texts(recipe))
+    if len(texts) < 2:
+        raise UserError(
+            f"{_origin(recipe)}: {len(texts)} text is too little: some are read, some are to "
+            "measure on."
+            if texts
+            else f"{_origin(recipe)}: there is no text."
+        )
+    tokenizer = load_tokenizer(folder, options)
+    if tokenizer.mask_token_id is None:
+        raise UserError(f"model.checkpoint: the tokenizer of {folder} has no mask token.")
+    seed = recipe.training.seed
+    Random(seed).shuffle(texts)
+    count = max(1, round(section.held_out * len(texts)))
+    parts = [
+        list(cut_texts(part, tokenizer, max_pieces=options.max_pieces))
+        for part in (texts[count:], texts[:count])
+    ]
+    train, held_out = (
+        MaskedWindows(
+            part, tokenizer, mask=section.mask, whole_words=section.whole_words, seed=seed
+        )
+        for part in parts
+    )
+    lengths = [len(window["input_ids"]) for window in parts[0]]
+    counts = {
+        "texts": len(texts) - count,
+        "held_out_texts": count,
+        "windows": len(train),
+        "pieces": sum(lengths),
+    }
+    set_seed(seed)
+    fingerprint = hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+    model = _load_model(folder, recipe)
+    return Reading(model, tokenizer, train, held_out, lengths, counts, fingerprint)
+
+
+def _texts(recipe: Recipe[Any, Any]) -> Iterator[str]:
+    """Read the texts of a file, or those of the training split; never those that are scored."""
+    if recipe.pretraining.texts is not None:
+        rows = unlabelled_rows(recipe.pretraining.texts, task="text", setting="pretraining.texts")
+    else:
+        splits = recipe.task.load(recipe.data)
+        recipe.task.check(splits, ("train",))
+        rows = iterate(splits["train"])
+    for row in rows:
+        if "words" in row:
+            yield " ".join(row["words"])
+        else:
+            yield " ".join(filter(None, (row["text"], row.get("text_pair"))))
+
+
+def _origin(recipe: Recipe[Any, Any]) -> str:
+    return recipe.pretraining.texts or recipe.data.source
+
+
+def _load_model(folder: Path, recipe: Recipe[Any, Any]) -> Any:
+    """Load a checkpoint with its language-modelling head; one that it lacks starts at random."""
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoConfig, AutoModelForMaskedLM
+
+    if not (folder / "config.json").is_file():
+        raise UserError(f"model.checkpoint: {folder} holds an adapter, not a whole model.")
+    config = AutoConfig.from_pretrained(folder)
+    if type(config) not in MODEL_FOR_MASKED_LM_MAPPING:
+        raise UserError(
+            f"model.checkpoint: a {config.model_type!r} model does not guess masked words."
+        )
+    with quiet_transformers():
+        model, info = AutoModelForMaskedLM.from_pretrained(
+            folder,
+            config=config,
+            output_loading_info=True,
+            dtype="float32",
+            trust_remote_code=recipe.model.trust_remote_code,
+        )
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    new = sum(sizes.get(name, 0) for name in info["missing_keys"])
+    if new:
+        log.info(
+            "%s: %s of %s parameters start at random (the language-modelling head)",
+            recipe.model.checkpoint,
+            f"{new:,}",
+            f"{sum(sizes.values()):,}",
+        )
+    return model
+
+
+class PretrainingTrainer(BudgetTrainer):
+    """Trains a model to guess hidden words."""
+
+    def __init__(self, reading: Reading, section: TrainingSection, args: TrainingArguments) -> None:
+        self._held_out = reading.held_out
+        self._pad_id: int = reading.tokenizer.pad_token_id
+        super().__init__(
+            lengths=reading.lengths,
+            tokens_per_batch=section.tokens_per_batch,
+            model=reading.model,
+            args=args,
+            train_dataset=reading.train,
+            eval_dataset=reading.held_out,
+            data_collator=self._collate,
+            compute_loss_func=_loss_sum,
+            callbacks=[Progress(HEADLINE)],
+        )
+
+    def _collate(self, rows: Sequence[Mapping[str, list[int]]]) -> dict[str, torch.Tensor]:
+        return {
+            "input_ids": pad([row["input_ids"] for row in rows], self._pad_id),
+            "attention_mask": pad([[1] * len(row["input_ids"]) for row in rows], 0),
+            "labels": pad([row["labels"] for row in rows], IGNORED),
+        }
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Compute the mean loss over the hidden pieces of the whole step."""
+        labels = inputs.pop("labels")
+        assert num_items_in_batch is not None
+        return self.of_whole_step(_loss_sum(model(**inputs).logits, labels) / num_items_in_batch)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Measure on the held-out texts, always with the same words hidden."""
+        measured = self.measure()
+        metrics = {"eval_score": measured["accuracy"], "eval_loss": measured["loss"]}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+    def measure(self) -> dict[str, float]:
+        """Return loss, pseudo-perplexity and accuracy over the hidden pieces of held-out texts."""
+        model = self.accelerator.unwrap_model(self.model).eval()
+        device = next(model.parameters()).device
+        loss, right, count = 0.0, 0, 0
+        for batch in _batches(self._held_out, self._tokens_per_batch):
+            tensors = {name: t.to(device) for name, t in self._collate(batch).items()}
+            labels = tensors.pop("labels")
+            with torch.inference_mode(), autocast(device.type, self.precision):
+                logits = model(**tensors).logits
+            hidden = labels != IGNORED
+            loss += float(_loss_sum(logits, labels))
+            right += int((logits.argmax(-1)[hidden] == labels[hidden]).sum())
+            count += int(hidden.sum())
+        mean = loss / count
+        return {"loss": mean, "perplexity": math.exp(min(mean, 700)), "accuracy": right / count}
+
+
+def _loss_sum(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return cross_entropy(
+        logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+
+
+def _batches(windows: MaskedWindows, tokens: int) -> Iterator[list[dict[str, list[int]]]]:
+    batch: list[dict[str, list[int]]] = []
+    longest = 0
+    for number in range(len(windows)):
+        window = windows[number]
+        longest = max(longest, len(window["input_ids"]))
+        if batch and longest * (len(batch) + 1) > tokens:
+            yield batch
+            batch, longest = [], len(window["input_ids"])
+        batch.append(window)
+    yield batch
+
+
+def read_on(
+    recipe: Recipe[Any, Any], reading: Reading, checkpoints: Path, resumed: Path | None
+) -> dict[str, Any]:
+    """Train the model in place.
+
+    resumed: the checkpoint of an interrupted run, to go on from
+    returns: the figures for metrics.json
+    """
+    section = section_of(recipe)
+    trainer = PretrainingTrainer(reading, section, training_arguments(section, checkpoints))
+    before = trainer.measure()
+    trainer.learn(resumed)
+    return {
+        "schema": 1,
+        "task": "pretraining",
+        "recipe": recipe.name,
+        "held_out": {"before": before, "after": trainer.measure()},
+        "training": {
+            **reading.counts,
+            "seconds": round(trainer.seconds, 2),
+            "steps": trainer.state.global_step,
+            "precision": trainer.precision,
+            "world_size": trainer.args.world_size,
+        },
+    }
+
+
+def section_of(recipe: Recipe[Any, Any]) -> TrainingSection:
+    """Return the training section with what the pretraining section says instead."""
+    own = recipe.pretraining
+    changes = {
+        "epochs": own.epochs,
+        "learning_rate": own.learning_rate,
+        "tokens_per_batch": own.tokens_per_batch,
+    }
+    return recipe.training.model_copy(update=changes)
