@@ -137,7 +137,7 @@ def test_accumulation_gives_the_same_step(
         path = tiny_recipe(
             checkpoint=start,
             training=training,
-            pretraining={"tokens_per_batch": 200, "learning_rate": 0.1},
+            pretraining={"tokens_per_batch": 200, "learning_rate": 0.3},
         )
         run, _ = pretrain(load_recipe(str(path)), output=tmp_path / str(steps))
         return load_file(run / "model" / "model.safetensors")

@@ -15,7 +15,9 @@ from transformers import (
     TrainerState,
 )
 
+from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
+from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.progress import Progress
 
 
@@ -30,15 +32,15 @@ class BudgetTrainer(Trainer):
         self,
         *,
         lengths: Sequence[int],
-        tokens_per_batch: int,
+        training: TrainingSection,
         window_weights: Sequence[float] | None = None,
         **parts: Any,
     ) -> None:
         """lengths: pieces of each training window; `parts` are those of the Trainer."""
         self._lengths = lengths
-        self._tokens_per_batch = tokens_per_batch
+        self._training = training
         self._window_weights = window_weights
-        super().__init__(**parts)
+        super().__init__(optimizer_cls_and_kwargs=optimizer_class(training), **parts)
         self.remove_callback(PrinterCallback)
         # Ours is the loss: models that offer to normalise theirs must not be asked to.
         self.model_accepts_loss_kwargs = False
@@ -73,7 +75,7 @@ class BudgetTrainer(Trainer):
         """Return this process's share of every global batch."""
         sampler = TokenBatchSampler(
             self._lengths,
-            tokens_per_batch=self._tokens_per_batch,
+            tokens_per_batch=self._training.tokens_per_batch,
             seed=self.args.seed,
             processes=self.args.world_size,
             rank=self.args.process_index,
@@ -89,6 +91,21 @@ class BudgetTrainer(Trainer):
             prefetch_factor=self.args.dataloader_prefetch_factor,
             pin_memory=torch.cuda.is_available() and self.args.dataloader_pin_memory,
         )
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> Any:
+        """Create the schedule of the learning rate, of transformers or one of ours."""
+        target = optimizer or self.optimizer
+        if self.lr_scheduler is None and target is not None:
+            self.lr_scheduler = own_schedule(
+                self._training,
+                target,
+                warmup_steps=self.args.get_warmup_steps(num_training_steps),
+                steps=num_training_steps,
+            )
+            self._created_lr_scheduler = self.lr_scheduler is not None
+        return super().create_scheduler(num_training_steps, optimizer)
 
     def of_whole_step(self, loss: torch.Tensor) -> torch.Tensor:
         """Scale a loss so that the processes' gradients, which are averaged, add up."""

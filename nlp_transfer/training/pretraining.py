@@ -152,7 +152,7 @@ class PretrainingTrainer(BudgetTrainer):
         self._pad_id: int = reading.tokenizer.pad_token_id
         super().__init__(
             lengths=reading.lengths,
-            tokens_per_batch=section.tokens_per_batch,
+            training=section,
             model=reading.model,
             args=args,
             train_dataset=reading.train,
@@ -196,7 +196,7 @@ class PretrainingTrainer(BudgetTrainer):
         model = self.accelerator.unwrap_model(self.model).eval()
         device = next(model.parameters()).device
         loss, right, count = 0.0, 0, 0
-        for batch in _batches(self._held_out, self._tokens_per_batch):
+        for batch in _batches(self._held_out, self._training.tokens_per_batch):
             tensors = {name: t.to(device) for name, t in self._collate(batch).items()}
             labels = tensors.pop("labels")
             with torch.inference_mode(), autocast(device.type, self.precision):

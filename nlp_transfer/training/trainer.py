@@ -21,7 +21,6 @@ from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, S
 from nlp_transfer.tasks.base import IGNORED, Task, WindowRow
 from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.material import Material, SplitData
-from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.progress import Progress
 from nlp_transfer.training.weighting import objective, window_weights
 
@@ -62,7 +61,6 @@ class TransferTrainer(BudgetTrainer):
         strategies: Sequence[Strategy] = recipe.strategies
         self._task = task
         self._strategies = strategies
-        self._training = recipe.training
         self._new_parameters = loaded.new_parameters
         is_balanced = recipe.training.sampling == "balanced"
         self._pad_id: int = loaded.tokenizer.pad_token_id
@@ -74,7 +72,7 @@ class TransferTrainer(BudgetTrainer):
             callbacks.append(EarlyStoppingCallback(patience))
         super().__init__(
             lengths=train.lengths,
-            tokens_per_batch=recipe.training.tokens_per_batch,
+            training=recipe.training,
             window_weights=window_weights(lesson) if is_balanced else None,
             model=loaded.model,
             args=args,
@@ -82,7 +80,6 @@ class TransferTrainer(BudgetTrainer):
             eval_dataset=validation.encoded.windows,
             data_collator=self._collate,
             compute_loss_func=self._loss(lesson, args.label_smoothing_factor),
-            optimizer_cls_and_kwargs=optimizer_class(recipe.training),
             callbacks=callbacks,
         )
 
@@ -132,21 +129,6 @@ class TransferTrainer(BudgetTrainer):
             _set_learning_rate(optimizer, head, head_rate)
         return optimizer
 
-    def create_scheduler(
-        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
-    ) -> Any:
-        """Create the schedule of the learning rate, of transformers or one of ours."""
-        target = optimizer or self.optimizer
-        if self.lr_scheduler is None and target is not None:
-            self.lr_scheduler = own_schedule(
-                self._training,
-                target,
-                warmup_steps=self.args.get_warmup_steps(num_training_steps),
-                steps=num_training_steps,
-            )
-            self._created_lr_scheduler = self.lr_scheduler is not None
-        return super().create_scheduler(num_training_steps, optimizer)
-
     def score(self, model: Any = None) -> float:
         """Compute the headline figure of the validation split.
 
@@ -179,7 +161,7 @@ class TransferTrainer(BudgetTrainer):
             self._task,
             windows_by_example(split.encoded, split.rows, numbers),
             pad_id=self._pad_id,
-            tokens_per_batch=max(4096, self._tokens_per_batch),
+            tokens_per_batch=max(4096, self._training.tokens_per_batch),
             precision=self.precision,
         )
         labels = [model.config.id2label[i] for i in range(len(model.config.id2label))]
