@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RECIPE ?= quickstart-ner
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-slow lint types bench bench-prepare clean
+.PHONY: help setup quickstart test test-slow lint types bench bench-prepare bench-strategies clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ bench: setup  ## measure against the stock way; DATA=FOLDER measures on your dat
 
 bench-prepare: setup  ## measure tokenizing against datasets.map, and memory as data grows
 	$(BIN)/python -m tests.benchmarks.preparing $(ARGS)
+
+bench-strategies: setup  ## measure every way of transferring; DATA=FOLDER holds crossner, wnut17, banking77
+	$(BIN)/python -m tests.benchmarks.strategies $(if $(DATA),--data $(DATA)) $(ARGS)
 
 clean:  ## delete .venv and caches, not runs
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

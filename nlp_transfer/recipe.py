@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from nlp_transfer.records import SplitName
 from nlp_transfer.yaml_reader import write_yaml
@@ -86,12 +86,22 @@ class ModelSection(Section):
         description="Hub id, folder, run folder, or samples/minilm", min_length=1
     )
     revision: str | None = None
+    layers: Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
+        None, description="keep so many, evenly spread, or those with these numbers; null: all"
+    )
     max_pieces: int = Field(256, ge=8, description="longest window, special pieces included")
     overlap: int = Field(64, ge=0, description="words shared by neighbouring windows")
     dropout: float | None = Field(
         None, ge=0, lt=1, description="of the encoder while training; null: the checkpoint's own"
     )
     trust_remote_code: bool = False
+
+    @field_validator("layers")
+    @classmethod
+    def _layers_rise(cls, layers: int | tuple[int, ...] | None) -> int | tuple[int, ...] | None:
+        if isinstance(layers, tuple) and (not layers or sorted(set(layers)) != list(layers)):
+            raise ValueError("layers are numbers in rising order, each once, from 0")
+        return layers
 
 
 Schedule = Literal[

@@ -18,8 +18,9 @@ import pytest
 import yaml
 from hub_server import Hub, Repo, running_hub
 
-from nlp_transfer import UserError
+from nlp_transfer import UserError, finetune, load_recipe
 from nlp_transfer.data.sources.hub import open_splits
+from nlp_transfer.pipeline import dry_run
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.recipe_reader import shipped_recipes
 
@@ -225,7 +226,8 @@ EXPECTED: dict[str, tuple[tuple[str, ...], tuple[int, int, int]]] = {
     "wikiann-ner": (("PER", "ORG", "LOC"), (40, 7, 5)),
     "wnut17-ner": (tuple(tag[2:] for tag in WNUT if tag[0] == "B"), (40, 7, 5)),
 }
-EMBEDDED = [name for name in RECIPES if name.startswith("quickstart")]
+TAUGHT = ["quickstart-ner-student"]
+EMBEDDED = [n for n in RECIPES if n.startswith("quickstart") and n not in TAUGHT]
 
 MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "data set": (
@@ -361,7 +363,13 @@ def hub(
         good = _repository(HOSTED["stanfordnlp/sst2"]).files
         server.repos["datasets/me/changing"] = Repo(branches={"good": good})
         server.repos["datasets/me/loaded"] = _repository(HOSTED["fancyzhx/ag_news"])
-        recipes = [*([name] for name in RECIPES), PATTERN, *STREAMED, GOOD_BRANCH, OTHER_PROGRAM]
+        recipes = [
+            *([name] for name in RECIPES if name not in TAUGHT),
+            PATTERN,
+            *STREAMED,
+            GOOD_BRANCH,
+            OTHER_PROGRAM,
+        ]
         answers = _ask(server, [*recipes, *(question for question, _ in MISTAKES.values())])
     return server, answers
 
@@ -379,7 +387,7 @@ def away(hub: tuple[Hub, Answers]) -> Answers:
 
 
 def test_every_shipped_recipe_is_tested() -> None:
-    assert set(RECIPES) == set(shipped_recipes()) == {*EXPECTED, *EMBEDDED}
+    assert set(RECIPES) == set(shipped_recipes()) == {*EXPECTED, *EMBEDDED, *TAUGHT}
     sections = [RECIPES[name] for name in EXPECTED]
     assert {recipe["data"]["source"] for recipe in sections} == set(HOSTED)
     assert {recipe["model"]["checkpoint"] for recipe in sections} == set(FAMILIES)
@@ -423,6 +431,19 @@ def test_quickstart_recipe_dry_runs_on_what_comes_with_the_package(
     assert "error" not in plan, plan["error"]
     assert plan["checkpoint"] == "samples/minilm"
     assert set(plan["splits"]) == {"train", "validation", "test"}
+
+
+def test_student_recipe_dry_runs_on_the_run_of_its_teacher(
+    tmp_path: Path, checkpoint: Any, monkeypatch: Any
+) -> None:
+    """The teacher is a tiny one, in the folder and with the labels that the recipe expects."""
+    monkeypatch.chdir(tmp_path)
+    start = checkpoint("bert", num_hidden_layers=6)
+    tiny = [f"model.checkpoint={start}", "model.max_pieces=64", "training.arguments={max_steps: 1}"]
+    finetune(load_recipe("quickstart-ner", tiny))
+    plan = dry_run(load_recipe("quickstart-ner-student", ["model.max_pieces=64"]))
+    assert plan["checkpoint"] == "runs/quickstart-ner"
+    assert plan["splits"]["train"]["ledger"]["examples_added"] > 0
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

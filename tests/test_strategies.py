@@ -29,7 +29,9 @@ TASKS = ("ner", "classification")
 SECTIONS: dict[str, dict[str, Any]] = {
     "augmentation": {"typos": 0.5},
     "average_checkpoints": {"count": 2},
+    "distillation": {"teacher": "{teacher}", "hidden": 0.1},
     "frozen": {"layers": 1},
+    "intermediate_task": {"head": "matched"},
     "layerwise_lr": {"decay": 0.5},
     "gazetteer": {"dictionary": "{dictionary}", "texts": "{texts}"},
     "lora": {"rank": 2},
@@ -88,6 +90,11 @@ def _places(
     return {"teacher": str(teacher), "texts": str(texts), "dictionary": str(dictionary)}
 
 
+def _start(names: tuple[str, ...], places: dict[str, str], checkpoint: Any) -> Path:
+    """Choose the checkpoint: one of the strategies needs a fine-tuned one."""
+    return Path(places["teacher"]) if "intermediate_task" in names else checkpoint("bert")
+
+
 def _train(
     path: Path, run: Path, task: str, data: Path, start: Path, sections: list[dict[str, Any]]
 ) -> None:
@@ -134,8 +141,9 @@ def test_trained_model_reloads_with_the_same_predictions(
     name: str, task: str, tmp_path: Path, places: Any, data_folder: Any, checkpoint: Any
 ) -> None:
     run = tmp_path / "run"
+    start = _start((name,), places(task), checkpoint)
     sections = [section(name, places(task))]
-    _train(tmp_path / "r.yaml", run, task, data_folder(task), checkpoint("bert"), sections)
+    _train(tmp_path / "r.yaml", run, task, data_folder(task), start, sections)
     assert json.loads((run / "metrics.json").read_text("utf-8"))["training"]["steps"] == 2
     _assert_reloads(run)
 
@@ -178,6 +186,7 @@ def test_strategies_that_agree_run_together(
     if not {(one, task), (other, task)} <= set(PAIRS):
         pytest.skip("not for this task")
     run = tmp_path / "run"
+    start = _start((one, other), places(task), checkpoint)
     sections = [section(name, places(task)) for name in (one, other)]
-    _train(tmp_path / "r.yaml", run, task, data_folder(task), checkpoint("bert"), sections)
+    _train(tmp_path / "r.yaml", run, task, data_folder(task), start, sections)
     _assert_reloads(run)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -100,6 +102,12 @@ def _whole_file(table: Dataset) -> str | None:
         count = sum(batch.num_rows for batch in pa.ipc.open_stream(file))
     is_whole = count == len(table) and table._indices is None
     return path if is_whole else None
+
+
+def cache_folder() -> Path:
+    """Return where later runs find data: $NLPT_CACHE, or nlp_transfer in the user's cache."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("NLPT_CACHE") or Path(base, "nlp_transfer")).expanduser()
 
 
 def scratch_folder() -> str:

@@ -20,6 +20,7 @@ from nlp_transfer.tasks.base import (
     Row,
     Task,
     WindowRow,
+    explaining_damage,
     load_tokenizer,
     quiet_transformers,
 )
@@ -67,7 +68,7 @@ class Predictor:
         raises:           UserError when it is no such thing, or its labels have no names
         """
         folder = resolve_checkpoint(str(model), setting=setting)
-        loaded, settings = _load(folder)
+        loaded, settings = _load(folder, setting)
         task = _task(loaded.model.config, settings, folder)
         options = ModelSection(
             checkpoint=str(folder),
@@ -198,7 +199,7 @@ def _joined_offsets(words: list[str]) -> list[tuple[int, int]]:
     return offsets
 
 
-def _load(folder: Path) -> tuple[LoadedModel, dict[str, Any]]:
+def _load(folder: Path, setting: str) -> tuple[LoadedModel, dict[str, Any]]:
     """Load a model for prediction, an adapter on top of its base if it is one."""
     import torch
     from transformers import AutoConfig
@@ -208,10 +209,11 @@ def _load(folder: Path) -> tuple[LoadedModel, dict[str, Any]]:
             f"{folder}: an adapter without config.json does not say its labels. Copy the "
             "config.json of its run beside adapter_config.json."
         )
-    config = AutoConfig.from_pretrained(folder)
+    with explaining_damage(folder, setting):
+        config = AutoConfig.from_pretrained(folder)
     settings = getattr(config, SETTINGS_KEY, None) or {}
     auto_class = _task(config, settings, folder).auto_class()
-    with quiet_transformers():
+    with quiet_transformers(), explaining_damage(folder, setting):
         if (folder / "adapter_config.json").is_file():
             model = _with_adapter(auto_class, config, folder)
         else:

@@ -8,11 +8,13 @@ from pydantic import Field
 
 from nlp_transfer.strategies.augmentation import Augmentation
 from nlp_transfer.strategies.average_checkpoints import AverageCheckpoints
+from nlp_transfer.strategies.distillation import Distillation
 from nlp_transfer.strategies.fgm import Fgm
 from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.full import Full
 from nlp_transfer.strategies.gazetteer import Gazetteer
 from nlp_transfer.strategies.gradual_unfreezing import GradualUnfreezing
+from nlp_transfer.strategies.intermediate_task import IntermediateTask
 from nlp_transfer.strategies.interpolate import Interpolate
 from nlp_transfer.strategies.l2_sp import L2Sp
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
@@ -25,11 +27,13 @@ from nlp_transfer.strategies.reinit import Reinit
 AnyStrategy = Annotated[
     Augmentation
     | AverageCheckpoints
+    | Distillation
     | Fgm
     | Frozen
     | Full
     | Gazetteer
     | GradualUnfreezing
+    | IntermediateTask
     | Interpolate
     | L2Sp
     | LayerwiseLr

@@ -12,7 +12,10 @@ from nlp_transfer.records import EncodedSplit, Prediction, Splits
 from nlp_transfer.tasks.base import IGNORED
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from datasets import Dataset
+    from numpy.typing import NDArray
     from torch import nn
     from transformers import PreTrainedModel, TrainerCallback
 
@@ -62,6 +65,9 @@ class FineTuned(Protocol):
     def predict(self, rows: Iterable[Row]) -> Iterator[Prediction]:
         """Predict rows as `Splits` hold them, streaming, in order."""
 
+    def distributions(self, rows: Iterable[Row]) -> Iterator[NDArray[np.floating[Any]]]:
+        """Compute the log-probabilities that it predicts from: (words or 1, labels) a row."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -82,6 +88,8 @@ class Lesson:
     setting: Setting
     loaded: LoadedModel
     train: EncodedSplit
+    rows: Dataset
+    """The examples that were encoded."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,13 @@ class Strategy(Section):
     def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
         """Change the training data."""
         return splits
+
+    def carry_over(self, loaded: LoadedModel, start: Path, setting: Setting) -> LoadedModel:
+        """Take more over from the checkpoint than its encoder.
+
+        start: folder of the checkpoint
+        """
+        return loaded
 
     def prepare_model(self, model: PreTrainedModel, new_parameters: frozenset[str]) -> Any:
         """Choose which weights learn.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from nlp_transfer.data.tables import integer_lists, iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection, ModelSection, Section
 from nlp_transfer.records import EncodedSplit, LossLedger, Prediction, Splits
+from nlp_transfer.tasks.carry_over import is_fine_tuned, keep_layers, with_new_head
 from nlp_transfer.tasks.objective import IGNORED as IGNORED
 from nlp_transfer.tasks.objective import Objective
 
@@ -133,13 +135,14 @@ class Task(Section):
     ) -> LoadedModel:
         """Load a checkpoint, give it a head with named labels, and say what starts at random."""
         config = _encoder_config(folder, options, self.auto_class())
+        fine_tuned = is_fine_tuned(config)
         config.num_labels = len(labels)
         config.id2label = dict(enumerate(labels))
         config.label2id = {name: index for index, name in enumerate(labels)}
         self.configure(config)
         if options.dropout is not None:
             _set_dropout(config, options.dropout)
-        with quiet_transformers():
+        with quiet_transformers(), explaining_damage(folder, "model.checkpoint"):
             model, info = self.auto_class().from_pretrained(
                 folder,
                 config=config,
@@ -152,8 +155,15 @@ class Task(Section):
             name[0] if isinstance(name, tuple) else name for name in info["mismatched_keys"]
         }
         new = frozenset(info["missing_keys"]) | mismatched
+        if fine_tuned:
+            # A head that fits by its size may still be for other labels, or for others' order.
+            log.info("%s is fine-tuned: encoder carried over, head new", options.checkpoint)
+            model, head = with_new_head(model)
+            new |= head
+        if options.layers is not None:
+            model = keep_layers(model, options.layers)
         _check_length(model, options)
-        return LoadedModel(model, load_tokenizer(folder, options), frozenset(new))
+        return LoadedModel(model, load_tokenizer(folder, options), new)
 
     def encode(
         self,
@@ -296,6 +306,21 @@ def _check_length(model: PreTrainedModel, options: ModelSection) -> None:
                     f"model.max_pieces is {options.max_pieces}, this checkpoint reads at most "
                     f"{limit} pieces. Set model.max_pieces={limit}; longer texts are windowed."
                 )
+
+
+@contextlib.contextmanager
+def explaining_damage(folder: Path, setting: str) -> Iterator[None]:
+    """Say which model cannot be read, and which setting names it."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{setting}: the model in {folder} cannot be read: {reason} "
+            "Copy it again, or train it anew."
+        ) from None
 
 
 class quiet_transformers:  # noqa: N801 - reads as a verb at its place of use

@@ -89,6 +89,8 @@ def prepare(
         splits = strategy.prepare_data(splits, setting)
     set_seed(recipe.training.seed)  # the new head starts from here
     loaded = recipe.task.build_model(folder, recipe.task.labels(splits.labels), recipe.model)
+    for strategy in recipe.strategies:
+        loaded = strategy.carry_over(loaded, folder, setting)
     is_embedded = recipe.model.checkpoint == EMBEDDED
     loaded.model.name_or_path = EMBEDDED_HUB_ID if is_embedded else recipe.model.checkpoint
     settings = {
@@ -112,6 +114,10 @@ def prepare(
     model = loaded.model
     for strategy in recipe.strategies:
         model = strategy.prepare_model(model, loaded.new_parameters)
+    if hasattr(model, "peft_config") and recipe.model.layers is not None:
+        raise UserError(
+            "model.layers does not go with an adapter, which must fit its base model whole."
+        )
     for adapter in getattr(model, "peft_config", {}).values():
         adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
     return Material(splits, replace(loaded, model=model), data, setting, folder, new)

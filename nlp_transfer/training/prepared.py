@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from nlp_transfer import __version__
+from nlp_transfer.data.tables import cache_folder
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import EncodedSplit, LossLedger, Splits
 from nlp_transfer.tasks.base import LoadedModel
@@ -18,12 +18,6 @@ from nlp_transfer.training.encoding import encode
 
 _LEDGER = "ledger.json"
 _LAYOUT = 2  # of the folder; another one is another key
-
-
-def cache_folder() -> Path:
-    """Return where prepared data lies: $NLPT_CACHE, or nlp_transfer in the user's cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.environ.get("NLPT_CACHE") or Path(base, "nlp_transfer")).expanduser()
 
 
 def prepared_folder(

@@ -193,7 +193,7 @@ def _new_at_random(model: nn.Module, new: frozenset[str]) -> Iterator[nn.Paramet
 
 def build_trainer(material: Material, args: TrainingArguments) -> TransferTrainer:
     """Put a run's parts together."""
-    train = material.data["train"].encoded
+    rows, train = material.data["train"].rows, material.data["train"].encoded
     budget = material.setting.recipe.training.tokens_per_batch
     longest = max(train.lengths)
     if longest > budget:
@@ -204,7 +204,7 @@ def build_trainer(material: Material, args: TrainingArguments) -> TransferTraine
             longest,
         )
     return TransferTrainer(
-        lesson=Lesson(material.setting, material.loaded, train),
+        lesson=Lesson(material.setting, material.loaded, train, rows),
         validation=material.data["validation"],
         args=args,
     )

@@ -1,0 +1,103 @@
+"""Distillation: a student learns what a teacher makes of each word or text (Hinton et al. 2015)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.records import Splits
+from nlp_transfer.strategies.base import (
+    Batch,
+    FineTuned,
+    Forward,
+    Lesson,
+    LossFunction,
+    Setting,
+    Strategy,
+)
+from nlp_transfer.strategies.teaching import (
+    SoftTargets,
+    hidden_distance,
+    layer_pairs,
+    soft_loss,
+)
+from nlp_transfer.tasks.base import Task
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+_KEY = "strategies distillation: teacher"
+
+
+class Distillation(Strategy):
+    """Learn from a fine-tuned teacher beside the labels; its predictions are computed once."""
+
+    excludes: ClassVar[tuple[str, ...]] = ("multi_task", "prompt")
+
+    name: Literal["distillation"] = "distillation"
+    teacher: str = Field(description="run folder, model folder or Hub id", min_length=1)
+    temperature: float = Field(2.0, gt=0, description="above 1, unlikely labels teach more")
+    weight: float = Field(
+        0.5, ge=0, le=1, description="of the teacher's predictions; the labels get the rest"
+    )
+    hidden: float = Field(
+        0.0, ge=0, description="weight of the distance between hidden states; 0: not compared"
+    )
+    layers: dict[int, int] | None = Field(
+        None,
+        description="layers compared, {student: teacher} from 0; null: spread evenly, last to last",
+    )
+
+    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
+        """Refuse a teacher that cannot teach this task, before anything else costs time."""
+        teacher = setting.open_model(self.teacher, _KEY)
+        task: Task = setting.recipe.task
+        _check_fits(teacher, task, task.labels(splits.labels))
+        return splits
+
+    def wrap_loss(self, model: nn.Module, loss: LossFunction, lesson: Lesson) -> LossFunction:
+        """Return (1 - weight) * loss + weight * soft loss + hidden * distance of hidden states."""
+
+        teacher = lesson.setting.open_model(self.teacher, _KEY)
+        targets = SoftTargets(teacher, lesson)
+        pairs = layer_pairs(teacher, lesson, self.layers) if self.hidden else []
+
+        def distilled(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
+            seen: list[Any] = []
+
+            def remembered(inputs: Batch) -> Any:
+                wanted: Any = {"output_hidden_states": True} if pairs else {}
+                seen.append(forward({**inputs, **wanted}))
+                return seen[-1]
+
+            hard = loss(remembered, batch, items)
+            student, taught = targets.compared(seen[0]["logits"], batch)
+            soft = soft_loss(student, taught, self.temperature, multi_label=targets.multi_label)
+            total = (1 - self.weight) * hard + self.weight * soft / items
+            if pairs:
+                distance = hidden_distance(seen[0]["hidden_states"], teacher, batch, pairs)
+                total = total + self.hidden * distance / items
+            return total
+
+        return distilled
+
+
+def _check_fits(teacher: FineTuned, task: Task, labels: list[str]) -> None:
+    """Refuse a teacher of another task or of other labels."""
+    if _kind(teacher.task) != _kind(task):
+        raise UserError(
+            f"{_KEY} is a model for {_kind(teacher.task)}, the recipe is for {_kind(task)}."
+        )
+    if set(teacher.labels) != set(labels):
+        raise UserError(
+            f"{_KEY} has other labels than the data. Teacher: {shortened(teacher.labels)}. "
+            f"Data: {shortened(labels)}. Train a teacher on labels of these names."
+        )
+
+
+def _kind(task: Task) -> str:
+    """Name the task, and whether several labels may hold at once."""
+    return f"multi-label {task.name}" if getattr(task, "multi_label", False) else task.name

@@ -1,0 +1,97 @@
+"""Transfer through a task in between: a fine-tuned checkpoint is the start of another run."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.strategies.base import FineTuned, Setting, Strategy
+from nlp_transfer.tasks.base import LoadedModel, Task
+
+if TYPE_CHECKING:
+    from torch import nn
+
+log = logging.getLogger(__name__)
+
+
+class IntermediateTask(Strategy):
+    """Start from a fine-tuned checkpoint: its encoder, and on request its head by label name.
+
+    source: Phang et al. 2018 (STILTs)
+    """
+
+    name: Literal["intermediate_task"] = "intermediate_task"
+    head: Literal["new", "matched"] = Field(
+        "new", description="matched: labels of the same name keep what the checkpoint learned"
+    )
+
+    def carry_over(self, loaded: LoadedModel, start: Path, setting: Setting) -> LoadedModel:
+        """Check the checkpoint, and take the matching rows of its head over.
+
+        raises: UserError when it is not fine-tuned, or its head cannot be matched
+        """
+        source = setting.open_model(str(start), "model.checkpoint")
+        if self.head == "new":
+            return loaded
+        task: Task = setting.recipe.task
+        labels: list[str] = list(loaded.model.config.label2id)
+        shared = [label for label in labels if label in source.labels]
+        _check_matches(source, task, labels, shared)
+        output = _copy_head(source, loaded, shared)
+        unmatched = [label for label in labels if label not in shared]
+        log.info("head carried over for the labels %s", shortened(shared))
+        new = loaded.new_parameters - _head_names(loaded.model)
+        if unmatched:
+            log.info("head starts at random for the labels %s", shortened(unmatched))
+            new |= {name for name in loaded.new_parameters if name.startswith(f"{output}.")}
+        return replace(loaded, new_parameters=new)
+
+
+def _check_matches(source: FineTuned, task: Task, labels: list[str], shared: list[str]) -> None:
+    """Refuse the head of another task, or one that shares no label but O."""
+    if source.task.name != task.name:
+        raise UserError(
+            f"model.checkpoint is a model for {source.task.name}, the recipe is for {task.name}: "
+            "its head does not fit. Set head: new in strategies intermediate_task."
+        )
+    if not set(shared) - {"O"}:
+        raise UserError(
+            f"model.checkpoint shares no label with the data. Checkpoint: "
+            f"{shortened(source.labels)}. Data: {shortened(labels)}. "
+            "Set head: new in strategies intermediate_task."
+        )
+
+
+def _head_names(model: nn.Module) -> set[str]:
+    """Name the parameters outside the encoder."""
+    encoder = f"{model.base_model_prefix}."
+    return {name for name, _ in model.named_parameters() if not name.startswith(encoder)}
+
+
+def _copy_head(source: FineTuned, loaded: LoadedModel, shared: list[str]) -> str:
+    """Copy the head: of the output layer the rows of shared labels, all of the layers below it.
+
+    returns: name of the output layer
+    """
+    import torch
+    from torch import nn
+
+    target = loaded.model
+    linear = [name for name, module in target.named_modules() if isinstance(module, nn.Linear)]
+    output = linear[-1]
+    taken = [source.labels.index(label) for label in shared]
+    given = [target.config.label2id[label] for label in shared]
+    weights = dict(source.loaded.model.named_parameters())
+    with torch.no_grad():
+        for name in _head_names(target):
+            own, other = target.get_parameter(name), weights[name].to("cpu")
+            if name.startswith(f"{output}."):
+                own[given] = other[taken]
+            else:
+                own.copy_(other)
+    return output

@@ -1,0 +1,232 @@
+"""What a teacher makes of the training data in, what a student is compared with out.
+
+The teacher reads each example through its own tokenizer and windows. Its predictions belong to
+words (NER) or texts (classification), so the student may cut words and texts otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlp_transfer.data.tables import cache_folder, iterate
+from nlp_transfer.errors import UserError
+from nlp_transfer.strategies.base import Batch, FineTuned, Lesson
+from nlp_transfer.tasks.base import IGNORED
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+_READ = ("words", "text", "text_pair", "document")
+"""Columns of an example that a model reads."""
+
+
+class SoftTargets:
+    """The teacher's log-probabilities of every training word or text, mapped from disk."""
+
+    def __init__(self, teacher: FineTuned, lesson: Lesson) -> None:
+        import numpy as np
+        import pyarrow.compute as pc
+
+        self.multi_label: bool = getattr(teacher.task, "multi_label", False)
+        columns = lesson.train.windows.data
+        self._positions = None
+        if "positions" in columns.column_names:
+            self._positions = lesson.train.windows.select_columns(["positions"])
+            # Every word is owned by one window, in order: the windows' words are the table's rows.
+            counts = pc.list_value_length(columns.column("positions")).to_numpy()
+            self._first = np.concatenate([[0], np.cumsum(counts)])
+            rows = int(self._first[-1])
+        else:
+            self._first = columns.column("example").to_numpy()
+            rows = len(lesson.rows)
+        self._table = _computed_once(teacher, lesson, rows)
+        id2label = lesson.loaded.model.config.id2label
+        # Labels are the same by name; their order need not be.
+        self._order = [teacher.labels.index(id2label[index]) for index in range(len(id2label))]
+
+    def compared(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pair the student's logits with the teacher's log-probabilities, labelled items only.
+
+        logits:  (windows, pieces, labels) for NER, (windows, labels) for classification
+        returns: both (items, labels)
+        """
+        import numpy as np
+        import torch
+
+        numbers = batch["windows"].tolist()
+        if self._positions is None:
+            rows = self._first[numbers]
+            student, labels = logits, batch["labels"].reshape(len(numbers), -1)[:, 0]
+        else:
+            owned = self._positions[numbers]["positions"]
+            counts = [len(positions) for positions in owned]
+            pieces = np.concatenate([np.asarray(positions, np.int64) for positions in owned])
+            windows = np.repeat(np.arange(len(numbers)), counts)
+            rows = np.concatenate([np.arange(*self._first[[n, n + 1]]) for n in numbers])
+            student, labels = logits[windows, pieces], batch["labels"][windows, pieces]
+        taught = torch.from_numpy(self._table[rows][:, self._order]).to(logits.device)
+        labelled = labels != IGNORED
+        return student[labelled].float(), taught[labelled]
+
+
+def soft_loss(
+    student: torch.Tensor, taught: torch.Tensor, temperature: float, *, multi_label: bool
+) -> torch.Tensor:
+    """Add up T^2 * KL(teacher || student) over items, both softened by the temperature T.
+
+    student: (items, labels) logits
+    taught:  (items, labels) log-probabilities; multi-label, each is of a yes or no of its own
+    source:  Hinton et al. 2015, section 2; T^2 keeps the gradient's size whatever T is
+    """
+    import torch
+    from torch.nn.functional import kl_div
+
+    if multi_label:  # yes or no: two classes, of which the student's second logit is 0
+        student = torch.stack([student, torch.zeros_like(student)], dim=-1)
+        unlikely = (-taught.expm1()).clamp_min(torch.finfo(taught.dtype).tiny).log()
+        taught = torch.stack([taught, unlikely], dim=-1)
+    q = (student / temperature).log_softmax(dim=-1)
+    p = (taught / temperature).log_softmax(dim=-1)
+    return temperature**2 * kl_div(q, p, reduction="sum", log_target=True)
+
+
+def layer_pairs(
+    teacher: FineTuned, lesson: Lesson, layers: Mapping[int, int] | None
+) -> list[tuple[int, int]]:
+    """Pair the student's layers with the teacher's, as indexes of their hidden states.
+
+    layers: {student: teacher} from 0, or None to spread evenly with the last two paired
+    raises: UserError when hidden states cannot be compared, or there is no such layer
+    """
+    own, others = lesson.loaded.model.config, teacher.loaded.model.config
+    if own.hidden_size != others.hidden_size:
+        raise UserError(
+            f"strategies distillation: hidden compares states of one size; the teacher has "
+            f"{others.hidden_size} values a piece, the student {own.hidden_size}. Leave hidden out."
+        )
+    if lesson.loaded.tokenizer.get_vocab() != teacher.loaded.tokenizer.get_vocab():
+        raise UserError(
+            "strategies distillation: hidden compares states piece by piece; the teacher has "
+            "another tokenizer. Leave hidden out."
+        )
+    count, total = own.num_hidden_layers, others.num_hidden_layers
+    if layers is None:
+        layers = {i: round((i + 1) * total / count) - 1 for i in range(count)}
+    for student, taught in layers.items():
+        if not 0 <= student < count or not 0 <= taught < total:
+            raise UserError(
+                f"strategies distillation: layers pairs {student} with {taught}; the student has "
+                f"the layers 0 to {count - 1}, the teacher 0 to {total - 1}."
+            )
+    return [(student + 1, taught + 1) for student, taught in layers.items()]
+
+
+def hidden_distance(
+    states: Sequence[torch.Tensor],
+    teacher: FineTuned,
+    batch: Batch,
+    pairs: Sequence[tuple[int, int]],
+) -> torch.Tensor:
+    """Add up the mean squared distance of a window's hidden states, once a labelled item.
+
+    states: the student's, each (windows, pieces, hidden), the embeddings' first
+    source: Jiao et al. 2020 (TinyBERT), section 3.1
+    """
+    import torch
+
+    encoder = teacher.loaded.model.base_model
+    read = ("input_ids", "attention_mask", "token_type_ids")
+    with torch.no_grad():
+        inputs = {name: batch[name] for name in read if name in batch}
+        taught = encoder(**inputs, output_hidden_states=True).hidden_states
+    mask = batch["attention_mask"]
+    squares = sum((states[s] - taught[t]).float().square().mean(dim=-1) for s, t in pairs)
+    distance = (squares * mask).sum(dim=1) / mask.sum(dim=1) / len(pairs)
+    items = (
+        (batch["labels"] != IGNORED).flatten(1).sum(dim=1)
+        if batch["labels"].dim() > 1
+        else (batch["labels"] != IGNORED)
+    )
+    return (distance * items).sum()
+
+
+def _computed_once(teacher: FineTuned, lesson: Lesson, rows: int) -> NDArray[np.float32]:
+    """Map the teacher's log-probabilities, (rows, labels), computed now if they are not kept."""
+    from accelerate import PartialState
+
+    path = cache_folder() / "teachers" / f"{_key(teacher, lesson)}.npy"
+    with PartialState().local_main_process_first():
+        table = _kept(path, (rows, len(teacher.labels)))
+        if table is None:
+            log.info("the teacher reads the training data once; kept in %s", path)
+            _write(path, teacher.distributions(_examples(lesson)), rows, len(teacher.labels))
+            table = _kept(path, (rows, len(teacher.labels)))
+    assert table is not None
+    return table
+
+
+def _kept(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+    """Map a table, if it is there and whole."""
+    import numpy as np
+
+    try:
+        table = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return None
+    return table if table.shape == shape and table.dtype == np.float32 else None
+
+
+def _write(
+    path: Path, distributions: Iterator[NDArray[np.floating[Any]]], rows: int, labels: int
+) -> None:
+    """Write a table; it is either whole or not there."""
+    import numpy as np
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npy")
+    os.close(handle)
+    try:
+        table = np.lib.format.open_memmap(temporary, "w+", np.float32, (rows, labels))
+        start = 0
+        for part in distributions:
+            table[start : start + len(part)] = part
+            start += len(part)
+        assert start == rows
+        table.flush()
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _key(teacher: FineTuned, lesson: Lesson) -> str:
+    """Name a table by all that it depends on: the teacher and the examples that it reads."""
+    settings = {
+        "labels": teacher.labels,
+        "task": teacher.task.model_dump(mode="json"),
+        "tokenizer": teacher.loaded.tokenizer.backend_tokenizer.to_str(),
+        "max_pieces": teacher.options.max_pieces,
+        "overlap": teacher.options.overlap,
+    }
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for name, tensor in teacher.loaded.model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.cpu().numpy().tobytes())
+    for row in _examples(lesson):
+        digest.update(json.dumps(row).encode())
+    return digest.hexdigest()[:32]
+
+
+def _examples(lesson: Lesson) -> Iterator[dict[str, Any]]:
+    """Go through the training examples as a model reads them, without their labels."""
+    return iterate(lesson.rows, [name for name in _READ if name in lesson.rows.column_names])

@@ -1,0 +1,97 @@
+"""A loaded checkpoint in, the part of it that a run starts from out."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+from nlp_transfer.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+log = logging.getLogger(__name__)
+
+_HEADS = ("ForTokenClassification", "ForSequenceClassification")
+
+
+def is_fine_tuned(config: Any) -> bool:
+    """Tell whether a checkpoint's head was trained for NER or classification."""
+    return any(name.endswith(_HEADS) for name in config.architectures or ())
+
+
+def with_new_head(model: PreTrainedModel) -> tuple[PreTrainedModel, frozenset[str]]:
+    """Keep a model's encoder, and start everything outside it at random.
+
+    returns: the model, and the names of the parameters that start at random
+    """
+    fresh = type(model)(model.config).eval()
+    fresh.base_model.load_state_dict(model.base_model.state_dict())
+    encoder = f"{model.base_model_prefix}."
+    names = (name for name, _ in fresh.named_parameters())
+    return fresh, frozenset(name for name in names if not name.startswith(encoder))
+
+
+def keep_layers(model: PreTrainedModel, layers: int | tuple[int, ...]) -> PreTrainedModel:
+    """Build a shallower model of some of a model's layers; it reloads from its own config.
+
+    layers: how many, evenly spread from the first to the last, or their numbers from 0
+    raises: UserError when the model has no such layer, or its layers are one and the same
+    """
+    total: int = model.config.num_hidden_layers
+    stack = _layer_stack(model, total)
+    kept = _numbers(layers, total)
+    log.info("model.layers: keeps layers %s of %d", ", ".join(map(str, kept)), total)
+    config = copy.deepcopy(model.config)
+    config.num_hidden_layers = len(kept)
+    if getattr(config, "layer_types", None):  # ModernBERT: which layers see the whole window
+        config.layer_types = [config.layer_types[layer] for layer in kept]
+    shallow = type(model)(config).eval()
+    places = {f"{stack}.{layer}.": f"{stack}.{place}." for place, layer in enumerate(kept)}
+    weights = {}
+    for name, tensor in model.state_dict().items():
+        layer = re.match(rf"{re.escape(stack)}\.\d+\.", name)
+        if not layer:
+            weights[name] = tensor
+        elif layer[0] in places:
+            weights[name.replace(layer[0], places[layer[0]], 1)] = tensor
+    if set(weights) != set(shallow.state_dict()):
+        raise UserError(
+            f"model.layers: layer {kept[0]} of this checkpoint is built otherwise than its first "
+            "one. Let model.layers begin with 0."
+        )
+    shallow.load_state_dict(weights)
+    return shallow
+
+
+def _numbers(layers: int | tuple[int, ...], total: int) -> tuple[int, ...]:
+    """Number the layers to keep; spread evenly, the first and the last are among them."""
+    wanted = layers if isinstance(layers, int) else max(layers) + 1
+    if wanted > total:
+        raise UserError(
+            f"model.layers is {layers if isinstance(layers, int) else list(layers)}, this "
+            f"checkpoint has {total} layers (0 to {total - 1})."
+        )
+    if not isinstance(layers, int):
+        return layers
+    step = (total - 1) / max(1, layers - 1)
+    return tuple(round(place * step) for place in range(layers))
+
+
+def _layer_stack(model: PreTrainedModel, total: int) -> str:
+    """Name the list of an encoder's layers."""
+    from torch import nn
+
+    stacks = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) == total
+    ]
+    if len(stacks) != 1:
+        raise UserError(
+            f"model.layers: the layers of {model.config.model_type!r} cannot be told apart "
+            "(ALBERT has one for all). Leave model.layers out."
+        )
+    return stacks[0]

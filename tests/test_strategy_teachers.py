@@ -1,0 +1,320 @@
+"""What is learned from other models: distillation, intermediate tasks, a part of the layers."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import FAMILIES, build_checkpoint
+
+from nlp_transfer import Predictor, finetune, load_recipe
+from nlp_transfer.data.tables import cache_folder
+from nlp_transfer.errors import UserError
+from nlp_transfer.pipeline import needed_splits
+from nlp_transfer.strategies.teaching import soft_loss
+from nlp_transfer.tasks.base import IGNORED
+from nlp_transfer.training.arguments import training_arguments
+from nlp_transfer.training.material import Material, prepare
+from nlp_transfer.training.trainer import build_trainer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Recipes = Callable[..., Path]
+SHORT = {"epochs": 1, "arguments": {"max_steps": 2}}
+NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+
+
+@pytest.fixture
+def teacher(tmp_path: Path, tiny_recipe: Recipes) -> Callable[..., Path]:
+    """Return a function that trains a model for a task and names its run folder."""
+
+    def train(kind: str, *overrides: str, **sections: Any) -> Path:
+        run = tmp_path / f"teacher {kind} {len(list(tmp_path.iterdir()))}"
+        path = tiny_recipe(kind, path=run.with_suffix(".yaml"), training=SHORT, **sections)
+        finetune(load_recipe(str(path), list(overrides)), output=run)
+        return run
+
+    return train
+
+
+def material_of(path: Path, *overrides: str) -> Material:
+    recipe = load_recipe(str(path), list(overrides))
+    return prepare(recipe, needed_splits(recipe))
+
+
+def weights_of(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model" / "model.safetensors")
+
+
+# Distillation
+
+
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_soft_loss_is_the_softened_divergence(temperature: float) -> None:
+    student, logits = [1.0, 0.0, -2.0], [0.5, 2.0, 0.0]
+
+    def softened(values: list[float]) -> list[float]:
+        powers = [math.exp(value / temperature) for value in values]
+        return [power / sum(powers) for power in powers]
+
+    p, q = softened(logits), softened(student)
+    expected = temperature**2 * sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+    taught = torch.tensor([logits]).log_softmax(-1)
+    found = soft_loss(torch.tensor([student]), taught, temperature, multi_label=False)
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_soft_loss_of_many_labels_is_one_of_yes_or_no_each() -> None:
+    student, taught = torch.tensor([[1.0, -1.0]]), torch.tensor([[0.9, 0.2]]).log()
+    q = [1 / (1 + math.exp(-1.0)), 1 / (1 + math.exp(1.0))]
+    expected = sum(
+        p * math.log(p / b) + (1 - p) * math.log((1 - p) / (1 - b))
+        for p, b in zip([0.9, 0.2], q, strict=True)
+    )
+    found = soft_loss(student, taught, 1.0, multi_label=True)
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("task", ["ner", "classification"])
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+def test_loss_is_that_of_labels_and_of_the_teacher(
+    family: str, task: str, tmp_path: Path, tiny_recipe: Recipes, teacher: Any, checkpoint: Any
+) -> None:
+    """A roberta student has another tokenizer than its bert teacher."""
+    master = teacher(task)
+    strategy = {"name": "distillation", "teacher": str(master), "temperature": 1.5, "weight": 0.3}
+    start = checkpoint(family)
+    material = material_of(tiny_recipe(task, checkpoint=start, strategy=["full", strategy]))
+    plain = material_of(tiny_recipe(task, checkpoint=start))
+    args = training_arguments(material.setting.recipe.training, tmp_path / "c")
+    distilled, alone = build_trainer(material, args), build_trainer(plain, args)
+    numbers = [3, 1, 2, ~0]
+    rows = [distilled.train_dataset[number] for number in numbers]
+    batch = distilled._collate(rows)
+    labels = batch["labels"]
+    logits = torch.randn(
+        (*batch["input_ids"].shape, 7) if task == "ner" else (4, 3),
+        generator=torch.Generator().manual_seed(2),
+    )
+    forward = lambda _: {"logits": logits}  # noqa: E731
+    items = torch.tensor(5.0)
+    hard = alone.compute_loss_func(forward, batch, items)
+    model = Predictor.from_run(master, precision="fp32")
+    examples = [material.data["train"].encoded.windows[n]["example"] for n in numbers[:3]]
+    soft = 0.0
+    by_row = list(model.distributions(material.splits["train"].select(examples)))
+    for place, (row, example) in enumerate(zip(rows, by_row, strict=False)):
+        if task == "ner":
+            own = logits[place, row["positions"]]
+            owned = [
+                r for r in material.data["train"].encoded.windows if r["example"] == examples[place]
+            ]
+            start_word = sum(len(r["positions"]) for r in owned[: _place(owned, row)])
+            taught = torch.tensor(example[start_word : start_word + len(own)])
+        else:
+            own, taught = logits[place : place + 1], torch.tensor(example)
+        order = [model.labels.index(name) for name in material.loaded.model.config.label2id]
+        soft += soft_loss(own, taught[:, order].float(), 1.5, multi_label=False).item()
+    assert (labels[3] == IGNORED).all()
+    expected = 0.7 * hard.item() + 0.3 * soft / 5
+    found = distilled.compute_loss_func(forward, batch, items)
+    assert found.item() == pytest.approx(expected, rel=1e-4)
+
+
+def _place(windows: list[dict[str, Any]], row: dict[str, Any]) -> int:
+    return next(i for i, window in enumerate(windows) if window["input_ids"] == row["input_ids"])
+
+
+def test_teacher_reads_once_and_a_damaged_table_is_made_again(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("NLPT_CACHE", str(tmp_path / "cache"))
+    strategy = {"name": "distillation", "teacher": str(teacher("ner"))}
+    recipe = load_recipe(str(tiny_recipe(strategy=["full", strategy], training=SHORT)))
+    finetune(recipe, output=tmp_path / "one")
+    (table,) = (cache_folder() / "teachers").iterdir()
+    os.utime(table, (1, 1))
+    finetune(recipe, output=tmp_path / "two")
+    assert table.stat().st_mtime == 1
+    table.write_bytes(table.read_bytes()[:-10])
+    finetune(recipe, output=tmp_path / "three")
+    runs = [weights_of(tmp_path / name) for name in ("one", "two", "three")]
+    assert all(run[name].equal(runs[0][name]) for run in runs for name in runs[0])
+
+
+def test_accumulation_gives_the_same_step(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, checkpoint: Any
+) -> None:
+    start = checkpoint("bert", **NO_DROPOUT)
+    master = teacher("ner", checkpoint=start)
+    strategy = {"name": "distillation", "teacher": str(master), "hidden": 0.5}
+
+    def weights(steps: int) -> dict[str, torch.Tensor]:
+        arguments = {"max_steps": 2, "gradient_accumulation_steps": steps}
+        training = {"optimizer": "sgd", "learning_rate": 0.3, "warmup": 0, "arguments": arguments}
+        path = tiny_recipe(
+            checkpoint=start,
+            strategy=["full", strategy],
+            training={**training, "tokens_per_batch": 64},
+        )
+        finetune(load_recipe(str(path)), output=tmp_path / str(steps))
+        return weights_of(tmp_path / str(steps))
+
+    once, split = weights(1), weights(4)
+    for name, tensor in once.items():
+        torch.testing.assert_close(split[name], tensor, rtol=0, atol=1e-6)
+
+
+def test_student_of_equal_states_has_no_distance(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, checkpoint: Any
+) -> None:
+    master = teacher("ner", checkpoint=checkpoint("bert", **NO_DROPOUT))
+    losses = []
+    for hidden in (0, 10):
+        strategy = {"name": "distillation", "teacher": str(master), "hidden": hidden}
+        path = tiny_recipe(checkpoint=master, strategy=["full", strategy])
+        trainer = build_trainer(
+            material_of(path), training_arguments(load_recipe(str(path)).training, tmp_path / "c")
+        )
+        batch = trainer._collate([trainer.train_dataset[0]])
+        with torch.no_grad():
+            model = trainer.model.eval()
+            losses.append(trainer.compute_loss(model, dict(batch), False, torch.tensor(3)))
+    torch.testing.assert_close(losses[0], losses[1])
+
+
+def test_teachers_that_cannot_teach_are_refused(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, checkpoint: Any
+) -> None:
+    master = teacher("classification")
+    other = teacher("ner", "task.types=[PER, ORG, LOC, GPE]")
+    damaged = teacher("ner")
+    (damaged / "model" / "config.json").write_text("{", "utf-8")
+    torn = teacher("ner")
+    weights = torn / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    larger = teacher(
+        "ner", checkpoint=build_checkpoint("bert", tmp_path / "larger", hidden_size=48)
+    )
+    for name, fields, message in (
+        (tmp_path / "none", {}, "strategies distillation: teacher: there is no model folder"),
+        (master, {}, "is a model for classification, the recipe is for ner"),
+        (other, {}, "has other labels than the data. Teacher: .*GPE"),
+        (damaged, {}, "strategies distillation: teacher: the model in .* cannot be read"),
+        (torn, {}, "strategies distillation: teacher: the model in .* cannot be read"),
+        (larger, {"hidden": 1}, "the teacher has 48 values a piece, the student 32"),
+        (checkpoint("bert"), {}, "has no head"),
+        (teacher("ner"), {"hidden": 1, "layers": {0: 7}}, "layers pairs 0 with 7"),
+        (teacher("ner"), {"temperature": 0}, "temperature"),
+    ):
+        strategy = {"name": "distillation", "teacher": str(name), **fields}
+        path = tiny_recipe(strategy=["full", strategy])
+        with pytest.raises(UserError, match=message):
+            _built(path, tmp_path)
+
+
+def _built(path: Path, folder: Path) -> None:
+    material = material_of(path)
+    build_trainer(material, training_arguments(material.setting.recipe.training, folder / "c"))
+
+
+# Layers
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "albert"])
+def test_kept_layers_are_those_of_the_checkpoint(
+    family: str, tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    deep = {"n_layers": 4} if family == "distilbert" else {"num_hidden_layers": 4}
+    start = build_checkpoint(family, tmp_path / "deep", **deep)
+    path = tiny_recipe(checkpoint=start, training=SHORT, model={"layers": [0, 2]})
+    finetune(load_recipe(str(path), ["training.learning_rate=1e-12"]), output=tmp_path / "run")
+    before, after = load_file(start / "model.safetensors"), weights_of(tmp_path / "run")
+    found = 0
+    for name, tensor in after.items():
+        bare = name.split(".", 1)[1]
+        source = bare.replace("layer.1.", "layer.2.").replace("layers.1.", "layers.2.")
+        if "layer" in bare and source in before:
+            torch.testing.assert_close(tensor, before[source], rtol=0, atol=1e-6)
+            found += 1
+    assert found > 10
+    (result,) = Predictor.from_run(tmp_path / "run")([{"tokens": ["Ada", "left"]}])
+    assert len(result["tags"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [(3, "model.layers is 3, this checkpoint has 2 layers"), ([0, 2], "has 2 layers"),
+     ([1, 0], "rising order"), ([], "rising order"), (0, "model.layers")],
+)  # fmt: skip
+def test_layers_that_are_not_there_are_refused(
+    layers: Any, message: str, tiny_recipe: Recipes
+) -> None:
+    with pytest.raises(UserError, match=message):
+        material_of(tiny_recipe(model={"layers": layers}))
+
+
+def test_layers_of_albert_cannot_be_chosen(tiny_recipe: Recipes, checkpoint: Any) -> None:
+    with pytest.raises(UserError, match="cannot be told apart"):
+        material_of(tiny_recipe(checkpoint=checkpoint("albert"), model={"layers": 1}))
+
+
+# Intermediate tasks
+
+
+def test_head_of_a_fine_tuned_checkpoint_is_new_though_it_would_fit(
+    tiny_recipe: Recipes, teacher: Any, caplog: Any
+) -> None:
+    master = teacher("ner")
+    with caplog.at_level(logging.INFO, "nlp_transfer"):
+        material = material_of(tiny_recipe(checkpoint=master))
+    assert "encoder carried over, head new" in caplog.text
+    assert material.loaded.new_parameters == {"classifier.weight", "classifier.bias"}
+    weights = material.loaded.model.state_dict()
+    for name, tensor in weights_of(master).items():
+        assert weights[name].equal(tensor) == ("classifier" not in name), name
+
+
+def test_matched_head_takes_rows_by_the_names_of_labels(
+    tiny_recipe: Recipes, teacher: Any, caplog: Any
+) -> None:
+    master = teacher("ner", "task.types=[LOC, PER, ORG]")
+    path = tiny_recipe(
+        checkpoint=master,
+        strategy=["full", {"name": "intermediate_task", "head": "matched"}],
+    )
+    with caplog.at_level(logging.INFO, "nlp_transfer"):
+        model = material_of(path, "task.types=[GPE, ORG, PER, LOC]").loaded.model
+    assert "head starts at random for the labels B-GPE, I-GPE" in caplog.text
+    theirs = Predictor.from_run(master)
+    source = theirs.loaded.model.classifier.weight.cpu()
+    for label, index in model.config.label2id.items():
+        row = model.classifier.weight[index]
+        if label in theirs.labels:
+            assert row.equal(source[theirs.labels.index(label)])
+        else:
+            assert not any(row.equal(other) for other in source)
+
+
+def test_encoder_of_another_task_is_a_start_and_its_head_is_not(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, checkpoint: Any
+) -> None:
+    master = teacher("classification")
+    step = {"name": "intermediate_task"}
+    path = tiny_recipe(checkpoint=master, strategy=["full", step], training=SHORT)
+    finetune(load_recipe(str(path)), output=tmp_path / "run")
+    for start, head, message in (
+        (master, "matched", "is a model for classification, the recipe is for ner"),
+        (checkpoint("bert"), "new", "has no head"),
+        (teacher("ner"), "some", "head"),
+    ):
+        bad = tiny_recipe(checkpoint=start, strategy=["full", {**step, "head": head}])
+        with pytest.raises(UserError, match=message):
+            material_of(bad)
