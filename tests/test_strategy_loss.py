@@ -62,7 +62,7 @@ class Training:
 
     def task_loss(self, logits: torch.Tensor) -> torch.Tensor:
         """Compute the mean loss of the task."""
-        return self.task.loss_sum(logits, self.batch["labels"], 0.0) / self.items
+        return self.task.loss_sum(logits, self.batch["labels"], Objective()) / self.items
 
 
 @pytest.fixture

@@ -211,7 +211,9 @@ def test_loss_is_the_mean_over_labelled_words_with_smoothing() -> None:
     for position, label in ((0, 1), (2, 0)):
         log_p = logits[0, position].log_softmax(0)
         expected -= (0.9 * log_p[label] + 0.1 * log_p.mean()).item()
-    assert NerTask().loss_sum(logits, labels, 0.1).item() == pytest.approx(expected)
+    assert NerTask().loss_sum(logits, labels, Objective(smoothing=0.1)).item() == pytest.approx(
+        expected
+    )
 
 
 def test_dropout_of_the_recipe_reaches_the_model(tiny_recipe: Recipes, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from nlp_transfer.data.tags import spans
 from nlp_transfer.data.words import split_words
 from nlp_transfer.data.writers import FORMATS, check_target, write_results
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.predictor import Predictor
+from nlp_transfer.inference.ensemble import Ensemble
 from nlp_transfer.recipe import DataSection
 
 NER = [name for name, known in FORMATS.items() if "ner" in known.tasks]
@@ -315,7 +315,7 @@ def test_predict_writes_every_format_and_keeps_ids(nlpt, tmp_path, monkeypatch):
             yield from (one(item["text"]) for item in list(items))
 
     loaded = []
-    monkeypatch.setattr(Predictor, "from_run", lambda *_, **__: loaded.append(1) or Echo())
+    monkeypatch.setattr(Ensemble, "from_runs", lambda *_, **__: loaded.append(1) or Echo())
     rows = [{"text": "Ada left", "id": "x1", "document": "d"}, {"text": "Bob came"}]
     source = tmp_path / "in.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
