@@ -17,6 +17,7 @@ from nlp_transfer.pipeline import needed_splits
 from nlp_transfer.strategies.fgm import direction
 from nlp_transfer.strategies.r_drop import divergence
 from nlp_transfer.tasks.base import IGNORED
+from nlp_transfer.tasks.objective import Objective
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.material import prepare
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer

@@ -65,7 +65,8 @@ def main() -> None:
     specification = yaml.safe_load(_SPECIFICATION.read_text("utf-8"))
     runs = list(_runs(specification, options))
     with ThreadPoolExecutor(options.jobs) as pool:
-        results = [result for result in pool.map(_result, runs) if result]
+        chosen = [run for run in runs if not options.kept or _kept(run).is_file()]
+        results = [result for result in pool.map(_result, chosen) if result]
     lines = "".join(json.dumps(asdict(result)) + "\n" for result in results)
     (options.out / "runs.jsonl").write_text(lines, "utf-8")
     tables = "\n".join(_table(data, results, specification) for data in specification["data"])
@@ -80,6 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", help="only these rows")
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--kept", action="store_true", help="run nothing, show what has run")
     parser.add_argument("--out", type=Path, default=Path("runs/bench-strategies"))
     return parser.parse_args()
 
@@ -119,7 +121,7 @@ def _filled(texts: Sequence[str], places: Mapping[str, Any]) -> list[str]:
 
 def _result(run: Run) -> Result | None:
     """Run a row unless it has run; None when it failed, which is said on stderr."""
-    done = run.folder / "result.json"
+    done = _kept(run)
     if not done.is_file():
         for command in run.commands:
             if not _nlpt(command, run.folder.with_suffix(".log")):
@@ -128,6 +130,10 @@ def _result(run: Run) -> Result | None:
         done.write_text(json.dumps(asdict(_measured(run))), "utf-8")
         shutil.rmtree(run.folder / "model", ignore_errors=True)  # gigabytes, over all rows
     return Result(**json.loads(done.read_text("utf-8")))
+
+
+def _kept(run: Run) -> Path:
+    return run.folder / "result.json"
 
 
 def _nlpt(arguments: str, log: Path) -> bool:
@@ -182,10 +188,10 @@ def _table(data: str, results: Sequence[Result], specification: Mapping[str, Any
     for row, found in rows.items():
         gain = _mean(found, "test") - _mean(rows[best], "test") if best else 0.0
         mark = " (best of full)" if row == best else ""
-        deviation = statistics.stdev(r.test for r in found) if len(found) > 1 else 0.0
+        spread = f" ± {statistics.stdev(r.test for r in found):.1f}" if len(found) > 1 else ""
         lines.append(
             f"| {row}{mark} | {_mean(found, 'validation'):.1f} "
-            f"| {_mean(found, 'test'):.1f} ± {deviation:.1f} ({len(found)}) | {gain:+.1f} "
+            f"| {_mean(found, 'test'):.1f}{spread} ({len(found)}) | {gain:+.1f} "
             f"| {_mean(found, 'seconds'):.0f} | {found[0].trainable:,} "
             f"| {found[0].megabytes:.1f} |"
         )
