@@ -14,6 +14,7 @@ from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.full import Full
 from nlp_transfer.strategies.gazetteer import Gazetteer
 from nlp_transfer.strategies.gradual_unfreezing import GradualUnfreezing
+from nlp_transfer.strategies.ia3 import Ia3
 from nlp_transfer.strategies.intermediate_task import IntermediateTask
 from nlp_transfer.strategies.interpolate import Interpolate
 from nlp_transfer.strategies.l2_sp import L2Sp
@@ -33,6 +34,7 @@ AnyStrategy = Annotated[
     | Full
     | Gazetteer
     | GradualUnfreezing
+    | Ia3
     | IntermediateTask
     | Interpolate
     | L2Sp
