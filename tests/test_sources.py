@@ -116,6 +116,13 @@ def test_a_broken_gzip_file_is_named(tmp_path):
     assert "test.conll.gz" in said(ner_rows, path)
 
 
+def test_a_file_of_a_lone_hash_is_said_to_have_one_column(tmp_path):
+    path = tmp_path / "hash.conll"
+    path.write_bytes(b"\n#")
+    with pytest.raises(UserError, match=r"hash.conll:2: one column only \('#'\)"):
+        load_ner(DataSection(source=str(path), format="conll"), types=None)
+
+
 def test_documents_start_at_docstart_lines(tmp_path):
     sentences = "Ada NNP B-PER\n\nwrote VBD O\n\n-DOCSTART- O\n\nno NN O\n"
     text = f"-DOCSTART- -X- O\n\n{sentences}"

@@ -219,8 +219,9 @@ def _layout(
 
 
 def _first_word(head: list[str]) -> int:
-    """Find the line of the first word, comments and blank lines aside."""
-    return next(n for n, line in enumerate(head, 1) if line.strip() and not line.startswith("#"))
+    """Find the line of the first word, comments and blank lines aside; a lone # is a word."""
+    filled = [number for number, line in enumerate(head, 1) if line.strip()]
+    return next((number for number in filled if not head[number - 1].startswith("#")), filled[0])
 
 
 def _are_numbered(sentences: list[list[list[str]]]) -> bool:
