@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -34,8 +34,6 @@ _KEY = "strategies distillation: teacher"
 
 class Distillation(Strategy):
     """Learn from a fine-tuned teacher beside the labels; its predictions are computed once."""
-
-    excludes: ClassVar[tuple[str, ...]] = ("multi_task", "prompt")
 
     name: Literal["distillation"] = "distillation"
     teacher: str = Field(description="run folder, model folder or Hub id", min_length=1)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
-from nlp_transfer.strategies.adapters import adapted
-from nlp_transfer.strategies.base import WEIGHTS, Outcome, Strategy
+from nlp_transfer.strategies.adapters import Adapter
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from peft import PeftConfig
 
 
-class Ia3(Strategy):
+class Ia3(Adapter):
     """Train rescaling vectors and the head."""
-
-    exclusive: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 
     name: Literal["ia3"] = "ia3"
     target_modules: list[str] | None = Field(
@@ -25,7 +22,6 @@ class Ia3(Strategy):
     feedforward_modules: list[str] | None = Field(
         None, description="those of target_modules whose input is rescaled, not their output"
     )
-    merge: bool = Field(True, description="true: model/ is the merged model")
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Ia3:
@@ -35,17 +31,12 @@ class Ia3(Strategy):
             raise ValueError("feedforward_modules must be among target_modules")
         return self
 
-    def prepare_model(self, model: PreTrainedModel, new_parameters: frozenset[str]) -> Any:
-        """Wrap the model with rescaling vectors."""
-        return adapted(
-            model,
-            new_parameters,
-            "IA3Config",
-            self.name,
+    def config(self, **shared: Any) -> PeftConfig:
+        """Return the configuration of rescaling vectors."""
+        from peft import IA3Config
+
+        return IA3Config(
             target_modules=self.target_modules,
             feedforward_modules=self.feedforward_modules,
+            **shared,
         )
-
-    def finish(self, model: Any, outcome: Outcome) -> Any:
-        """Multiply the vectors into the weights, if wanted."""
-        return model.merge_and_unload() if self.merge else model

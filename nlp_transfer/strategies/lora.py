@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from nlp_transfer.strategies.adapters import adapted
-from nlp_transfer.strategies.base import WEIGHTS, Outcome, Strategy
+from nlp_transfer.strategies.adapters import Adapter
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from peft import PeftConfig
 
 
-class Lora(Strategy):
+class Lora(Adapter):
     """Train low-rank adapters and the head."""
-
-    exclusive: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 
     name: Literal["lora"] = "lora"
     rank: int = Field(16, ge=1)
@@ -31,26 +28,17 @@ class Lora(Strategy):
     rslora: bool = Field(
         False, description="scale by alpha over the root of the rank (Kalajdzievski 2023)"
     )
-    merge: bool = Field(
-        True,
-        description="true: model/ is the merged model; adapter/ lies beside it in any case",
-    )
 
-    def prepare_model(self, model: PreTrainedModel, new_parameters: frozenset[str]) -> Any:
-        """Wrap the model with low-rank matrices."""
-        return adapted(
-            model,
-            new_parameters,
-            "LoraConfig",
-            self.name,
+    def config(self, **shared: Any) -> PeftConfig:
+        """Return the configuration of low-rank matrices."""
+        from peft import LoraConfig
+
+        return LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
             target_modules=self.target_modules,
             use_dora=self.dora,
             use_rslora=self.rslora,
+            **shared,
         )
-
-    def finish(self, model: Any, outcome: Outcome) -> Any:
-        """Merge the adapters into the weights, if wanted."""
-        return model.merge_and_unload() if self.merge else model
