@@ -42,7 +42,7 @@ def predict_distributions(
     while examples := list(_take(stream, _LOOK_AHEAD)):
         windows = [window for example in examples for window in example]
         outputs: list[Any] = [None] * len(windows)
-        for batch in _batches(windows, tokens_per_batch):
+        for batch in token_batches(windows, tokens_per_batch):
             logits = _logits(model, task, [windows[i] for i in batch], pad_id, precision)
             for i, output in zip(
                 batch, task.window_outputs(logits, [windows[i] for i in batch]), strict=True
@@ -61,7 +61,7 @@ def _take(stream: Iterator[Sequence[WindowRow]], windows: int) -> Iterator[Seque
             return
 
 
-def _batches(windows: Sequence[WindowRow], tokens: int) -> Iterator[list[int]]:
+def token_batches(windows: Sequence[WindowRow], tokens: int) -> Iterator[list[int]]:
     """Group window indexes of like lengths, each batch within the budget when padded."""
     order = sorted(range(len(windows)), key=lambda i: -len(windows[i]["input_ids"]))
     batch: list[int] = []

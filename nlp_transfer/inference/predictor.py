@@ -22,6 +22,7 @@ from nlp_transfer.tasks.base import (
     WindowRow,
     explaining_damage,
     load_tokenizer,
+    output_labels,
     quiet_transformers,
 )
 from nlp_transfer.tasks.classification import ClassificationTask, classification_json
@@ -85,8 +86,7 @@ class Predictor:
     @property
     def labels(self) -> list[str]:
         """The model's labels in the order of its outputs."""
-        id2label = self.loaded.model.config.id2label
-        return [id2label[index] for index in range(len(id2label))]
+        return output_labels(self.loaded.model.config)
 
     def predict(
         self, rows: Iterable[Row], ledgers: list[LossLedger] | None = None

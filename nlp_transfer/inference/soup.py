@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.ensemble import check_same_answers
 from nlp_transfer.inference.predictor import Predictor
+
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
 
@@ -22,15 +26,13 @@ def soup(models: Sequence[Predictor], shares: Sequence[float] | None = None) -> 
     shares: of each model, adding up to 1; by default all alike
     raises: UserError that names two models and what differs
     """
-    from nlp_transfer.strategies.weights import in_label_order, weighted_sum
+    from nlp_transfer.strategies.weights import mean, weighted_sum
 
     check_shares(shares, len(models))
-    check_soup(models)
-    first = models[0]
-    weights = [in_label_order(m.loaded.model, m.labels, first.labels) for m in models]
-    shares = shares or [1 / len(models)] * len(models)
-    first.loaded.model.load_state_dict(weighted_sum(weights, shares))
-    return first
+    weights = _matched_weights(models)
+    mixed = weighted_sum(weights, shares) if shares else mean(weights)
+    models[0].loaded.model.load_state_dict(mixed)
+    return models[0]
 
 
 def greedy_soup(models: Sequence[Predictor], score: Callable[[Predictor], float]) -> Predictor:
@@ -38,19 +40,16 @@ def greedy_soup(models: Sequence[Predictor], score: Callable[[Predictor], float]
 
     score: computes the validation figure of a model
     """
-    from nlp_transfer.strategies.weights import in_label_order, weighted_sum
+    from nlp_transfer.strategies.weights import mean
 
-    check_soup(models)
+    weights = _matched_weights(models)
     first = models[0]
-    weights = [in_label_order(m.loaded.model, m.labels, first.labels) for m in models]
     scores = [score(model) for model in models]
     kept: list[int] = []
     best = -math.inf
     for number in sorted(range(len(models)), key=lambda number: -scores[number]):
         tried = [*kept, number]
-        first.loaded.model.load_state_dict(
-            weighted_sum([weights[i] for i in tried], [1 / len(tried)] * len(tried))
-        )
+        first.loaded.model.load_state_dict(mean([weights[i] for i in tried]))
         found = score(first)
         log.info(
             "%s  validation %.4f  in the soup %.4f  %s",
@@ -61,10 +60,17 @@ def greedy_soup(models: Sequence[Predictor], score: Callable[[Predictor], float]
         )
         if found >= best:
             kept, best = tried, found
-    first.loaded.model.load_state_dict(
-        weighted_sum([weights[i] for i in kept], [1 / len(kept)] * len(kept))
-    )
+    first.loaded.model.load_state_dict(mean([weights[i] for i in kept]))
     return first
+
+
+def _matched_weights(models: Sequence[Predictor]) -> list[dict[str, torch.Tensor]]:
+    """Check that models can be averaged, and copy their weights in the first one's label order."""
+    from nlp_transfer.strategies.weights import in_label_order
+
+    check_soup(models)
+    labels = models[0].labels
+    return [in_label_order(model.loaded.model, model.labels, labels) for model in models]
 
 
 def check_shares(shares: Sequence[float] | None, models: int) -> None:

@@ -55,7 +55,7 @@ class AverageCheckpoints(Strategy):
     def finish(self, model: Any, outcome: Outcome) -> Any:
         """Average what was kept."""
         from nlp_transfer.strategies.snapshots import read_snapshots
-        from nlp_transfer.strategies.weights import keep_average, weighted_sum
+        from nlp_transfer.strategies.weights import keep_average, mean
 
         snapshots = read_snapshots(outcome.checkpoints)
         if len(snapshots) < self.count:
@@ -67,8 +67,7 @@ class AverageCheckpoints(Strategy):
             )
         if not snapshots:
             return model
-        shares = [1 / len(snapshots)] * len(snapshots)
-        average = weighted_sum(list(snapshots.values()), shares)
+        average = mean(list(snapshots.values()))
         measured = keep_average(
             model, average, outcome, strategy=self.name, only_if_better=self.only_if_better
         )

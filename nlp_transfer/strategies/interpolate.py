@@ -14,6 +14,7 @@ from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.errors import UserError
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import ADAPTERS, FineTuned, Outcome, Setting, Strategy
+from nlp_transfer.tasks.base import output_labels
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +88,7 @@ class Interpolate(Strategy):
         """Return the weights that the trained model is mixed with; what is missing stays."""
         from nlp_transfer.strategies.weights import copy_weights, in_label_order
 
-        recipe, config = outcome.setting.recipe, model.config
-        labels = [config.id2label[index] for index in range(len(config.id2label))]
+        recipe, labels = outcome.setting.recipe, output_labels(model.config)
         if self.source is None:
             start = recipe.task.build_model(outcome.start, labels, recipe.model).model
             weights = copy_weights(start)

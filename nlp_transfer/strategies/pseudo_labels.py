@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import tee
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -116,8 +115,7 @@ class PseudoLabels(Strategy):
 
 def _labelled(teacher: FineTuned, rows: Sequence[dict[str, Any]]) -> Iterator[Labelled]:
     """Let the teacher label rows."""
-    for_model, for_output = tee(rows)
-    for row, prediction in zip(for_output, teacher.predict(for_model), strict=True):
+    for row, prediction in zip(rows, teacher.predict(rows), strict=True):
         yield {**row, **_labels(prediction)}, _confidence(prediction)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from nlp_transfer.data.tables import cache_folder, iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.strategies.base import Batch, FineTuned, Lesson
-from nlp_transfer.tasks.base import IGNORED
+from nlp_transfer.tasks.base import IGNORED, output_labels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,9 +51,9 @@ class SoftTargets:
             self._first = columns.column("example").to_numpy()
             rows = len(lesson.rows)
         self._table = _computed_once(teacher, lesson, rows)
-        id2label = lesson.loaded.model.config.id2label
         # Labels are the same by name; their order need not be.
-        self._order = [teacher.labels.index(id2label[index]) for index in range(len(id2label))]
+        own = output_labels(lesson.loaded.model.config)
+        self._order = [teacher.labels.index(label) for label in own]
 
     def compared(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Pair the student's logits with the teacher's log-probabilities, labelled items only.
@@ -153,11 +153,7 @@ def hidden_distance(
     mask = batch["attention_mask"]
     squares = sum((states[s] - taught[t]).float().square().mean(dim=-1) for s, t in pairs)
     distance = (squares * mask).sum(dim=1) / mask.sum(dim=1) / len(pairs)
-    items = (
-        (batch["labels"] != IGNORED).flatten(1).sum(dim=1)
-        if batch["labels"].dim() > 1
-        else (batch["labels"] != IGNORED)
-    )
+    items = (batch["labels"] != IGNORED).reshape(len(mask), -1).sum(dim=1)
     return (distance * items).sum()
 
 

@@ -20,16 +20,6 @@ class Unfreezing(TrainerCallback):
         self._until = until
         self._unfrozen = -1
 
-    def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **surroundings: Any,
-    ) -> None:
-        """Freeze after the optimizer was created, which knows all parameters that way."""
-        self._unfreeze(surroundings["model"], state)
-
     def on_step_begin(
         self,
         args: TrainingArguments,
@@ -37,10 +27,8 @@ class Unfreezing(TrainerCallback):
         control: TrainerControl,
         **surroundings: Any,
     ) -> None:
-        """Unfreeze what is due."""
-        self._unfreeze(surroundings["model"], state)
-
-    def _unfreeze(self, model: nn.Module, state: TrainerState) -> None:
+        """Freeze or unfreeze what is due; the optimizer, made before, knows all parameters."""
+        model: nn.Module = surroundings["model"]
         layers = count_layers(model)
         stages = layers + 1  # the embeddings are the last
         due = min(stages, unfrozen_stages(self._until, stages, state))

@@ -39,6 +39,11 @@ def weighted_sum(parts: Sequence[Weights], shares: Sequence[float]) -> dict[str,
     return total
 
 
+def mean(parts: Sequence[Weights]) -> dict[str, torch.Tensor]:
+    """Average models of the same names and shapes."""
+    return weighted_sum(parts, [1 / len(parts)] * len(parts))
+
+
 def copy_weights(model: nn.Module) -> dict[str, torch.Tensor]:
     """Copy the weights of a model to main memory."""
     return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}

@@ -41,6 +41,11 @@ class LoadedModel:
     """Names of the parameters that the checkpoint did not have: they start at random."""
 
 
+def output_labels(config: Any) -> list[str]:
+    """List the labels of a model's configuration in the order of its outputs."""
+    return [config.id2label[index] for index in range(len(config.id2label))]
+
+
 class Task(Section):
     """A task: its recipe section and its hooks. Rows come from `Splits`, windows from `encode`."""
 
@@ -59,6 +64,10 @@ class Task(Section):
     @abstractmethod
     def labels(self, declared: Sequence[str]) -> list[str]:
         """Name the model's outputs, in order, from the types or classes of the data."""
+
+    def class_of(self, label: str) -> str:
+        """Return the class that an output stands for: what frequencies and weights are of."""
+        return label
 
     @abstractmethod
     def encode_rows(
