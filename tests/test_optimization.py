@@ -122,6 +122,21 @@ def test_balanced_weights_are_those_of_scikit_learn(
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_class_whose_name_looks_like_a_tag_keeps_its_name(
+    tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    for split in ("train", "validation", "test"):
+        rows = "".join(f"text {n},{'I-9' if n % 2 else 'B-9'}\n" for n in range(8))
+        (tmp_path / f"{split}.csv").write_text(f"text,label\n{rows}", "utf-8")
+    weights = {"class_weights": {"I-9": 3.0}}
+    path = tiny_recipe("classification", source=tmp_path, training=weights)
+    trainer = trainer_of(path, tmp_path / "run")
+    logits = torch.zeros(2, 2)
+    batch = {"labels": torch.tensor([0, 1])}  # B-9, I-9
+    loss = trainer.compute_loss_func(lambda _: {"logits": logits}, batch, torch.tensor(1))
+    assert loss.item() == pytest.approx((1 + 3) * math.log(2))
+
+
 # Sampling
 
 

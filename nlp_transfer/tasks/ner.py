@@ -11,7 +11,7 @@ from pydantic import Field
 from nlp_transfer.data.check import check_ner
 from nlp_transfer.data.label_counts import unseen_labels
 from nlp_transfer.data.load import load_ner
-from nlp_transfer.data.tags import iob2_labels, spans
+from nlp_transfer.data.tags import iob2_labels, spans, split_tag
 from nlp_transfer.data.windows import Piece, WordPieces, cut_windows
 from nlp_transfer.recipe import DataSection, ModelSection
 from nlp_transfer.records import LossLedger, Prediction, Splits, Tagging
@@ -54,6 +54,10 @@ class NerTask(Task):
     def labels(self, declared: Sequence[str]) -> list[str]:
         """Return O, B-x and I-x for every type, seen in train or not."""
         return iob2_labels(declared)
+
+    def class_of(self, label: str) -> str:
+        """Return the type of B-x and I-x, and O."""
+        return split_tag(label)[1] or label
 
     def auto_class(self) -> Any:
         """Return AutoModelForTokenClassification."""

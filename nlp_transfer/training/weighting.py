@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
-from datasets import Dataset
 from sklearn.utils.class_weight import compute_class_weight
 
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Lesson
+from nlp_transfer.tasks.base import output_labels
 from nlp_transfer.tasks.objective import IGNORED, Objective
 
 
@@ -43,7 +42,7 @@ def window_weights(lesson: Lesson) -> list[float]:
 
 def _label_weights(lesson: Lesson, training: TrainingSection) -> tuple[float, ...]:
     """Return a weight for every output of the model."""
-    by_output = [_class(label) for label in _labels(lesson)]
+    by_output = _classes(lesson)
     classes = list(dict.fromkeys(by_output))
     given = training.class_weights
     if isinstance(given, dict):
@@ -61,27 +60,19 @@ def _label_weights(lesson: Lesson, training: TrainingSection) -> tuple[float, ..
     return tuple(weights.get(name, 1.0) for name in by_output)
 
 
-def _labels(lesson: Lesson) -> list[str]:
-    id2label = lesson.loaded.model.config.id2label
-    return [id2label[index] for index in range(len(id2label))]
+def _classes(lesson: Lesson) -> list[str]:
+    """List the class of each of the model's outputs."""
+    labels = output_labels(lesson.loaded.model.config)
+    return [lesson.setting.recipe.task.class_of(label) for label in labels]
 
 
 def _classes_by_window(lesson: Lesson) -> Iterable[Sequence[str]]:
     """List the classes of each window's labelled items."""
-    labels = [_class(label) for label in _labels(lesson)]
+    classes = _classes(lesson)
     multi_label = getattr(lesson.setting.recipe.task, "multi_label", False)
-    for ids in _label_ids(lesson.train.windows):
+    for row in iterate(lesson.train.windows, ["labels"]):
+        ids = row["labels"]
         if multi_label:
-            yield [name for name, is_given in zip(labels, ids, strict=True) if is_given == 1]
+            yield [name for name, is_given in zip(classes, ids, strict=True) if is_given == 1]
         else:
-            yield [labels[index] for index in ids if index != IGNORED]
-
-
-def _label_ids(windows: Dataset) -> Iterable[list[int]]:
-    return (row["labels"] for row in iterate(windows, ["labels"]))
-
-
-def _class(label: Any) -> str:
-    """Return the class of an output: B-PER and I-PER are both PER."""
-    text = str(label)
-    return text[2:] if text[:2] in ("B-", "I-") else text
+            yield [classes[index] for index in ids if index != IGNORED]
