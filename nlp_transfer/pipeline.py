@@ -58,12 +58,11 @@ def finetune(
     from nlp_transfer.publish.push import check_repo, publish
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.material import prepare
-    from nlp_transfer.training.run_folder import RunFolder
     from nlp_transfer.training.train import train
 
     if push_to_hub:
         check_repo(push_to_hub)
-    folder = RunFolder(Path(output) if output else Path("runs") / recipe.name)
+    folder = _run_folder(recipe, output)
     args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
     state = folder.check(recipe.as_yaml(), fresh=fresh)
     if state == "finished":
@@ -94,11 +93,10 @@ def pretrain(
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.pretraining import prepare_reading, read_on, section_of
     from nlp_transfer.training.processes import is_main_process, wait_for_all
-    from nlp_transfer.training.run_folder import RunFolder
     from nlp_transfer.training.train import save_model
 
     recipe = recipe.model_copy(update={"name": f"{recipe.name}-pretrained"})
-    folder = RunFolder(Path(output) if output else Path("runs") / recipe.name)
+    folder = _run_folder(recipe, output)
     training_arguments(section_of(recipe), folder.checkpoints)
     if folder.check(recipe.as_yaml(), fresh=fresh) == "finished":
         log.info("%s is finished; --fresh starts over", folder.path)
@@ -127,9 +125,8 @@ def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> dict[str,
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.material import prepare
     from nlp_transfer.training.plan import plan_run
-    from nlp_transfer.training.run_folder import RunFolder
 
-    folder = RunFolder(Path(output) if output else Path("runs") / recipe.name)
+    folder = _run_folder(recipe, output)
     training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
     folder.check(recipe.as_yaml())
     return plan_run(recipe, prepare(recipe, needed_splits(recipe)), folder)
@@ -245,6 +242,13 @@ def read_report(run: str | Path) -> Report:
 def needed_splits(recipe: AnyRecipe) -> tuple[str, ...]:
     """List the splits that a run of this recipe reads."""
     return tuple(dict.fromkeys(("train", "validation", *recipe.evaluation.splits)))
+
+
+def _run_folder(recipe: AnyRecipe, output: str | Path | None) -> RunFolder:
+    """Return the folder that was asked for, or runs/<recipe name>."""
+    from nlp_transfer.training.run_folder import RunFolder
+
+    return RunFolder(Path(output) if output else Path("runs") / recipe.name)
 
 
 def _earlier_round(recipe: AnyRecipe, folder: RunFolder, *, fresh: bool) -> str | None:

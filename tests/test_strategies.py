@@ -152,7 +152,7 @@ def test_trained_model_reloads_with_the_same_predictions(
 def test_task_that_a_strategy_cannot_serve_is_refused_with_both_names(
     name: str, task: str, tiny_recipe: Callable[..., Path]
 ) -> None:
-    places = {"teacher": "x", "texts": "x", "dictionary": "x", "side": "x"}
+    places = {"teacher": "x", "texts": "x", "dictionary": "x"}
     with pytest.raises(UserError, match=f"'{name}' does not work with task '{task}'"):
         load_recipe(str(tiny_recipe(task, strategy=[section(name, places)])))
 
@@ -162,7 +162,7 @@ def test_strategies_that_disagree_are_refused_with_both_names(
     one: str, other: str, tiny_recipe: Callable[..., Path]
 ) -> None:
     task = next(task for task in TASKS if {(one, task), (other, task)} <= set(PAIRS))
-    places = {"teacher": "x", "texts": "x", "dictionary": "x", "side": "x"}
+    places = {"teacher": "x", "texts": "x", "dictionary": "x"}
     for pair in ((one, other), (other, one)):
         strategies = [section(name, places) for name in pair]
         with pytest.raises(UserError, match=f"'{one}'.*'{other}'|'{other}'.*'{one}'"):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from interrupting import interrupt, stop
 from safetensors.torch import load_file
 
 from nlp_transfer import Predictor, finetune, load_recipe
@@ -113,7 +114,7 @@ def test_interrupted_run_ends_with_the_same_average(
     recipe = tiny_recipe(strategy=strategy, training={"epochs": 3})
     whole, cut = _run(recipe, tmp_path / "whole"), tmp_path / "cut"
     with monkeypatch.context() as patch:
-        _interrupt(patch, at_step % _metrics(whole)["steps"])
+        interrupt(patch, at_step=at_step % _metrics(whole)["steps"])
         with pytest.raises(KeyboardInterrupt):
             _run(recipe, cut)
     assert RunFolder(cut).state() == "unfinished"
@@ -295,22 +296,6 @@ def _script_scores(patch: pytest.MonkeyPatch, scores: list[float]) -> list[State
     return seen
 
 
-def _raise(*_: Any, **__: Any) -> None:
-    raise KeyboardInterrupt
-
-
-def _interrupt(patch: pytest.MonkeyPatch, at_step: int) -> None:
-    """Stop training as a crash would, in the middle of a step."""
-    original = TransferTrainer.training_step
-
-    def training_step(self: TransferTrainer, *args: Any, **options: Any) -> torch.Tensor:
-        if self.state.global_step == at_step:
-            raise KeyboardInterrupt
-        return original(self, *args, **options)
-
-    patch.setattr(TransferTrainer, "training_step", training_step)
-
-
 def _interrupt_finish(patch: pytest.MonkeyPatch) -> None:
     """Stop when training has ended and nothing is averaged yet."""
-    patch.setattr("nlp_transfer.strategies.snapshots.read_snapshots", _raise)
+    patch.setattr("nlp_transfer.strategies.snapshots.read_snapshots", stop)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from interrupting import interrupt
 from safetensors.torch import load_file
 from tiny import FAMILIES
 from transformers import TrainerState
@@ -72,14 +73,7 @@ def test_unfreezing_goes_on_where_it_was(
     )
     whole = _run(recipe, tmp_path / "whole")
     with monkeypatch.context() as patch:
-        original = TransferTrainer.training_step
-
-        def training_step(self: TransferTrainer, *args: Any, **options: Any) -> torch.Tensor:
-            if self.state.global_step == 5:
-                raise KeyboardInterrupt
-            return original(self, *args, **options)
-
-        patch.setattr(TransferTrainer, "training_step", training_step)
+        interrupt(patch, at_step=5)
         with pytest.raises(KeyboardInterrupt):
             _run(recipe, tmp_path / "cut")
     cut = _run(recipe, tmp_path / "cut")

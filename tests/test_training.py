@@ -16,6 +16,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interrupting import interrupt, stop
 from safetensors.torch import load_file
 from tiny import FAMILIES, tagged_sentences, write_conll, write_data
 from torch import nn
@@ -268,7 +269,7 @@ def test_interrupted_run_goes_on_to_the_same_weights(
     steps = _metrics(whole)["training"]["steps"]
     cut = tmp_path / "cut"
     with monkeypatch.context() as patch:
-        _interrupt(patch, at_step=steps - 1)
+        interrupt(patch, at_step=steps - 1)
         with pytest.raises(KeyboardInterrupt):
             _run(recipe, cut)
     assert RunFolder(cut).state() == "unfinished"
@@ -288,12 +289,12 @@ def test_run_interrupted_after_training_is_only_reported(
     whole = _run(recipe, tmp_path / "whole")
     cut = tmp_path / "cut"
     with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "write_json_lines", _raise)
+        patch.setattr(RunFolder, "write_json_lines", stop)
         with pytest.raises(KeyboardInterrupt):
             _run(recipe, cut)
         assert RunFolder(cut).state() == "unfinished"
     with monkeypatch.context() as patch:
-        patch.setattr(TransferTrainer, "training_step", _raise)
+        patch.setattr(TransferTrainer, "training_step", stop)
         _run(recipe, cut)
     _assert_same_run(cut, whole)
 
@@ -367,7 +368,7 @@ def test_early_stopped_run_learns_no_more_when_it_is_resumed(
     recipe = tiny_recipe(training={"epochs": 5, "early_stopping": 1})
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "write_json_lines", _raise)
+        patch.setattr(RunFolder, "write_json_lines", stop)
         with pytest.raises(KeyboardInterrupt):
             _run(recipe, run)
     _run(recipe, run)
@@ -405,7 +406,7 @@ def test_patience_goes_on_where_it_was(
     recipe = tiny_recipe(training={"epochs": 4, "early_stopping": 2, "tokens_per_batch": 1000})
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
-        _interrupt(patch, at_step=3)
+        interrupt(patch, at_step=3)
         with pytest.raises(KeyboardInterrupt):
             _run(recipe, run)
     _run(recipe, run)
@@ -427,7 +428,7 @@ def test_finished_run_is_not_trained_again(
 ) -> None:
     recipe, run = finished
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    monkeypatch.setattr(train_module, "train", _raise)
+    monkeypatch.setattr(train_module, "train", stop)
     with caplog.at_level(logging.INFO):
         report = finetune(load_recipe(str(recipe)), output=run)
     assert "is finished" in caplog.text
@@ -497,7 +498,7 @@ def test_changed_data_is_refused_on_resume(
     data = write_data(tmp_path / "data", "ner")
     recipe, run = tiny_recipe(source=data), tmp_path / "run"
     with monkeypatch.context() as patch:
-        _interrupt(patch, at_step=0)
+        interrupt(patch, at_step=0)
         with pytest.raises(KeyboardInterrupt):
             _run(recipe, run)
     write_conll(data / "train.conll", tagged_sentences(47, seed=0))
@@ -545,22 +546,6 @@ def _metrics(run: Path) -> Any:
 def _logged_steps(run: Path) -> list[int]:
     lines = [json.loads(line) for line in (run / "log.jsonl").open(encoding="utf-8")]
     return [line["step"] for line in lines if "loss" in line]
-
-
-def _raise(*_: Any, **__: Any) -> None:
-    raise KeyboardInterrupt
-
-
-def _interrupt(patch: pytest.MonkeyPatch, *, at_step: int) -> None:
-    """Stop training as a crash would, in the middle of a step."""
-    original = TransferTrainer.training_step
-
-    def training_step(self: TransferTrainer, *args: Any, **options: Any) -> torch.Tensor:
-        if self.state.global_step == at_step:
-            raise KeyboardInterrupt
-        return original(self, *args, **options)
-
-    patch.setattr(TransferTrainer, "training_step", training_step)
 
 
 def _script_scores(patch: pytest.MonkeyPatch, scores: list[float]) -> list[dict[str, torch.Tensor]]:

@@ -22,6 +22,7 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Recipe keys to change: training.epochs=1"),
 ]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder first.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 

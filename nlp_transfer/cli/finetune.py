@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nlp_transfer.cli.console import (
+    FreshOption,
     JsonOption,
     Overrides,
     RecipeOption,
@@ -27,9 +28,7 @@ def finetune(
         bool,
         typer.Option("--dry-run", help="Check all, run 2 steps, print the plan, keep nothing."),
     ] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Delete the run in the folder first.")
-    ] = False,
+    fresh: FreshOption = False,
     push_to_hub: Annotated[
         str | None,
         typer.Option("--push-to-hub", metavar="REPO", help="Publish the model."),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nlp_transfer.cli.console import (
+    FreshOption,
     JsonOption,
     Overrides,
     RecipeOption,
@@ -23,9 +24,7 @@ def pretrain(
         Path | None,
         typer.Option("--output", "-o", help="Run folder; runs/<recipe>-pretrained by default."),
     ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Delete the run in the folder first.")
-    ] = False,
+    fresh: FreshOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Let a checkpoint read texts of the domain. Run again, it resumes.

@@ -65,16 +65,7 @@ def training_arguments(
     strategies:  those of the recipe, which may depend on arguments
     raises:      UserError for an unknown argument, or one that a recipe key of ours decides
     """
-    known = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
-    for name in section.arguments:
-        where = f"training.arguments.{name}"
-        if name in _OWNED:
-            raise UserError(f"{where} cannot be set: {_OWNED[name]}.")
-        if name not in known:
-            raise UserError(
-                f"{where}: transformers.TrainingArguments has no such argument."
-                f"{nearest(name, known)}"
-            )
+    _check_arguments(section)
     optimizer_class(section)  # refuses what contradicts itself, before anything is loaded
     precision = resolve_precision(section.precision)
     settings: dict[str, Any] = {
@@ -113,3 +104,17 @@ def training_arguments(
         return TrainingArguments(**settings)
     except (ValueError, TypeError) as error:
         raise UserError(f"training.arguments: {error}") from None
+
+
+def _check_arguments(section: TrainingSection) -> None:
+    """Refuse arguments that transformers does not know, or that a recipe key of ours decides."""
+    known = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
+    for name in section.arguments:
+        where = f"training.arguments.{name}"
+        if name in _OWNED:
+            raise UserError(f"{where} cannot be set: {_OWNED[name]}.")
+        if name not in known:
+            raise UserError(
+                f"{where}: transformers.TrainingArguments has no such argument."
+                f"{nearest(name, known)}"
+            )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
@@ -16,13 +18,20 @@ from transformers import (
 )
 
 from nlp_transfer.recipe import TrainingSection
+from nlp_transfer.strategies.base import Batch
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.progress import Progress
 
+_NOT_READ = ("labels", "windows")
+"""What a batch holds beside the model's own inputs."""
+
 
 class BudgetTrainer(Trainer):
-    """Trains on windows of known lengths; `data_collator` makes a batch of some of them."""
+    """Trains on windows of known lengths; `data_collator` makes a batch of some of them.
+
+    `compute_loss_func` is a LossFunction: it runs the model as often as it needs.
+    """
 
     optimizer: torch.optim.Optimizer | None
     lr_scheduler: Any
@@ -107,11 +116,36 @@ class BudgetTrainer(Trainer):
             self._created_lr_scheduler = self.lr_scheduler is not None
         return super().create_scheduler(num_training_steps, optimizer)
 
-    def of_whole_step(self, loss: torch.Tensor) -> torch.Tensor:
-        """Scale a loss so that the processes' gradients, which are averaged, add up."""
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Compute the loss of one batch, which may need several forward passes."""
+
+        def forward(batch: Batch) -> Any:
+            return model(**{name: batch[name] for name in batch if name not in _NOT_READ})
+
+        loss = self.compute_loss_func(forward, inputs, num_items_in_batch)
         if self.args.average_tokens_across_devices:
-            return loss * self.accelerator.num_processes
+            # Gradients are averaged over the processes; ours are to be added up.
+            loss = loss * self.accelerator.num_processes
         return loss
+
+    @abstractmethod
+    def evaluation(self) -> dict[str, float]:
+        """Measure the model in training; `eval_score` is what checkpoints are compared by."""
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Measure the model in training, and tell the callbacks."""
+        metrics = self.evaluation()
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
 
     @property
     def precision(self) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from datasets import Dataset
+from torch import nn
 from transformers import set_seed
 
 from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
@@ -99,13 +100,8 @@ def prepare(
         "overlap": recipe.model.overlap,
     }
     setattr(loaded.model.config, SETTINGS_KEY, settings)
-    sizes = {name: p.numel() for name, p in loaded.model.named_parameters()}
-    new = sum(sizes.get(name, 0) for name in loaded.new_parameters)
-    log.info(
-        "%s: %s of %s parameters start at random (the new head)",
-        recipe.model.checkpoint,
-        f"{new:,}",
-        f"{sum(sizes.values()):,}",
+    new = log_new_parameters(
+        recipe.model.checkpoint, loaded.model, loaded.new_parameters, head="new head"
     )
     data = {
         split: SplitData(splits[split], _encoded(recipe, splits, split, loaded, processes))
@@ -121,6 +117,26 @@ def prepare(
     for adapter in getattr(model, "peft_config", {}).values():
         adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
     return Material(splits, replace(loaded, model=model), data, setting, folder, new)
+
+
+def log_new_parameters(
+    checkpoint: str, model: nn.Module, names: Iterable[str], *, head: str
+) -> int:
+    """Say how many parameters start at random, and count them.
+
+    names: of the parameters that the checkpoint did not have
+    head:  what people call them
+    """
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    new = sum(sizes.get(name, 0) for name in names)
+    log.info(
+        "%s: %s of %s parameters start at random (the %s)",
+        checkpoint,
+        f"{new:,}",
+        f"{sum(sizes.values()):,}",
+        head,
+    )
+    return new
 
 
 def _encoded(

@@ -67,7 +67,7 @@ def plan_run(recipe: Recipe[Any, Any], material: Material, folder: RunFolder) ->
         "new_parameters": material.new_parameters,
         "steps": steps,
         "tokens_per_batch": recipe.training.tokens_per_batch,
-        "precision": "bf16" if args.bf16 else "fp16" if args.fp16 else "fp32",
+        "precision": trainer.precision,
         "world_size": args.world_size,
         "estimated_seconds": round(step_seconds * steps, 1),
         "peak_memory_bytes": _peak_memory(),

@@ -6,7 +6,6 @@ source: Gururangan et al. 2020 (domain- and task-adaptive pretraining); Devlin e
 from __future__ import annotations
 
 import hashlib
-import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from random import Random
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import TrainingArguments, set_seed
 
@@ -24,14 +22,20 @@ from nlp_transfer.data.masking import MaskedWindows, cut_texts
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.unlabelled import unlabelled_rows
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.engine import autocast
+from nlp_transfer.inference.engine import autocast, token_batches
 from nlp_transfer.recipe import Recipe, TrainingSection
-from nlp_transfer.tasks.base import IGNORED, load_tokenizer, pad, quiet_transformers
+from nlp_transfer.strategies.base import Batch, Forward
+from nlp_transfer.tasks.base import (
+    IGNORED,
+    explaining_damage,
+    load_tokenizer,
+    pad,
+    quiet_transformers,
+)
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.budget_trainer import BudgetTrainer
+from nlp_transfer.training.material import log_new_parameters
 from nlp_transfer.training.progress import Progress
-
-log = logging.getLogger(__name__)
 
 HEADLINE = "masked accuracy"
 
@@ -124,7 +128,7 @@ def _load_model(folder: Path, recipe: Recipe[Any, Any]) -> Any:
         raise UserError(
             f"model.checkpoint: a {config.model_type!r} model does not guess masked words."
         )
-    with quiet_transformers():
+    with quiet_transformers(), explaining_damage(folder, "model.checkpoint"):
         model, info = AutoModelForMaskedLM.from_pretrained(
             folder,
             config=config,
@@ -132,14 +136,9 @@ def _load_model(folder: Path, recipe: Recipe[Any, Any]) -> Any:
             dtype="float32",
             trust_remote_code=recipe.model.trust_remote_code,
         )
-    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    new = sum(sizes.get(name, 0) for name in info["missing_keys"])
-    if new:
-        log.info(
-            "%s: %s of %s parameters start at random (the language-modelling head)",
-            recipe.model.checkpoint,
-            f"{new:,}",
-            f"{sum(sizes.values()):,}",
+    if info["missing_keys"]:
+        log_new_parameters(
+            recipe.model.checkpoint, model, info["missing_keys"], head="language-modelling head"
         )
     return model
 
@@ -158,7 +157,7 @@ class PretrainingTrainer(BudgetTrainer):
             train_dataset=reading.train,
             eval_dataset=reading.held_out,
             data_collator=self._collate,
-            compute_loss_func=_loss_sum,
+            compute_loss_func=_mean_over_hidden,
             callbacks=[Progress(HEADLINE)],
         )
 
@@ -169,35 +168,20 @@ class PretrainingTrainer(BudgetTrainer):
             "labels": pad([row["labels"] for row in rows], IGNORED),
         }
 
-    def compute_loss(
-        self,
-        model: nn.Module,
-        inputs: dict[str, torch.Tensor],
-        return_outputs: bool = False,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> torch.Tensor:
-        """Compute the mean loss over the hidden pieces of the whole step."""
-        labels = inputs.pop("labels")
-        assert num_items_in_batch is not None
-        return self.of_whole_step(_loss_sum(model(**inputs).logits, labels) / num_items_in_batch)
-
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+    def evaluation(self) -> dict[str, float]:
         """Measure on the held-out texts, always with the same words hidden."""
         measured = self.measure()
-        metrics = {"eval_score": measured["accuracy"], "eval_loss": measured["loss"]}
-        self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
-        return metrics
+        return {"eval_score": measured["accuracy"], "eval_loss": measured["loss"]}
 
     def measure(self) -> dict[str, float]:
         """Return loss, pseudo-perplexity and accuracy over the hidden pieces of held-out texts."""
         model = self.accelerator.unwrap_model(self.model).eval()
         device = next(model.parameters()).device
         loss, right, count = 0.0, 0, 0
-        for batch in _batches(self._held_out, self._training.tokens_per_batch):
-            tensors = {name: t.to(device) for name, t in self._collate(batch).items()}
+        windows = [self._held_out[number] for number in range(len(self._held_out))]
+        for batch in token_batches(windows, self._training.tokens_per_batch):
+            rows = [windows[number] for number in batch]
+            tensors = {name: tensor.to(device) for name, tensor in self._collate(rows).items()}
             labels = tensors.pop("labels")
             with torch.inference_mode(), autocast(device.type, self.precision):
                 logits = model(**tensors).logits
@@ -209,23 +193,14 @@ class PretrainingTrainer(BudgetTrainer):
         return {"loss": mean, "perplexity": math.exp(min(mean, 700)), "accuracy": right / count}
 
 
+def _mean_over_hidden(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
+    return _loss_sum(forward(batch).logits, batch["labels"]) / items
+
+
 def _loss_sum(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return cross_entropy(
         logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
     )
-
-
-def _batches(windows: MaskedWindows, tokens: int) -> Iterator[list[dict[str, list[int]]]]:
-    batch: list[dict[str, list[int]]] = []
-    longest = 0
-    for number in range(len(windows)):
-        window = windows[number]
-        longest = max(longest, len(window["input_ids"]))
-        if batch and longest * (len(batch) + 1) > tokens:
-            yield batch
-            batch, longest = [], len(window["input_ids"])
-        batch.append(window)
-    yield batch
 
 
 def read_on(

@@ -78,7 +78,8 @@ def train(
         figures={
             **_speed(trainer, material),
             **figures,
-            **_setting(args),
+            "world_size": args.world_size,
+            "precision": trainer.precision,
             **({"strategies": outcome.figures} if outcome.figures else {}),
         },
     )
@@ -117,11 +118,4 @@ def _speed(trainer: TransferTrainer, material: Material) -> dict[str, Any]:
         "best_step": trainer.state.best_global_step,
         "best_validation": trainer.state.best_metric,
         "tokens_per_second": round(pieces * epochs / seconds, 1),
-    }
-
-
-def _setting(args: TrainingArguments) -> dict[str, Any]:
-    return {
-        "world_size": args.world_size,
-        "precision": "bf16" if args.bf16 else "fp16" if args.fp16 else "fp32",
     }

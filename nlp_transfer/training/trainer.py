@@ -10,24 +10,18 @@ import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
 from torch import nn
-from transformers import (
-    EarlyStoppingCallback,
-    TrainingArguments,
-)
+from transformers import EarlyStoppingCallback, TrainingArguments
 
 from nlp_transfer.inference.engine import predict_distributions, windows_by_example
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Strategy
-from nlp_transfer.tasks.base import IGNORED, Task, WindowRow
+from nlp_transfer.tasks.base import IGNORED, Task, WindowRow, output_labels
 from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.material import Material, SplitData
 from nlp_transfer.training.progress import Progress
 from nlp_transfer.training.weighting import objective, window_weights
 
 log = logging.getLogger(__name__)
-
-_NOT_READ = ("labels", "windows")
-"""What a batch holds beside the model's own inputs."""
 
 
 class TrainingWindows(torch.utils.data.Dataset[WindowRow]):
@@ -89,7 +83,6 @@ class TransferTrainer(BudgetTrainer):
 
     def _loss(self, lesson: Lesson, smoothing: float) -> LossFunction:
         """Compose the task's loss with what the strategies make of it."""
-
         goal = objective(lesson, smoothing=smoothing)
 
         def mean_over_labelled(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
@@ -100,21 +93,6 @@ class TransferTrainer(BudgetTrainer):
         for strategy in sorted(self._strategies, key=lambda strategy: strategy.wraps_others):
             loss = strategy.wrap_loss(lesson.loaded.model, loss, lesson)
         return loss
-
-    def compute_loss(
-        self,
-        model: nn.Module,
-        inputs: dict[str, torch.Tensor],
-        return_outputs: bool = False,
-        num_items_in_batch: torch.Tensor | int | None = None,
-    ) -> torch.Tensor:
-        """Compute the loss of one batch, which strategies may need several forward passes for."""
-
-        def forward(batch: Batch) -> Any:
-            return model(**{name: batch[name] for name in batch if name not in _NOT_READ})
-
-        loss = self.compute_loss_func(forward, inputs, num_items_in_batch)
-        return self.of_whole_step(loss)
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the optimizer; groups of strategies and the head may have rates of their own."""
@@ -137,14 +115,9 @@ class TransferTrainer(BudgetTrainer):
         predictions = self.predict_split(self._validation, model)
         return self._task.headline_figure(self._validation.rows, predictions)
 
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Score the model in training, and tell the callbacks."""
-        metrics = {"eval_score": self.score()}
-        self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
-        return metrics
+    def evaluation(self) -> dict[str, float]:
+        """Score the model in training."""
+        return {"eval_score": self.score()}
 
     def predict_split(self, split: SplitData, model: Any = None) -> list[Prediction]:
         """Predict every example of a split exactly once.
@@ -164,7 +137,7 @@ class TransferTrainer(BudgetTrainer):
             tokens_per_batch=max(4096, self._training.tokens_per_batch),
             precision=self.precision,
         )
-        labels = [model.config.id2label[i] for i in range(len(model.config.id2label))]
+        labels = output_labels(model.config)
         mine = [self._task.decode(distribution, labels) for distribution in distributions]
         gathered = dict(gather_object(list(zip(numbers, mine, strict=True))))
         return [gathered[number] for number in range(count)]
