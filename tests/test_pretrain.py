@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,16 @@ def test_what_cannot_be_read_is_refused(
     with pytest.raises(UserError, match=message):
         pretrain(load_recipe(str(path)), output=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_damaged_checkpoint_is_said_to_be_one(
+    tmp_path: Path, tiny_recipe: Recipes, tiny_bert: Path
+) -> None:
+    damaged = shutil.copytree(tiny_bert, tmp_path / "damaged")
+    weights = damaged / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"model.checkpoint: .*damaged.* cannot be read"):
+        pretrain(load_recipe(str(tiny_recipe(checkpoint=damaged))), output=tmp_path / "run")
 
 
 def test_folder_of_a_finetuning_run_is_refused(tmp_path: Path, tiny_recipe: Recipes) -> None:
