@@ -228,7 +228,7 @@ def test_a_further_round_is_taught_by_the_model_of_the_last(
 
     original = Predictor.named
     monkeypatch.setattr(
-        Predictor, "named", lambda name, key: opened.append(name) or original(name, key)
+        Predictor, "named", lambda name, *key, **as_: opened.append(name) or original(name, *key)
     )
     finetune(load_recipe(str(path)), output=run)
     assert opened == [str(model), str(run / "earlier-round")]

@@ -172,20 +172,24 @@ def test_accumulation_gives_the_same_step(
         torch.testing.assert_close(split[name], tensor, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_student_of_equal_states_has_no_distance(
-    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, checkpoint: Any
+    precision: str, tmp_path: Path, tiny_recipe: Recipes, teacher: Any, checkpoint: Any
 ) -> None:
+    """The teacher computes in the run's precision, so states do not differ by rounding."""
     master = teacher("ner", checkpoint=checkpoint("bert", **NO_DROPOUT))
     losses = []
-    for hidden in (0, 10):
+    for hidden in (0, 1e5):
         strategy = {"name": "distillation", "teacher": str(master), "hidden": hidden}
-        path = tiny_recipe(checkpoint=master, strategy=["full", strategy])
+        path = tiny_recipe(
+            checkpoint=master, strategy=["full", strategy], training={"precision": precision}
+        )
         trainer = build_trainer(
             material_of(path), training_arguments(load_recipe(str(path)).training, tmp_path / "c")
         )
         batch = trainer._collate([trainer.train_dataset[0]])
         with torch.no_grad():
-            model = trainer.model.eval()
+            model = trainer.accelerator.prepare_model(trainer.model.eval(), evaluation_mode=True)
             losses.append(trainer.compute_loss(model, dict(batch), False, torch.tensor(3)))
     torch.testing.assert_close(losses[0], losses[1])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
@@ -12,7 +12,7 @@ from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.engine import predict_distributions, resolve_precision
+from nlp_transfer.inference.engine import autocast, predict_distributions, resolve_precision
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.records import LossLedger, Prediction, Tagging
 from nlp_transfer.tasks.base import (
@@ -30,11 +30,14 @@ from nlp_transfer.tasks.ner import NerTask, entities_json
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from datasets import Dataset
     from numpy.typing import NDArray
 
 SETTINGS_KEY = "nlp_transfer"
 """Where a model's config.json keeps the task and the window settings it was trained with."""
+_READ = ("input_ids", "attention_mask", "token_type_ids")
+"""What of a batch an encoder reads."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,9 @@ class Predictor:
         return cls(loaded, task, options, resolve_precision(precision), tokens_per_batch)
 
     @classmethod
-    def named(cls, model: str, setting: str) -> Predictor:
+    def named(cls, model: str, setting: str, *, precision: str = "auto") -> Predictor:
         """Load the model that a recipe key names."""
-        return cls.from_run(model, setting=setting)
+        return cls.from_run(model, precision=precision, setting=setting)
 
     @property
     def labels(self) -> list[str]:
@@ -121,6 +124,22 @@ class Predictor:
             tokens_per_batch=self.tokens_per_batch,
             precision=self.precision,
         )
+
+    def hidden_states(self, batch: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:
+        """Compute the hidden states of windows, the embeddings' first, then one a layer.
+
+        batch:   (windows, pieces) each, of the model's own tokenizer
+        returns: (windows, pieces, hidden) each
+        """
+        import torch
+
+        encoder = self.loaded.model.base_model
+        inputs = {name: batch[name] for name in _READ if name in batch}
+        with torch.no_grad(), autocast(encoder.device.type, self.precision):
+            states: Sequence[torch.Tensor] = encoder(
+                **inputs, output_hidden_states=True
+            ).hidden_states
+        return states
 
     def predict_split(self, rows: Dataset) -> tuple[list[Prediction], LossLedger]:
         """Predict a whole split, and count what it holds and loses."""

@@ -68,6 +68,9 @@ class FineTuned(Protocol):
     def distributions(self, rows: Iterable[Row]) -> Iterator[NDArray[np.floating[Any]]]:
         """Compute the log-probabilities that it predicts from: (words or 1, labels) a row."""
 
+    def hidden_states(self, batch: Batch) -> Sequence[torch.Tensor]:
+        """Compute the hidden states of windows, the embeddings' first, then one a layer."""
+
 
 @dataclass(frozen=True)
 class Setting:

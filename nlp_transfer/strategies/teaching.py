@@ -143,13 +143,7 @@ def hidden_distance(
     states: the student's, each (windows, pieces, hidden), the embeddings' first
     source: Jiao et al. 2020 (TinyBERT), section 3.1
     """
-    import torch
-
-    encoder = teacher.loaded.model.base_model
-    read = ("input_ids", "attention_mask", "token_type_ids")
-    with torch.no_grad():
-        inputs = {name: batch[name] for name in read if name in batch}
-        taught = encoder(**inputs, output_hidden_states=True).hidden_states
+    taught = teacher.hidden_states(batch)
     mask = batch["attention_mask"]
     squares = sum((states[s] - taught[t]).float().square().mean(dim=-1) for s, t in pairs)
     distance = (squares * mask).sum(dim=1) / mask.sum(dim=1) / len(pairs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,9 @@ def prepare(
     earlier_round: the run of the round before, where a strategy takes several
     """
     folder = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
-    setting = Setting(recipe, Predictor.named, earlier_round)
+    # In the run's precision a teacher's states are what its student's should be, and as fast.
+    opened = partial(Predictor.named, precision=recipe.training.precision)
+    setting = Setting(recipe, opened, earlier_round)
     splits = load_splits(recipe, needed)
     for strategy in recipe.strategies:
         splits = strategy.prepare_data(splits, setting)
