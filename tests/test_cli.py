@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.classification import ClassificationTask
+from nlp_transfer.tasks.ner import NerTask
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Run = Callable[..., tuple[int, str, str]]
@@ -81,11 +85,16 @@ def test_dry_run_prints_a_plan_and_writes_nothing(
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.parametrize("task", [NerTask, ClassificationTask])
 def test_prepare_keeps_the_data_that_finetune_then_uses(
-    nlpt: Run, tiny_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    task: type[Task],
+    nlpt: Run,
+    tiny_recipe: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("NLPT_CACHE", str(tmp_path / "own-cache"))
-    recipe = tiny_recipe("ner")
+    recipe = tiny_recipe(task.model_fields["name"].default)
     code, out, _ = nlpt("prepare", "-r", recipe, "--json")
     summary = json.loads(out)
     assert code == 0
@@ -95,7 +104,7 @@ def test_prepare_keeps_the_data_that_finetune_then_uses(
     def encode_again(*_: Any, **__: Any) -> None:
         raise AssertionError("finetune did not use the prepared data")
 
-    monkeypatch.setattr("nlp_transfer.tasks.ner.NerTask.encode", encode_again)
+    monkeypatch.setattr(task, "encode", encode_again)
     assert nlpt("finetune", "-r", recipe, "training.epochs=1")[0] == 0
     with pytest.raises(AssertionError, match="prepared"):  # another option, another key
         nlpt("finetune", "-r", recipe, "model.max_pieces=40", "--output", "other")

@@ -17,19 +17,22 @@ from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.training.encoding import encode
 
 _LEDGER = "ledger.json"
-_LAYOUT = 2  # of the folder; another one is another key
+_LAYOUT = 3  # of the folder; another one is another key
 
 
 def prepared_folder(
     recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel
 ) -> Path:
     """Name the folder of one tokenized split by the content of data, tokenizer and options."""
+    tokenizer = json.loads(loaded.tokenizer.backend_tokenizer.to_str())
+    # What the last call asked for, not what the tokenizer is.
+    del tokenizer["truncation"], tokenizer["padding"]
     parts = {
         "version": __version__,
         "layout": _LAYOUT,
         "rows": splits.fingerprints[split],
         "labels": loaded.model.config.label2id,
-        "tokenizer": loaded.tokenizer.backend_tokenizer.to_str(),
+        "tokenizer": tokenizer,
         "task": recipe.task.model_dump(mode="json"),
         "max_pieces": recipe.model.max_pieces,
         "overlap": recipe.model.overlap,
