@@ -70,7 +70,8 @@ def finetune(
     else:
         earlier = _earlier_round(recipe, folder, fresh=fresh)
         material = prepare(recipe, needed_splits(recipe), earlier_round=earlier)
-        _begin(folder, recipe, _data_json(material), material.loaded.model, fresh=fresh)
+        model, sides = material.loaded.model, len(material.sides)
+        _begin(folder, recipe, _data_json(material), model, side_tasks=sides, fresh=fresh)
         with folder.noticing_full_disk():
             trained = train(recipe, material, args, folder=folder)
             _finish(folder, recipe, material, trained)
@@ -137,15 +138,9 @@ def prepare_data(recipe: AnyRecipe, *, processes: int = 1) -> dict[str, Any]:
 
     returns: counts, window lengths and loss ledger of every split, and the folder of each
     """
-    from nlp_transfer.training.material import prepare, summary
-    from nlp_transfer.training.prepared import prepared_folder
+    from nlp_transfer.training.material import prepare, prepared_summary
 
-    material = prepare(recipe, needed_splits(recipe), processes=processes)
-    folders = {
-        split: str(prepared_folder(recipe, material.splits, split, material.loaded))
-        for split in material.data
-    }
-    return {**summary(recipe, material), "folders": folders}
+    return prepared_summary(prepare(recipe, needed_splits(recipe), processes=processes))
 
 
 def evaluate(*models: str | Path, recipe: AnyRecipe, split: str = "test") -> Report:
@@ -277,11 +272,18 @@ def _data_json(material: Material) -> dict[str, Any]:
             for split in material.data
         },
         "labels": list(material.splits.labels),
+        **material.describe_sides(_data_json),
     }
 
 
 def _begin(
-    folder: RunFolder, recipe: AnyRecipe, data: dict[str, Any], model: Any, *, fresh: bool
+    folder: RunFolder,
+    recipe: AnyRecipe,
+    data: dict[str, Any],
+    model: Any,
+    *,
+    side_tasks: int = 0,
+    fresh: bool,
 ) -> None:
     """Write what identifies the run, before the first step."""
     from nlp_transfer.training.environment import describe_environment
@@ -291,7 +293,8 @@ def _begin(
 
     if not fresh:
         folder.check_same_data(data)
-    check_disk_space(folder.path, disk_bytes(**parameter_counts(model)))
+    needed = disk_bytes(**parameter_counts(model), side_tasks=side_tasks)
+    check_disk_space(folder.path, needed)
     wait_for_all()  # every process has looked at the folder before one changes it
     if is_main_process():
         if fresh:
@@ -307,32 +310,26 @@ def _begin(
 def _finish(folder: RunFolder, recipe: AnyRecipe, material: Material, trained: Trained) -> None:
     """Write the results; metrics.json last, for it marks the run as finished."""
     from nlp_transfer.publish.card import card_text
-    from nlp_transfer.report.build import build_report, casing_notes
+    from nlp_transfer.report.build import run_report
     from nlp_transfer.report.pages import html_page, markdown_page
     from nlp_transfer.training.processes import is_main_process, wait_for_all
 
     if is_main_process():
-        splits = recipe.evaluation.splits
-        report = build_report(
-            task=recipe.task,
-            recipe=recipe.name,
-            rows={split: material.splits[split] for split in splits},
-            predictions=trained.predictions,
-            ledgers={split: material.data[split].encoded.ledger for split in splits},
-            samples=recipe.evaluation.bootstrap,
-            notes=casing_notes(material.loaded, material.splits["train"]),
-            training=trained.figures,
-        )
-        if splits:
-            folder.write_json_lines(
-                "predictions.jsonl",
-                recipe.task.examples_json(
-                    material.splits[splits[-1]], trained.predictions[splits[-1]]
-                ),
-            )
+        report = run_report(material, trained)
+        _write_predictions(folder, material, trained)
+        for name, side in material.sides.items():
+            _write_predictions(folder.side_task(name), side, trained.sides[name])
         folder.write_text("report.md", markdown_page(report))
         folder.write_text("report.html", html_page(report))
         folder.write_text("README.md", card_text(recipe, report, material.splits.labels))
         folder.write_json("metrics.json", report.metrics)
         folder.remove_checkpoints()
     wait_for_all()
+
+
+def _write_predictions(folder: RunFolder, material: Material, trained: Trained) -> None:
+    """Write what was predicted for the last of the scored splits."""
+    recipe = material.setting.recipe
+    for split in recipe.evaluation.splits[-1:]:
+        examples = recipe.task.examples_json(material.splits[split], trained.predictions[split])
+        folder.write_json_lines("predictions.jsonl", examples)

@@ -39,6 +39,12 @@ LAUNCHERS = {
 }
 
 
+def _same_weights(one: Path, two: Path, *, within: float) -> bool:
+    left, right = load_file(one / "model.safetensors"), load_file(two / "model.safetensors")
+    assert left.keys() == right.keys()
+    return all(left[name].allclose(right[name], atol=within) for name in left)
+
+
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_two_processes_train_the_model_of_one(
     launcher: str, tiny_recipe: Callable[..., Path], checkpoint: Callable[..., Path], tmp_path: Path
@@ -51,9 +57,28 @@ def test_two_processes_train_the_model_of_one(
     assert together["training"]["world_size"] == 2
     assert together["training"]["steps"] == alone["training"]["steps"]
     assert together["splits"] == alone["splits"]  # every example counted exactly once
-    one = load_file(tmp_path / "one" / "model" / "model.safetensors")
-    two = load_file(tmp_path / "two" / "model" / "model.safetensors")
-    assert one.keys() == two.keys()
-    assert all(one[name].allclose(two[name], atol=1e-5) for name in one)
+    assert _same_weights(tmp_path / "one" / "model", tmp_path / "two" / "model", within=1e-5)
     lines = [len((tmp_path / run / "log.jsonl").read_text().splitlines()) for run in ("one", "two")]
     assert lines[0] == lines[1]  # written once, not once a process
+
+
+def test_two_processes_learn_side_tasks_as_one_does(
+    tiny_recipe: Callable[..., Path],
+    checkpoint: Callable[..., Path],
+    classification_data: Path,
+    tmp_path: Path,
+) -> None:
+    still = checkpoint("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    side = {"task": {"name": "classification"}, "data": {"source": str(classification_data)}}
+    recipe = tiny_recipe(
+        strategy={"name": "multi_task", "side_tasks": {"topics": side}},
+        checkpoint=still,
+        training={"epochs": 1, "tokens_per_batch": 96},
+    )
+    alone = json.loads(_launch([], recipe, tmp_path / "one"))
+    together = json.loads(_launch(LAUNCHERS["torchrun"], recipe, tmp_path / "two"))
+    assert together["training"]["world_size"] == 2
+    assert together["splits"] == alone["splits"]
+    assert together["tasks"] == alone["tasks"]
+    for part in ("model", "tasks/topics"):
+        assert _same_weights(tmp_path / "one" / part, tmp_path / "two" / part, within=1e-4)

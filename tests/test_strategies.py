@@ -35,9 +35,13 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "layerwise_lr": {"decay": 0.5},
     "gazetteer": {"dictionary": "{dictionary}", "texts": "{texts}"},
     "lora": {"rank": 2},
+    "multi_task": {
+        "side_tasks": {"side": {"task": {"name": "{other}"}, "data": {"source": "{data}"}}}
+    },
     "penalty": {"l2": 0.01},
     "pseudo_labels": {"teacher": "{teacher}", "texts": "{texts}", "threshold": 0},
 }
+PLACES = {"teacher": "x", "texts": "x", "dictionary": "x", "other": "ner", "data": "x"}
 PAIRS = [(name, task) for name, task in product(CLASSES, TASKS) if task in CLASSES[name].tasks]
 STRANGERS = [(name, task) for name, task in product(CLASSES, TASKS) if (name, task) not in PAIRS]
 
@@ -87,7 +91,14 @@ def _places(
     texts, dictionary = folder / "texts.txt", folder / "dictionary.tsv"
     texts.write_text("Ada Lovelace left Rome .\nI want my money back\n", "utf-8")
     dictionary.write_text("Ada Lovelace\tPER\nRome\tLOC\n", "utf-8")
-    return {"teacher": str(teacher), "texts": str(texts), "dictionary": str(dictionary)}
+    other = next(name for name in TASKS if name != task)
+    return {
+        "teacher": str(teacher),
+        "texts": str(texts),
+        "dictionary": str(dictionary),
+        "other": other,
+        "data": str(data_folder(other)),
+    }
 
 
 def _start(names: tuple[str, ...], places: dict[str, str], checkpoint: Any) -> Path:
@@ -152,7 +163,7 @@ def test_trained_model_reloads_with_the_same_predictions(
 def test_task_that_a_strategy_cannot_serve_is_refused_with_both_names(
     name: str, task: str, tiny_recipe: Callable[..., Path]
 ) -> None:
-    places = {"teacher": "x", "texts": "x", "dictionary": "x"}
+    places = PLACES
     with pytest.raises(UserError, match=f"'{name}' does not work with task '{task}'"):
         load_recipe(str(tiny_recipe(task, strategy=[section(name, places)])))
 
@@ -162,7 +173,7 @@ def test_strategies_that_disagree_are_refused_with_both_names(
     one: str, other: str, tiny_recipe: Callable[..., Path]
 ) -> None:
     task = next(task for task in TASKS if {(one, task), (other, task)} <= set(PAIRS))
-    places = {"teacher": "x", "texts": "x", "dictionary": "x"}
+    places = PLACES
     for pair in ((one, other), (other, one)):
         strategies = [section(name, places) for name in pair]
         with pytest.raises(UserError, match=f"'{one}'.*'{other}'|'{other}'.*'{one}'"):

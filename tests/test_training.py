@@ -141,7 +141,7 @@ def test_filler_changes_neither_loss_nor_count(task: Any) -> None:
         window = {"input_ids": [2, 5, 6, 7, 3], "labels": [1, 0, 1] if task.multi_label else [1]}
     import datasets
 
-    windows = TrainingWindows(datasets.Dataset.from_list([{**window, "example": 0}]))
+    windows = TrainingWindows([datasets.Dataset.from_list([{**window, "example": 0}])])
     plain = task.collate([windows[0]], 0)
     filled = task.collate([windows[0], windows[~0]], 0)
     assert filled["labels"].ne(IGNORED).sum() == plain["labels"].ne(IGNORED).sum()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset
 
@@ -11,8 +11,31 @@ from nlp_transfer.data.doctor.pieces import is_uncased
 from nlp_transfer.records import LossLedger, Prediction, Report
 from nlp_transfer.tasks.base import LoadedModel, Task
 
+if TYPE_CHECKING:
+    from nlp_transfer.training.material import Material
+    from nlp_transfer.training.train import Trained
+
 SCHEMA = 1
 """Version of metrics.json; other programs read it."""
+
+
+def run_report(material: Material, trained: Trained) -> Report:
+    """Score what a run has predicted, for its own task and for those that learned along."""
+    recipe = material.setting.recipe
+    splits = recipe.evaluation.splits
+    return build_report(
+        task=recipe.task,
+        recipe=recipe.name,
+        rows={split: material.splits[split] for split in splits},
+        predictions=trained.predictions,
+        ledgers={split: material.data[split].encoded.ledger for split in splits},
+        samples=recipe.evaluation.bootstrap,
+        notes=casing_notes(material.loaded, material.splits["train"]),
+        training=trained.figures,
+        sides={
+            name: run_report(side, trained.sides[name]) for name, side in material.sides.items()
+        },
+    )
 
 
 def build_report(
@@ -25,12 +48,14 @@ def build_report(
     samples: int,
     notes: Sequence[str],
     training: Mapping[str, Any] | None = None,
+    sides: Mapping[str, Report] | None = None,
 ) -> Report:
     """Score every split.
 
     recipe:  its name
     rows, predictions, ledgers: by split
     samples: resamples of the bootstrap intervals
+    sides:   of other tasks that learned along, by name
     """
     splits = {
         split: {
@@ -47,6 +72,11 @@ def build_report(
     }
     if training is not None:
         metrics["training"] = dict(training)
+    if sides:
+        metrics["tasks"] = {
+            name: {key: side.metrics[key] for key in ("task", "splits")}
+            for name, side in sides.items()
+        }
     if notes:
         metrics["notes"] = list(notes)
     return Report(metrics)

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from nlp_transfer.records import Report
-from nlp_transfer.report.tables import headline, split_tables
+from nlp_transfer.report.tables import headline, side_tasks, split_tables
 
 TEMPLATES = Environment(
     loader=PackageLoader("nlp_transfer.report", "templates"),
@@ -36,12 +36,26 @@ def html_page(report: Report) -> str:
     return _render("report.html.jinja", report)
 
 
+def _splits(metrics: Any, of: str = "") -> list[dict[str, Any]]:
+    """List what a page shows of one task.
+
+    of: what to put before each title
+    """
+    return [
+        {
+            "name": f"{of}{split}",
+            "headline": f"{of}{headline(metrics, split)}",
+            "tables": split_tables(metrics, split),
+        }
+        for split in metrics["splits"]
+    ]
+
+
 def _render(template: str, report: Report) -> str:
     metrics: Any = report.metrics
-    splits = [
-        {"name": name, "headline": headline(metrics, name), "tables": split_tables(metrics, name)}
-        for name in metrics["splits"]
-    ]
+    splits = _splits(metrics)
+    for name, side in side_tasks(metrics).items():
+        splits += _splits(side, f"{name}, ")
     return TEMPLATES.get_template(template).render(
         metrics=metrics, splits=splits, notes=report.notes
     )

@@ -48,6 +48,8 @@ def print_prepared(summary: Mapping[str, Any]) -> None:
     console = Console()
     console.print(table)
     console.print(f"labels: {', '.join(summary['labels'])}", highlight=False)
+    for side in summary.get("tasks", {}).values():
+        print_prepared(side)
 
 
 def _split_lines(split: Mapping[str, Any], task: str) -> dict[str, int]:

@@ -55,6 +55,12 @@ def split_tables(metrics: Mapping[str, Any], split: str) -> list[Table]:
     return [*tables, _ledger_table(figures["ledger"], metrics["task"])]
 
 
+def side_tasks(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the figures of other tasks that learned along, by name; each like metrics itself."""
+    tasks: Mapping[str, Any] = metrics.get("tasks", {})
+    return tasks
+
+
 def headline(metrics: Mapping[str, Any], split: str) -> str:
     """Say the one figure that counts, with its interval."""
     figures = metrics["splits"][split]

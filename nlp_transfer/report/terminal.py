@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
 from nlp_transfer.records import Report
-from nlp_transfer.report.tables import Table, headline, split_tables
+from nlp_transfer.report.tables import Table, headline, side_tasks, split_tables
 
 
 def print_report(report: Report, console: Console) -> None:
     """Print the last split in full, the headline of every split, and the notes."""
-    splits = list(report.metrics["splits"])
-    for table in split_tables(report.metrics, splits[-1]):
-        console.print(_rich(f"{splits[-1]}: {table.title}", table))
-    for split in splits:
-        console.print(headline(report.metrics, split), style="bold", highlight=False)
+    for name, side in side_tasks(report.metrics).items():
+        _print_figures(side, console, f"{name}, ")
+    _print_figures(report.metrics, console)
     for note in report.notes:
         console.print(f"Note: {note}", highlight=False, markup=False)
+
+
+def _print_figures(metrics: Mapping[str, Any], console: Console, of: str = "") -> None:
+    """Print one task's figures.
+
+    of: what to put before each title
+    """
+    splits = list(metrics["splits"])
+    for table in split_tables(metrics, splits[-1]):
+        console.print(_rich(f"{of}{splits[-1]}: {table.title}", table))
+    for split in splits:
+        console.print(f"{of}{headline(metrics, split)}", style="bold", highlight=False)
 
 
 def _rich(title: str, table: Table) -> RichTable:

@@ -20,6 +20,7 @@ from nlp_transfer.strategies.interpolate import Interpolate
 from nlp_transfer.strategies.l2_sp import L2Sp
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
 from nlp_transfer.strategies.lora import Lora
+from nlp_transfer.strategies.multi_task import MultiTask
 from nlp_transfer.strategies.penalty import Penalty
 from nlp_transfer.strategies.pseudo_labels import PseudoLabels
 from nlp_transfer.strategies.r_drop import RDrop
@@ -40,6 +41,7 @@ AnyStrategy = Annotated[
     | L2Sp
     | LayerwiseLr
     | Lora
+    | MultiTask
     | Penalty
     | PseudoLabels
     | RDrop

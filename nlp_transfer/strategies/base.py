@@ -96,6 +96,16 @@ class Lesson:
 
 
 @dataclass(frozen=True)
+class SideTasks:
+    """Other tasks that learn along."""
+
+    recipes: Mapping[str, Recipe[Any, Any]]
+    """The run of each as if it were alone, by its name."""
+    temperature: float
+    """Tasks are drawn in proportion to their size, to the power of one over this."""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """A trained model's surroundings, for strategies that choose what is kept."""
 
@@ -134,6 +144,10 @@ class Strategy(Section):
 
     def earlier_round(self) -> Strategy | None:
         """Return this strategy as the run before this one has it, where it takes several rounds."""
+        return None
+
+    def sides(self, recipe: Recipe[Any, Any]) -> SideTasks | None:
+        """Name other tasks that learn along with the recipe's own."""
         return None
 
     def prepare_data(self, splits: Splits, setting: Setting) -> Splits:

@@ -15,10 +15,10 @@ _BUCKET_GROWTH = 1.08  # windows whose lengths differ by less are shuffled toget
 class TokenBatchSampler(Sampler[list[int]]):
     """Batches of windows of like length, in random order, one share of each for this process.
 
-    A global batch is one optimizer step. Its padded size stays within `tokens_per_batch`, unless a
-    single window is longer than that. It is dealt out to `processes * accumulation` shares of
-    equal number on every process; a share that comes out empty gets a filler, which is an index
-    below zero: `~index` is a window whose labels must be ignored.
+    A global batch is one optimizer step. Its windows are of one task, and its padded size stays
+    within `tokens_per_batch`, unless a single window is longer than that. It is dealt out to
+    `processes * accumulation` shares of equal number on every process; a share that comes out empty
+    gets a filler, which is an index below zero: `~index` is a window whose labels must be ignored.
 
     The batches of an epoch depend on the seed and the epoch alone, and their number is the same
     in every epoch, so a run can go on in mid-epoch.
@@ -34,26 +34,44 @@ class TokenBatchSampler(Sampler[list[int]]):
         rank: int = 0,
         accumulation: int = 1,
         weights: Sequence[float] | None = None,
+        tasks: Sequence[int] | None = None,
+        temperature: float = 1.0,
     ) -> None:
-        """weights: draw with replacement by them, among windows of like length; None: draw all."""
+        """Cut the windows into batches.
+
+        weights:     draw with replacement by them, among windows of like length; None: draw all
+        tasks:       number of the task of each window; None: there is one
+        temperature: above 1, small tasks have more batches than they fill, and large ones fewer
+        """
         self._seed = seed
         self._shares = processes * accumulation
         self._mine = range(rank * accumulation, (rank + 1) * accumulation)
         self._epoch = 0
-        sizes = np.asarray(lengths, dtype=np.int64)
+        self._sizes = sizes = np.asarray(lengths, dtype=np.int64)
         buckets = _bucket_bounds(int(sizes.max(initial=1)))
-        self._bucket = np.searchsorted(buckets, sizes)
-        # Longest first: a batch that does not fit is met in the first step, not in the last.
-        self._order = np.argsort(-self._bucket, kind="stable")
+        bucket = np.searchsorted(buckets, sizes)
+        task = np.zeros_like(sizes) if tasks is None else np.asarray(tasks)
+        # Windows of one task and of like length, the longest first.
+        self._group = (task + 1) * len(buckets) - bucket
+        self._order = np.argsort(self._group, kind="stable")
         self._weights = None if weights is None else np.asarray(weights, dtype=np.float64)
-        self._ends = _batch_ends(buckets[self._bucket[self._order]], tokens_per_batch)
+        self._ends = _batch_ends(buckets[bucket[self._order]], task[self._order], tokens_per_batch)
+        self._task = task[self._order][np.array(self._ends, dtype=np.int64) - 1]
+        self._counts = _batch_counts(self._task, temperature)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose batches are drawn next; the Trainer calls it."""
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._ends) * len(self._mine)
+        return sum(self._counts.values()) * len(self._mine)
+
+    @property
+    def pieces_an_epoch(self) -> float:
+        """Pieces in an epoch of all processes, without padding; a mean where some are drawn."""
+        pieces = np.add.reduceat(self._sizes[self._order], [0, *self._ends[:-1]])
+        means = {task: pieces[self._task == task].mean() for task in self._counts}
+        return float(sum(count * means[task] for task, count in self._counts.items()))
 
     def __iter__(self) -> Iterator[list[int]]:
         for batch in self.global_batches(self._epoch):
@@ -64,21 +82,30 @@ class TokenBatchSampler(Sampler[list[int]]):
         """List the window indexes of every step of an epoch."""
         random = np.random.default_rng((self._seed, epoch))
         shuffled = self._order[
-            np.lexsort((random.random(len(self._order)), -self._bucket[self._order]))
+            np.lexsort((random.random(len(self._order)), self._group[self._order]))
         ]
         if self._weights is not None:
             shuffled = self._drawn(shuffled, random)
         batches = np.split(shuffled, self._ends[:-1])
-        return [batches[i].tolist() for i in random.permutation(len(batches))]
+        return [batches[i].tolist() for i in self._drawn_batches(random)]
+
+    def _drawn_batches(self, random: np.random.Generator) -> np.ndarray:
+        """Draw as many batches of each task as an epoch has of it; all once before any again."""
+        drawn = []
+        for task, count in self._counts.items():
+            own = np.flatnonzero(self._task == task)
+            rounds = [random.permutation(own) for _ in range(-(-count // len(own)))]
+            drawn.append(np.concatenate(rounds)[:count])
+        return drawn[0] if len(drawn) == 1 else random.permutation(np.concatenate(drawn))
 
     def _drawn(self, shuffled: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Put windows drawn by weight from the same bucket in the places of all."""
+        """Put windows drawn by weight from the same group in the places of all."""
         assert self._weights is not None
-        bounds = np.flatnonzero(np.diff(self._bucket[shuffled])) + 1
+        bounds = np.flatnonzero(np.diff(self._group[shuffled])) + 1
         parts = []
-        for bucket in np.split(shuffled, bounds):
-            chances = self._weights[bucket] / self._weights[bucket].sum()
-            parts.append(random.choice(bucket, size=len(bucket), p=chances))
+        for group in np.split(shuffled, bounds):
+            chances = self._weights[group] / self._weights[group].sum()
+            parts.append(random.choice(group, size=len(group), p=chances))
         return np.concatenate(parts)
 
 
@@ -90,14 +117,29 @@ def _bucket_bounds(longest: int) -> np.ndarray:
     return np.array(bounds)
 
 
-def _batch_ends(lengths: np.ndarray, tokens: int) -> list[int]:
-    """Cut lengths in falling order into batches; return where each batch ends."""
-    ends = []
+def _batch_ends(lengths: np.ndarray, tasks: np.ndarray, tokens: int) -> list[int]:
+    """Cut windows into batches of one task each; return where each batch ends.
+
+    lengths: of the windows, falling within a task
+    """
+    ends: list[int] = []
     start = 0
-    while start < len(lengths):
-        start += max(1, tokens // int(lengths[start]))
-        ends.append(min(start, len(lengths)))
+    for end_of_task in [*(np.flatnonzero(np.diff(tasks)) + 1).tolist(), len(lengths)]:
+        while start < end_of_task:
+            start = min(start + max(1, tokens // int(lengths[start])), end_of_task)
+            ends.append(start)
     return ends
+
+
+def _batch_counts(tasks: np.ndarray, temperature: float) -> dict[int, int]:
+    """Count the batches that an epoch has of each task.
+
+    tasks: of each batch; an epoch has as many as these, to rounding, and one of each task
+    """
+    numbers, sizes = np.unique(tasks, return_counts=True)
+    shares = sizes ** (1 / temperature)
+    counts = np.maximum(1, np.rint(len(tasks) * shares / shares.sum()).astype(int))
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 
 class EpochDataLoader(torch.utils.data.DataLoader[list[int]]):

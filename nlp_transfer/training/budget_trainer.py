@@ -43,12 +43,19 @@ class BudgetTrainer(Trainer):
         lengths: Sequence[int],
         training: TrainingSection,
         window_weights: Sequence[float] | None = None,
+        window_tasks: Sequence[int] | None = None,
+        temperature: float = 1.0,
         **parts: Any,
     ) -> None:
-        """lengths: pieces of each training window; `parts` are those of the Trainer."""
+        """Hand `parts` on to the Trainer; the others decide the batches.
+
+        lengths: pieces of each training window; the others as TokenBatchSampler has them
+        """
         self._lengths = lengths
         self._training = training
         self._window_weights = window_weights
+        self._window_tasks = window_tasks
+        self._temperature = temperature
         super().__init__(optimizer_cls_and_kwargs=optimizer_class(training), **parts)
         self.remove_callback(PrinterCallback)
         # Ours is the loss: models that offer to normalise theirs must not be asked to.
@@ -82,7 +89,18 @@ class BudgetTrainer(Trainer):
 
     def get_train_dataloader(self) -> EpochDataLoader:
         """Return this process's share of every global batch."""
-        sampler = TokenBatchSampler(
+        return EpochDataLoader(
+            self.train_dataset,
+            batch_sampler=self._sampler(),
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            persistent_workers=self.args.dataloader_persistent_workers,
+            prefetch_factor=self.args.dataloader_prefetch_factor,
+            pin_memory=torch.cuda.is_available() and self.args.dataloader_pin_memory,
+        )
+
+    def _sampler(self) -> TokenBatchSampler:
+        return TokenBatchSampler(
             self._lengths,
             tokens_per_batch=self._training.tokens_per_batch,
             seed=self.args.seed,
@@ -90,15 +108,8 @@ class BudgetTrainer(Trainer):
             rank=self.args.process_index,
             accumulation=self.args.gradient_accumulation_steps,
             weights=self._window_weights,
-        )
-        return EpochDataLoader(
-            self.train_dataset,
-            batch_sampler=sampler,
-            collate_fn=self.data_collator,
-            num_workers=self.args.dataloader_num_workers,
-            persistent_workers=self.args.dataloader_persistent_workers,
-            prefetch_factor=self.args.dataloader_prefetch_factor,
-            pin_memory=torch.cuda.is_available() and self.args.dataloader_pin_memory,
+            tasks=self._window_tasks,
+            temperature=self._temperature,
         )
 
     def create_scheduler(
@@ -151,6 +162,11 @@ class BudgetTrainer(Trainer):
     def precision(self) -> str:
         """The precision that the model computes in: bf16, fp16 or fp32."""
         return "bf16" if self.args.bf16 else "fp16" if self.args.fp16 else "fp32"
+
+    @property
+    def pieces_an_epoch(self) -> float:
+        """Pieces learned in an epoch, padding not counted."""
+        return self._sampler().pieces_an_epoch
 
     @property
     def seconds(self) -> float:

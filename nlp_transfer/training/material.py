@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,8 @@ from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import EncodedSplit, LossLedger, Splits
 from nlp_transfer.strategies.base import Setting
 from nlp_transfer.tasks.base import LoadedModel
-from nlp_transfer.training.prepared import encode_or_load
+from nlp_transfer.tasks.shared_encoder import share_encoder, side_parameter
+from nlp_transfer.training.prepared import encode_or_load, prepared_folder
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,15 @@ class Material:
     """Folder of the checkpoint."""
     new_parameters: int
     """How many parameters start at random."""
+    sides: Mapping[str, Material]
+    """Other tasks that learn along, by name; the models have their encoder in common."""
+    temperature: float
+    """By which the tasks are drawn."""
+
+    def describe_sides(self, describe: Callable[[Material], Any]) -> dict[str, Any]:
+        """Describe the side tasks under the key that JSON has them under; nothing without any."""
+        tasks = {name: describe(side) for name, side in self.sides.items()}
+        return {"tasks": tasks} if tasks else {}
 
 
 def load_splits(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Splits:
@@ -95,6 +105,8 @@ def prepare(
     loaded = recipe.task.build_model(folder, recipe.task.labels(splits.labels), recipe.model)
     for strategy in recipe.strategies:
         loaded = strategy.carry_over(loaded, folder, setting)
+    temperature, sides = _prepare_sides(recipe, needed, processes=processes)
+    loaded = _with_sides(loaded, [side.loaded for side in sides.values()])
     is_embedded = recipe.model.checkpoint == EMBEDDED
     loaded.model.name_or_path = EMBEDDED_HUB_ID if is_embedded else recipe.model.checkpoint
     settings = {
@@ -104,7 +116,10 @@ def prepare(
     }
     setattr(loaded.model.config, SETTINGS_KEY, settings)
     new = log_new_parameters(
-        recipe.model.checkpoint, loaded.model, loaded.new_parameters, head="new head"
+        recipe.model.checkpoint,
+        loaded.model,
+        loaded.new_parameters,
+        head="new heads" if sides else "new head",
     )
     data = {
         split: SplitData(splits[split], _encoded(recipe, splits, split, loaded, processes))
@@ -119,7 +134,43 @@ def prepare(
         )
     for adapter in getattr(model, "peft_config", {}).values():
         adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
-    return Material(splits, replace(loaded, model=model), data, setting, folder, new)
+    loaded = replace(loaded, model=model)
+    return Material(splits, loaded, data, setting, folder, new, sides, temperature)
+
+
+def _prepare_sides(
+    recipe: Recipe[Any, Any], needed: Sequence[str], *, processes: int
+) -> tuple[float, dict[str, Material]]:
+    """Prepare the other tasks that learn along, as if each were alone.
+
+    returns: the temperature by which tasks are drawn, and the material of each by its name
+    """
+    for strategy in recipe.strategies:
+        if side_tasks := strategy.sides(recipe):
+            sides = {}
+            for name, side in side_tasks.recipes.items():
+                log.info("side task %s:", name)
+                try:
+                    sides[name] = prepare(side, needed, processes=processes)
+                except UserError as error:
+                    where = f"strategies {strategy.name}: side_tasks.{name}"
+                    raise UserError(f"{where}: {error}") from None
+            return side_tasks.temperature, sides
+    return 1.0, {}
+
+
+def _with_sides(loaded: LoadedModel, sides: Sequence[LoadedModel]) -> LoadedModel:
+    """Let a model answer for side tasks too; their heads start at random."""
+    if not sides:
+        return loaded
+    share_encoder(loaded.model, [side.model for side in sides])
+    own = {name for name, _ in loaded.model.named_parameters()}
+    new = {
+        side_parameter(number, name)
+        for number, side in enumerate(sides, start=1)
+        for name in side.new_parameters
+    }
+    return replace(loaded, new_parameters=loaded.new_parameters | (new & own))
 
 
 def log_new_parameters(
@@ -165,8 +216,9 @@ def check_lost(recipe: Recipe[Any, Any], split: str, ledger: LossLedger) -> None
     )
 
 
-def summary(recipe: Recipe[Any, Any], material: Material) -> dict[str, Any]:
+def summary(material: Material) -> dict[str, Any]:
     """Count what each split holds: its ledger, and the lengths of its windows in pieces."""
+    recipe = material.setting.recipe
     splits = {}
     for split, data in material.data.items():
         lengths = np.array(data.encoded.lengths)
@@ -181,4 +233,19 @@ def summary(recipe: Recipe[Any, Any], material: Material) -> dict[str, Any]:
         "task": recipe.task.name,
         "labels": list(material.splits.labels),
         "splits": splits,
+        **material.describe_sides(summary),
+    }
+
+
+def prepared_summary(material: Material) -> dict[str, Any]:
+    """Count what each split holds, and name the folders in which the tokenized splits are kept."""
+    recipe, loaded = material.setting.recipe, material.loaded
+    folders = {
+        split: str(prepared_folder(recipe, material.splits, split, loaded))
+        for split in material.data
+    }
+    return {
+        **summary(material),
+        "folders": folders,
+        **material.describe_sides(prepared_summary),
     }

@@ -60,7 +60,7 @@ def plan_run(recipe: Recipe[Any, Any], material: Material, folder: RunFolder) ->
     # The first step warms up: allocation and kernel selection. The second is a typical one.
     step_seconds = clock.times[-1] - clock.times[-2]
     return {
-        **summary(recipe, material),
+        **summary(material),
         "checkpoint": recipe.model.checkpoint,
         "strategies": [strategy.name for strategy in recipe.strategies],
         **counts,
@@ -71,7 +71,7 @@ def plan_run(recipe: Recipe[Any, Any], material: Material, folder: RunFolder) ->
         "world_size": args.world_size,
         "estimated_seconds": round(step_seconds * steps, 1),
         "peak_memory_bytes": _peak_memory(),
-        "disk_bytes": disk_bytes(**counts),
+        "disk_bytes": disk_bytes(**counts, side_tasks=len(material.sides)),
         "output": str(folder.path),
     }
 

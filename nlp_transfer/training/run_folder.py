@@ -23,7 +23,7 @@ State = Literal["new", "unfinished", "finished"]
 # All that a run writes, in the order in which it is deleted. The last three are written first, the
 # recipe after the others: a folder with a recipe and no environment is not a run of ours.
 _OURS = (
-    "checkpoints", "model", "adapter", "metrics.json", "report.md", "report.html",
+    "checkpoints", "model", "adapter", "tasks", "metrics.json", "report.md", "report.html",
     "predictions.jsonl", "log.jsonl", "README.md", "recipe.yaml", "data.json", "environment.json",
 )  # fmt: skip
 
@@ -43,6 +43,10 @@ class RunFolder:
     def model(self) -> Path:
         """The final model."""
         return self.path / "model"
+
+    def side_task(self, name: str) -> RunFolder:
+        """The model of another task that learned along, and what it predicts."""
+        return RunFolder(self.path / "tasks" / name)
 
     @property
     def earlier_round(self) -> Path:
@@ -82,10 +86,8 @@ class RunFolder:
         """Refuse to go on with a run whose data has changed since it began."""
         if not (self.path / "data.json").is_file():
             return
-        before, now = self.read_json("data.json")["splits"], data["splits"]
-        changed = [
-            split for split in now if before.get(split, {}).get("sha256") != now[split]["sha256"]
-        ]
+        before, now = _fingerprints(self.read_json("data.json")), _fingerprints(data)
+        changed = [split for split in now if before.get(split) != now[split]]
         if changed:
             raise UserError(
                 f"{self.path}: the data of the {', '.join(changed)} split has changed since this "
@@ -187,7 +189,7 @@ class RunFolder:
         """Delete what a crash in the middle of a write has left."""
         for name in _OURS:
             (self.path / f".{name}.tmp").unlink(missing_ok=True)
-        for name in ("model", "adapter"):
+        for name in ("model", "adapter", "tasks"):
             for folder in self.path.glob(f".{name}.*"):
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -204,9 +206,9 @@ class RunFolder:
             ) from None
 
 
-def disk_bytes(*, trainable_parameters: int, total_parameters: int) -> int:
-    """Estimate what a run needs on disk: the model, and two checkpoints with Adam's two moments."""
-    return 4 * (3 * total_parameters + 2 * 2 * trainable_parameters)
+def disk_bytes(*, trainable_parameters: int, total_parameters: int, side_tasks: int = 0) -> int:
+    """Estimate what a run needs on disk: the models, two checkpoints with Adam's two moments."""
+    return 4 * ((3 + side_tasks) * total_parameters + 2 * 2 * trainable_parameters)
 
 
 def check_disk_space(folder: Path, needed: int) -> None:
@@ -222,6 +224,17 @@ def check_disk_space(folder: Path, needed: int) -> None:
             f"checkpoints, the disk has {free / 1e9:.1f} GB free. Free some space, or choose "
             "another disk with --output DIR."
         )
+
+
+def _fingerprints(data: Any, of: str = "") -> dict[str, str]:
+    """List the fingerprint of every split, those of side tasks too.
+
+    data: what data.json holds
+    """
+    found = {f"{of}{split}": values["sha256"] for split, values in data["splits"].items()}
+    for name, side in data.get("tasks", {}).items():
+        found |= _fingerprints(side, f"{name} ")
+    return found
 
 
 def _differences(there: Any, now: Any, path: str = "") -> Iterator[str]:

@@ -15,6 +15,7 @@ from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Outcome
 from nlp_transfer.tasks.base import LoadedModel
+from nlp_transfer.tasks.shared_encoder import release_sides
 from nlp_transfer.training.material import Material
 from nlp_transfer.training.run_folder import RunFolder
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
@@ -32,6 +33,8 @@ class Trained:
     """Of every split of `evaluation.splits`."""
     figures: Mapping[str, Any]
     """The training section of metrics.json."""
+    sides: Mapping[str, Trained]
+    """Other tasks that learned along, by name."""
 
 
 def train(
@@ -46,7 +49,7 @@ def train(
     folder: the run folder to resume from and to save the model in; None keeps nothing
     """
     loaded = material.loaded
-    figures = parameter_counts(loaded.model)
+    counts = parameter_counts(loaded.model)
     set_seed(args.seed)  # dropout and batches start from here, whatever the data took
     trainer = build_trainer(material, args)
     checkpoint = folder.last_checkpoint() if folder else None
@@ -65,24 +68,47 @@ def train(
     )
     for strategy in recipe.strategies:
         model = strategy.finish(model, outcome)
+    sides = dict(zip(material.sides, release_sides(model), strict=True))
     trainer.model = model
     if writer:
-        with writer.writing_folder("model") as temporary:
-            save_model(model, loaded, temporary)
-    predictions: dict[str, Sequence[Prediction]] = {
-        split: trainer.predict_split(material.data[split]) for split in recipe.evaluation.splits
+        _save(writer, replace(loaded, model=model), sides)
+    figures: dict[str, Any] = {
+        **_speed(trainer),
+        **counts,
+        "world_size": args.world_size,
+        "precision": trainer.precision,
+        **({"strategies": outcome.figures} if outcome.figures else {}),
     }
-    return Trained(
-        loaded=replace(loaded, model=model),
-        predictions=predictions,
-        figures={
-            **_speed(trainer, material),
-            **figures,
-            "world_size": args.world_size,
-            "precision": trainer.precision,
-            **({"strategies": outcome.figures} if outcome.figures else {}),
-        },
-    )
+    side_results = {
+        name: _trained(trainer, material.sides[name], side, {}, {}) for name, side in sides.items()
+    }
+    return _trained(trainer, material, model, figures, side_results)
+
+
+def _trained(
+    trainer: TransferTrainer,
+    material: Material,
+    model: Any,
+    figures: Mapping[str, Any],
+    sides: Mapping[str, Trained],
+) -> Trained:
+    """Let a trained model predict what is to be scored."""
+    recipe = material.setting.recipe
+    predictions: dict[str, Sequence[Prediction]] = {
+        split: trainer.predict_split(material.data[split], model, recipe.task)
+        for split in recipe.evaluation.splits
+    }
+    return Trained(replace(material.loaded, model=model), predictions, figures, sides)
+
+
+def _save(folder: RunFolder, loaded: LoadedModel, sides: Mapping[str, Any]) -> None:
+    """Save the model, and those of side tasks, each whole."""
+    if sides:
+        with folder.writing_folder("tasks") as temporary:
+            for name, side in sides.items():
+                save_model(side, loaded, temporary / name)
+    with folder.writing_folder("model") as temporary:
+        save_model(loaded.model, loaded, temporary)
 
 
 def save_model(model: Any, loaded: LoadedModel, folder: Path) -> None:
@@ -106,9 +132,8 @@ def parameter_counts(model: nn.Module) -> dict[str, int]:
     }
 
 
-def _speed(trainer: TransferTrainer, material: Material) -> dict[str, Any]:
+def _speed(trainer: TransferTrainer) -> dict[str, Any]:
     """Return seconds, steps and pieces learned a second (padding not counted)."""
-    pieces = sum(material.data["train"].encoded.lengths)
     seconds = trainer.seconds
     epochs = trainer.state.epoch or 0
     return {
@@ -117,5 +142,5 @@ def _speed(trainer: TransferTrainer, material: Material) -> dict[str, Any]:
         "epochs": round(epochs, 4),
         "best_step": trainer.state.best_global_step,
         "best_validation": trainer.state.best_metric,
-        "tokens_per_second": round(pieces * epochs / seconds, 1),
+        "tokens_per_second": round(trainer.pieces_an_epoch * epochs / seconds, 1),
     }

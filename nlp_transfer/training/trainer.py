@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -25,35 +27,46 @@ log = logging.getLogger(__name__)
 
 
 class TrainingWindows(torch.utils.data.Dataset[WindowRow]):
-    """Windows by number; `~number` is the same window with its labels ignored."""
+    """Windows of all tasks by number; `~number` is the same window with its labels ignored."""
 
-    def __init__(self, windows: Dataset) -> None:
+    def __init__(self, windows: Sequence[Dataset]) -> None:
+        """windows: of each task, the recipe's own first"""
         self._windows = windows
+        self._starts = [0, *accumulate(len(own) for own in windows)]
 
     def __len__(self) -> int:
-        return len(self._windows)
+        return self._starts[-1]
 
     def __getitem__(self, number: int) -> WindowRow:
         if number >= 0:
-            return {**self._windows[number], "window": number}
+            task = bisect_right(self._starts, number) - 1
+            row = self._windows[task][number - self._starts[task]]
+            return {**row, "window": number, "task": task}
         row = self[~number]
         return {**row, "labels": [IGNORED] * len(row["labels"])}
 
 
 class TransferTrainer(BudgetTrainer):
-    """Trains one task by token-budget batches and compares checkpoints by its headline figure."""
+    """Trains by token-budget batches and compares checkpoints by the task's headline figure."""
 
     def __init__(
         self,
         *,
-        lesson: Lesson,
+        lessons: Sequence[Lesson],
+        temperature: float,
         validation: SplitData,
         args: TrainingArguments,
     ) -> None:
-        recipe, loaded, train = lesson.setting.recipe, lesson.loaded, lesson.train
+        """Put a run's parts together.
+
+        lessons:     of each task that learns, the recipe's own first
+        temperature: by which the tasks are drawn
+        """
+        recipe, loaded = lessons[0].setting.recipe, lessons[0].loaded
         task: Task = recipe.task
         strategies: Sequence[Strategy] = recipe.strategies
         self._task = task
+        self._tasks: list[Task] = [lesson.setting.recipe.task for lesson in lessons]
         self._strategies = strategies
         self._new_parameters = loaded.new_parameters
         is_balanced = recipe.training.sampling == "balanced"
@@ -65,33 +78,45 @@ class TransferTrainer(BudgetTrainer):
         if patience is not None and args.load_best_model_at_end:
             callbacks.append(EarlyStoppingCallback(patience))
         super().__init__(
-            lengths=train.lengths,
+            lengths=[length for lesson in lessons for length in lesson.train.lengths],
             training=recipe.training,
-            window_weights=window_weights(lesson) if is_balanced else None,
+            window_weights=(
+                [weight for lesson in lessons for weight in window_weights(lesson)]
+                if is_balanced
+                else None
+            ),
+            window_tasks=[n for n, lesson in enumerate(lessons) for _ in lesson.train.lengths],
+            temperature=temperature,
             model=loaded.model,
             args=args,
-            train_dataset=TrainingWindows(train.windows),
+            train_dataset=TrainingWindows([lesson.train.windows for lesson in lessons]),
             eval_dataset=validation.encoded.windows,
             data_collator=self._collate,
-            compute_loss_func=self._loss(lesson, args.label_smoothing_factor),
+            compute_loss_func=self._loss(lessons, args.label_smoothing_factor),
             callbacks=callbacks,
         )
 
     def _collate(self, rows: Sequence[WindowRow]) -> dict[str, torch.Tensor]:
-        windows = torch.tensor([row["window"] for row in rows])
-        return {**self._task.collate(rows, self._pad_id), "windows": windows}
+        number = rows[0]["task"]
+        batch = self._tasks[number].collate(rows, self._pad_id)
+        batch["windows"] = torch.tensor([row["window"] for row in rows])
+        if number:  # the model answers for the recipe's own task unless told otherwise
+            batch["task"] = torch.full((len(rows),), number)
+        return batch
 
-    def _loss(self, lesson: Lesson, smoothing: float) -> LossFunction:
-        """Compose the task's loss with what the strategies make of it."""
-        goal = objective(lesson, smoothing=smoothing)
+    def _loss(self, lessons: Sequence[Lesson], smoothing: float) -> LossFunction:
+        """Compose the tasks' losses with what the strategies make of them."""
+        goals = [objective(lesson, smoothing=smoothing) for lesson in lessons]
 
         def mean_over_labelled(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
+            number = int(batch["task"][0]) if "task" in batch else 0
             logits = forward(batch)["logits"]
-            return self._task.loss_sum(logits, batch["labels"], goal) / items
+            return self._tasks[number].loss_sum(logits, batch["labels"], goals[number]) / items
 
         loss: LossFunction = mean_over_labelled
+        own = lessons[0]
         for strategy in sorted(self._strategies, key=lambda strategy: strategy.wraps_others):
-            loss = strategy.wrap_loss(lesson.loaded.model, loss, lesson)
+            loss = strategy.wrap_loss(own.loaded.model, loss, own)
         return loss
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
@@ -119,26 +144,29 @@ class TransferTrainer(BudgetTrainer):
         """Score the model in training."""
         return {"eval_score": self.score()}
 
-    def predict_split(self, split: SplitData, model: Any = None) -> list[Prediction]:
+    def predict_split(
+        self, split: SplitData, model: Any = None, task: Task | None = None
+    ) -> list[Prediction]:
         """Predict every example of a split exactly once.
 
-        model: instead of the one that is trained
+        model, task: instead of the one that is trained, and its task
 
         Each process takes every n-th example; all processes get all predictions, in order.
         """
         count, step = len(split.rows), self.args.world_size
         numbers = range(self.args.process_index, count, step)
         model = model or self.accelerator.unwrap_model(self.model)
+        task = task or self._task
         distributions = predict_distributions(
             model,
-            self._task,
+            task,
             windows_by_example(split.encoded, split.rows, numbers),
             pad_id=self._pad_id,
             tokens_per_batch=max(4096, self._training.tokens_per_batch),
             precision=self.precision,
         )
         labels = output_labels(model.config)
-        mine = [self._task.decode(distribution, labels) for distribution in distributions]
+        mine = [task.decode(distribution, labels) for distribution in distributions]
         gathered = dict(gather_object(list(zip(numbers, mine, strict=True))))
         return [gathered[number] for number in range(count)]
 
@@ -166,9 +194,9 @@ def _new_at_random(model: nn.Module, new: frozenset[str]) -> Iterator[nn.Paramet
 
 def build_trainer(material: Material, args: TrainingArguments) -> TransferTrainer:
     """Put a run's parts together."""
-    rows, train = material.data["train"].rows, material.data["train"].encoded
+    materials = [material, *material.sides.values()]
     budget = material.setting.recipe.training.tokens_per_batch
-    longest = max(train.lengths)
+    longest = max(max(each.data["train"].encoded.lengths) for each in materials)
     if longest > budget:
         log.warning(
             "training.tokens_per_batch is %d, the longest window has %d pieces; it is a batch "
@@ -177,7 +205,11 @@ def build_trainer(material: Material, args: TrainingArguments) -> TransferTraine
             longest,
         )
     return TransferTrainer(
-        lesson=Lesson(material.setting, material.loaded, train, rows),
+        lessons=[
+            Lesson(each.setting, each.loaded, each.data["train"].encoded, each.data["train"].rows)
+            for each in materials
+        ],
+        temperature=material.temperature,
         validation=material.data["validation"],
         args=args,
     )

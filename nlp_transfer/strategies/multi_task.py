@@ -1,0 +1,63 @@
+"""Multi-task learning: one encoder learns several tasks, each with a head of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from nlp_transfer.recipe import DataSection, Recipe, Section
+from nlp_transfer.strategies.base import ADAPTERS, SideTasks, Strategy
+from nlp_transfer.strategies.full import Full
+from nlp_transfer.tasks import AnyTask
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+
+class SideTask(Section):
+    """A task that learns along: its kind and its data."""
+
+    task: AnyTask
+    data: DataSection
+
+
+class MultiTask(Strategy):
+    """Let other tasks learn along with the recipe's own, by the same encoder.
+
+    source: Caruana 1997; sampling by temperature: Arivazhagan et al. 2019
+    """
+
+    # What a teacher says is known of the recipe's own windows alone.
+    excludes: ClassVar[tuple[str, ...]] = (*ADAPTERS, "distillation")
+
+    name: Literal["multi_task"] = "multi_task"
+    side_tasks: dict[Name, SideTask] = Field(min_length=1, description="by a name of your choice")
+    temperature: float = Field(
+        1.0,
+        ge=1,
+        description="1: each window once an epoch; higher: small tasks more often, large ones less",
+    )
+
+    def arguments(self) -> Mapping[str, Any]:
+        """Let processes exchange gradients though each step leaves the other heads out."""
+        return {"ddp_find_unused_parameters": True}
+
+    def sides(self, recipe: Recipe[Any, Any]) -> SideTasks:
+        """Make a recipe of each side task: the same model and training, its own task and data."""
+        training = recipe.training
+        if isinstance(training.class_weights, dict):  # they name classes of the recipe's own task
+            training = training.model_copy(update={"class_weights": None})
+        recipes = {
+            name: recipe.model_copy(
+                update={
+                    "name": name,
+                    "task": side.task,
+                    "data": side.data,
+                    "strategies": [Full()],
+                    "training": training,
+                }
+            )
+            for name, side in self.side_tasks.items()
+        }
+        return SideTasks(recipes, self.temperature)

@@ -1,0 +1,68 @@
+"""Models of several tasks in, one that answers for all of them by a single encoder out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+SIDES = "side_tasks"
+"""The child of the main model that holds the models of the side tasks, by number from 1."""
+
+
+def share_encoder(main: PreTrainedModel, sides: Sequence[PreTrainedModel]) -> None:
+    """Attach models to another one, whose encoder they use from now on.
+
+    The main model then answers for them too, where it is called with `task`. Each keeps its head,
+    and what else the encoder of the main model has not (a pooler).
+
+    sides: of the same checkpoint; their own encoders are dropped
+    """
+    from torch import nn
+
+    for side in sides:
+        encoder = side.base_model
+        for name, child in main.base_model.named_children():
+            if name in encoder._modules:
+                delattr(encoder, name)
+                # Not as a child: parameters must be counted, moved and saved once, by their owner.
+                encoder.__dict__[name] = child
+    setattr(main, SIDES, nn.ModuleDict({str(n): side for n, side in enumerate(sides, start=1)}))
+    main.forward = MethodType(_forward, main)
+
+
+def _forward(
+    main: PreTrainedModel, *arguments: Any, task: torch.Tensor | None = None, **inputs: Any
+) -> Any:
+    """Answer as the model of a task.
+
+    task: (windows,), its number, the same for all; None: the main task
+    """
+    if task is None:
+        return type(main).forward(main, *arguments, **inputs)
+    return getattr(main, SIDES)[str(int(task[0]))](*arguments, **inputs)
+
+
+def release_sides(main: PreTrainedModel) -> list[PreTrainedModel]:
+    """Undo `share_encoder`: every model is whole again, and they have their encoder in common."""
+    if not hasattr(main, SIDES):
+        return []
+    sides = list(getattr(main, SIDES).values())
+    delattr(main, SIDES)
+    del main.forward  # the method of the class again
+    for side in sides:
+        encoder = side.base_model
+        for name, child in main.base_model.named_children():
+            if encoder.__dict__.get(name) is child:
+                delattr(encoder, name)
+                setattr(encoder, name, child)
+    return sides
+
+
+def side_parameter(number: int, name: str) -> str:
+    """Name a parameter of a side task's model as the main model does; number from 1."""
+    return f"{SIDES}.{number}.{name}"
