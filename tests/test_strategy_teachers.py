@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from safetensors.torch import load_file
 from tiny import FAMILIES, build_checkpoint
 
 from nlp_transfer import Predictor, finetune, load_recipe
+from nlp_transfer.data.alter import Reworded
 from nlp_transfer.data.tables import cache_folder
 from nlp_transfer.errors import UserError
 from nlp_transfer.pipeline import needed_splits
@@ -149,6 +152,58 @@ def test_teacher_reads_once_and_a_damaged_table_is_made_again(
     assert all(run[name].equal(runs[0][name]) for run in runs for name in runs[0])
 
 
+@pytest.mark.parametrize("task", ["ner", "classification"])
+def test_copies_hold_other_words_and_what_the_teacher_makes_of_them(
+    task: str, tiny_recipe: Recipes, teacher: Any
+) -> None:
+    master = teacher(task)
+    strategy = {"name": "distillation", "teacher": str(master), "replace_words": 1.0}
+    plain = material_of(tiny_recipe(task)).splits["train"]
+    path = tiny_recipe(task, strategy=["full", {**strategy, "copies": 2}])
+    material = material_of(path)
+    train = material.splits["train"]
+    added = material.data["train"].encoded.ledger.examples_added
+    assert len(plain) < added <= 2 * len(plain)
+    assert len(train) == len(plain) + added
+    copies = train.select(range(len(plain), len(train)))
+    given = Predictor.from_run(master, precision="fp32").predict(copies)
+    for row, prediction in zip(copies, given, strict=True):
+        expected = prediction.tags if task == "ner" else prediction.labels
+        assert row["tags" if task == "ner" else "labels"] == list(expected)
+        assert row["where"].endswith(" reworded")
+    again = material_of(path).splits["train"]
+    assert again.to_list() == train.to_list()
+
+
+@pytest.mark.parametrize("task", ["ner", "classification"])
+def test_share_of_replaced_words_is_drawn_below_the_one_asked_for(task: str) -> None:
+    words = ["where", "is", "my", "parcel", "42", "?"]
+    row: dict[str, Any] = {"text": " ".join(words), "text_pair": None}
+    if task == "ner":
+        row = {"words": words, "tags": ["O"] * 6}
+    others = (
+        [{"words": ["new", "3.5"]}] if task == "ner" else [{"text": "new 3.5", "text_pair": None}]
+    )
+    reworded = Reworded(others, share=0.5)
+    seen = [reworded(row, str(seed)) for seed in range(400)]
+    found = [new["words"] if task == "ner" else new["text"].split() for new in seen]
+    assert all(new[4:] == words[4:] and {*new} <= {*words, "new"} for new in found)
+    replaced = sum(new.count("new") for new in found) / (4 * len(found))
+    assert replaced == pytest.approx(0.25, abs=0.04)
+    assert reworded(row, "7") == seen[7]
+
+
+def test_answers_of_another_precision_are_not_used_again(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("NLPT_CACHE", str(tmp_path / "cache"))
+    strategy = {"name": "distillation", "teacher": str(teacher("ner"))}
+    for precision in ("fp32", "bf16"):
+        path = tiny_recipe(strategy=["full", strategy], training={"precision": precision})
+        _built(path, tmp_path)
+    assert len(list((cache_folder() / "teachers").iterdir())) == 2
+
+
 def test_accumulation_gives_the_same_step(
     tmp_path: Path, tiny_recipe: Recipes, teacher: Any, checkpoint: Any
 ) -> None:
@@ -217,10 +272,30 @@ def test_teachers_that_cannot_teach_are_refused(
         (checkpoint("bert"), {}, "has no head"),
         (teacher("ner"), {"hidden": 1, "layers": {0: 7}}, "layers pairs 0 with 7"),
         (teacher("ner"), {"temperature": 0}, "temperature"),
+        (teacher("ner"), {"copies": -1}, "copies"),
+        (teacher("ner"), {"copies": 1, "replace_words": 0}, "replace_words"),
     ):
         strategy = {"name": "distillation", "teacher": str(name), **fields}
         path = tiny_recipe(strategy=["full", strategy])
         with pytest.raises(UserError, match=message):
+            _built(path, tmp_path)
+
+
+def test_states_cannot_be_compared_beyond_the_positions_of_the_teacher(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, checkpoint: Any
+) -> None:
+    short = checkpoint("bert")
+    wide = build_checkpoint("bert", tmp_path / "wide", max_position_embeddings=128)
+    for file in short.glob("*token*"):
+        shutil.copy(file, wide)
+    strategy = {"name": "distillation", "teacher": str(teacher("ner", checkpoint=short))}
+    for hidden, message in ((0, None), (1, r"is 100, the teacher, .* at most 64 pieces")):
+        path = tiny_recipe(
+            checkpoint=wide,
+            model={"max_pieces": 100},
+            strategy=["full", {**strategy, "hidden": hidden}],
+        )
+        with pytest.raises(UserError, match=message) if message else nullcontext():
             _built(path, tmp_path)
 
 

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from nlp_transfer.data.tables import fingerprint, iterate, write_table
-from nlp_transfer.records import LossLedger, Splits
+from nlp_transfer.records import LossLedger, Prediction, Splits, Tagging
 
 
 def with_added(splits: Splits, rows: Sequence[Mapping[str, Any]]) -> Splits:
@@ -25,6 +25,13 @@ def with_added(splits: Splits, rows: Sequence[Mapping[str, Any]]) -> Splits:
         fingerprints={**splits.fingerprints, "train": fingerprint(table)},
         losses={**splits.losses, "train": ledger},
     )
+
+
+def labelled(row: Mapping[str, Any], prediction: Prediction) -> dict[str, Any]:
+    """Give a row the labels that a model predicts for it, of which none is lost."""
+    if isinstance(prediction, Tagging):
+        return {**row, "tags": list(prediction.tags), "lost": []}
+    return {**row, "labels": list(prediction.labels)}
 
 
 def _whole(rows: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:

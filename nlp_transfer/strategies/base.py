@@ -59,6 +59,10 @@ class FineTuned(Protocol):
         """The windows it reads."""
 
     @property
+    def precision(self) -> str:
+        """What it computes in: bf16, fp16 or fp32."""
+
+    @property
     def labels(self) -> list[str]:
         """Its labels in the order of its outputs."""
 

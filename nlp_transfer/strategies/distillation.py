@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from nlp_transfer.data.added import labelled, with_added
+from nlp_transfer.data.alter import Reworded
+from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import (
@@ -49,12 +53,32 @@ class Distillation(Strategy):
         description="layers compared, {student: teacher} from 0; null: spread evenly, last to last",
     )
 
+    copies: int = Field(
+        0, ge=0, description="altered copies of each training example, labelled by the teacher"
+    )
+    replace_words: float = Field(
+        0.4, gt=0, le=1, description="share, at most, of a copy's words that give way to others"
+    )
+
     def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
-        """Refuse a teacher that cannot teach this task, before anything else costs time."""
+        """Refuse a teacher that cannot teach this task; let it label the copies."""
         teacher = setting.open_model(self.teacher, _KEY)
         task: Task = setting.recipe.task
         _check_fits(teacher, task, task.labels(splits.labels))
-        return splits
+        if not self.copies:
+            return splits
+        copies = list(self._copies(list(iterate(splits["train"])), setting.recipe.training.seed))
+        predictions = teacher.predict(copies)
+        return with_added(splits, list(map(labelled, copies, predictions)))
+
+    def _copies(self, train: Sequence[Mapping[str, Any]], seed: int) -> Iterator[dict[str, Any]]:
+        """Put other words into each example; a copy that came out unaltered would repeat it."""
+        reworded = Reworded(train, share=self.replace_words)
+        for copy in range(self.copies):
+            for number, row in enumerate(train):
+                changed = reworded(row, f"{seed}-{copy}-{number}")
+                if any(changed[column] != row[column] for column in changed):
+                    yield {**row, **changed, "document": None, "where": f"{row['where']} reworded"}
 
     def wrap_loss(self, model: nn.Module, loss: LossFunction, lesson: Lesson) -> LossFunction:
         """Return (1 - weight) * loss + weight * soft loss + hidden * distance of hidden states."""

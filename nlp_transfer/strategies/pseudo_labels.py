@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from nlp_transfer.data.added import with_added
+from nlp_transfer.data.added import labelled, with_added
 from nlp_transfer.data.tags import spans
 from nlp_transfer.data.unlabelled import known_texts, text_key, unlabelled_rows
 from nlp_transfer.errors import UserError
-from nlp_transfer.records import Classification, Prediction, Splits, Tagging
+from nlp_transfer.records import Classification, Prediction, Splits
 from nlp_transfer.strategies.base import FineTuned, Setting, Strategy
 
 log = logging.getLogger(__name__)
@@ -116,13 +116,7 @@ class PseudoLabels(Strategy):
 def _labelled(teacher: FineTuned, rows: Sequence[dict[str, Any]]) -> Iterator[Labelled]:
     """Let the teacher label rows."""
     for row, prediction in zip(rows, teacher.predict(rows), strict=True):
-        yield {**row, **_labels(prediction)}, _confidence(prediction)
-
-
-def _labels(prediction: Prediction) -> dict[str, list[str]]:
-    if isinstance(prediction, Tagging):
-        return {"tags": list(prediction.tags)}
-    return {"labels": list(prediction.labels)}
+        yield labelled(row, prediction), _confidence(prediction)
 
 
 def _confidence(prediction: Prediction) -> float:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from nlp_transfer.data.tables import cache_folder, iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.strategies.base import Batch, FineTuned, Lesson
-from nlp_transfer.tasks.base import IGNORED, output_labels
+from nlp_transfer.tasks.base import IGNORED, check_length, output_labels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 _READ = ("words", "text", "text_pair", "document")
 """Columns of an example that a model reads."""
+
+_COMPARED = "the teacher, whose hidden states are compared,"
 
 
 class SoftTargets:
@@ -120,6 +122,7 @@ def layer_pairs(
             "strategies distillation: hidden compares states piece by piece; the teacher has "
             "another tokenizer. Leave hidden out."
         )
+    check_length(teacher.loaded.model, lesson.setting.recipe.model, reader=_COMPARED)
     count, total = own.num_hidden_layers, others.num_hidden_layers
     if layers is None:
         layers = {i: round((i + 1) * total / count) - 1 for i in range(count)}
@@ -207,6 +210,7 @@ def _key(teacher: FineTuned, lesson: Lesson) -> str:
         "tokenizer": teacher.loaded.tokenizer.backend_tokenizer.to_str(),
         "max_pieces": teacher.options.max_pieces,
         "overlap": teacher.options.overlap,
+        "precision": teacher.precision,
     }
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, tensor in teacher.loaded.model.state_dict().items():

@@ -171,7 +171,7 @@ class Task(Section):
             new |= head
         if options.layers is not None:
             model = keep_layers(model, options.layers)
-        _check_length(model, options)
+        check_length(model, options)
         return LoadedModel(model, load_tokenizer(folder, options), new)
 
     def encode(
@@ -301,8 +301,10 @@ def _set_dropout(config: Any, rate: float) -> None:
         setattr(config, name, rate)
 
 
-def _check_length(model: PreTrainedModel, options: ModelSection) -> None:
-    """Refuse windows longer than the positions that the checkpoint has."""
+def check_length(
+    model: PreTrainedModel, options: ModelSection, *, reader: str = "this checkpoint"
+) -> None:
+    """Refuse windows longer than the positions of a model, which a message calls `reader`."""
     import torch
 
     for name, module in model.named_modules():
@@ -312,7 +314,7 @@ def _check_length(model: PreTrainedModel, options: ModelSection) -> None:
             limit = module.num_embeddings - offset
             if options.max_pieces > limit:
                 raise UserError(
-                    f"model.max_pieces is {options.max_pieces}, this checkpoint reads at most "
+                    f"model.max_pieces is {options.max_pieces}, {reader} reads at most "
                     f"{limit} pieces. Set model.max_pieces={limit}; longer texts are windowed."
                 )
 
