@@ -1,7 +1,8 @@
 """The stock way of fine-tuning for NER, as tutorials and run_ner.py do it: our yardstick.
 
 First-piece labels, dynamic padding, Trainer with batches of 8 sentences, learning rate 5e-5, linear
-decay, fp32. Prints one JSON object: seconds of training, and entity F1.
+decay, fp32; or tuned by hand: another batch, bf16, grouped by length. Prints one JSON object:
+seconds of training, sentences learned a second, entity F1.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import datasets
+import torch
 from transformers import (
     AutoModelForTokenClassification,
     AutoTokenizer,
@@ -38,6 +41,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=3)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--learning-rate", type=float, default=5e-5)
+    parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--grouped", action="store_true", help="batches of like lengths")
     parser.add_argument("--seed", type=int, default=42)
     print(json.dumps(train(parser.parse_args())))
 
@@ -66,6 +71,9 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
                 per_device_train_batch_size=options.batch,
                 per_device_eval_batch_size=8,
                 learning_rate=options.learning_rate,
+                use_cpu=not torch.accelerator.is_available(),
+                bf16=options.bf16,
+                train_sampling_strategy="group_by_length" if options.grouped else "random",
                 num_train_epochs=options.epochs,
                 seed=options.seed,
                 save_strategy="no",
@@ -81,9 +89,12 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         trainer.train()
         seconds = time.monotonic() - began
         output = trainer.predict(encoded["test"])
+    tags = word_tags(splits["test"], output, dict(enumerate(labels)))
+    learned = len(splits["train"]) * options.epochs
     return {
         "train_seconds": round(seconds, 1),
-        "entity_f1": _score(splits["test"], output, labels),
+        "sentences_per_second": round(learned / seconds, 1),
+        "entity_f1": round(entity_f1(splits["test"]["tags"], tags), 4),
     }
 
 
@@ -100,16 +111,16 @@ def encode(batch: Any, tokenizer: Any, ids: dict[str, int]) -> Any:
     return encoded
 
 
-def _score(rows: datasets.Dataset, output: Any, labels: list[str]) -> float:
-    """Score over all gold words; words without a prediction count as O, as they would in use."""
+def word_tags(rows: datasets.Dataset, output: Any, labels: Mapping[int, str]) -> list[list[str]]:
+    """Read a tag a word out of what Trainer.predict returns; words not reached are O."""
     predicted = []
     for tags, best, marks in zip(
         rows["tags"], output.predictions.argmax(-1), output.label_ids, strict=True
     ):
-        found = [labels[i] for i, mark in zip(best, marks, strict=True) if mark != -100]
+        found = [labels[int(i)] for i, mark in zip(best, marks, strict=True) if mark != -100]
         found += ["O"] * (len(tags) - len(found))
         predicted.append(to_iob2(found, "iob2")[0])
-    return round(entity_f1(rows["tags"], predicted), 4)
+    return predicted
 
 
 if __name__ == "__main__":

@@ -1,0 +1,136 @@
+"""One way of predicting NER, measured: ours, transformers' pipeline, or its Trainer.
+
+Prints one JSON object: sentences a second (loading left out), entity F1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nlp_transfer.data.load import load_ner
+from nlp_transfer.data.tags import to_iob2
+from nlp_transfer.metrics.entities import entity_f1
+from nlp_transfer.recipe import DataSection
+
+Words = Sequence[Sequence[str]]
+Tags = list[list[str]]
+
+
+def main() -> None:
+    """Predict with one engine and print the outcome."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("engine", choices=[*ENGINES])
+    parser.add_argument("--model", type=Path, required=True, help="a folder with config.json")
+    parser.add_argument("--source", required=True)
+    parser.add_argument("--splits", type=json.loads, default={})
+    parser.add_argument("--sentences", type=int, default=1000, help="the test split, repeated")
+    parser.add_argument("--precision", default="auto", help="of ours")
+    options = parser.parse_args()
+    test = load_ner(DataSection(source=options.source, splits=options.splits), types=None)["test"]
+    times = -(-options.sentences // len(test))
+    words = (list(test["words"]) * times)[: options.sentences]
+    gold = (list(test["tags"]) * times)[: options.sentences]
+    predict = ENGINES[options.engine](options)
+    predict(words[:32])  # what happens once only
+    start = time.monotonic()
+    tags = predict(words)
+    seconds = time.monotonic() - start
+    figures = {
+        "sentences_per_second": round(len(words) / seconds, 1),
+        "entity_f1": round(entity_f1(gold, tags), 4),
+    }
+    print(json.dumps(figures))
+
+
+def _ours(options: argparse.Namespace) -> Callable[[Words], Tags]:
+    from nlp_transfer import Predictor
+
+    predictor = Predictor.from_run(options.model, precision=options.precision)
+    return lambda words: [
+        found["tags"] for found in predictor({"tokens": sentence} for sentence in words)
+    ]
+
+
+def _pipeline(batch: int) -> Callable[[argparse.Namespace], Callable[[Words], Tags]]:
+    def load(options: argparse.Namespace) -> Callable[[Words], Tags]:
+        from transformers import pipeline
+
+        tagger = pipeline(
+            "token-classification", model=str(options.model), aggregation_strategy="simple"
+        )
+
+        def predict(words: Words) -> Tags:
+            texts = [" ".join(sentence) for sentence in words]
+            found = tagger(texts, batch_size=batch)
+            return [_tags_of(*pair) for pair in zip(words, found, strict=True)]
+
+        return predict
+
+    return load
+
+
+def _tags_of(words: Sequence[str], entities: Sequence[dict[str, Any]]) -> list[str]:
+    """Read the pipeline's entities back to words, each word by its first character."""
+    types = {}
+    for entity in entities:
+        types.update(dict.fromkeys(range(entity["start"], entity["end"]), entity["entity_group"]))
+    tags, start = [], 0
+    for word in words:
+        tags.append(f"I-{types[start]}" if start in types else "O")
+        start += len(word) + 1
+    return to_iob2(tags, "iob1")[0]
+
+
+def _trainer(options: argparse.Namespace) -> Callable[[Words], Tags]:
+    from datasets import Dataset
+    from transformers import (
+        AutoModelForTokenClassification,
+        AutoTokenizer,
+        DataCollatorForTokenClassification,
+        Trainer,
+        TrainingArguments,
+    )
+
+    from tests.benchmarks.stock import encode, word_tags
+
+    tokenizer = AutoTokenizer.from_pretrained(options.model)
+    model = AutoModelForTokenClassification.from_pretrained(options.model)
+    names = model.config.id2label
+
+    def predict(words: Words) -> Tags:
+        rows = Dataset.from_dict(
+            {"words": words, "tags": [["O"] * len(sentence) for sentence in words]}
+        )
+        encoded = rows.map(
+            encode,
+            batched=True,
+            remove_columns=rows.column_names,
+            fn_kwargs={"tokenizer": tokenizer, "ids": {"O": 0}},
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = Trainer(
+                model=model,
+                args=TrainingArguments(output_dir=folder, report_to="none", disable_tqdm=True),
+                data_collator=DataCollatorForTokenClassification(tokenizer),
+                processing_class=tokenizer,
+            )
+            return word_tags(rows, trainer.predict(encoded), names)
+
+    return predict
+
+
+ENGINES: dict[str, Callable[[argparse.Namespace], Callable[[Words], Tags]]] = {
+    "ours": _ours,
+    "pipeline-1": _pipeline(1),
+    "pipeline-32": _pipeline(32),
+    "trainer": _trainer,
+}
+
+if __name__ == "__main__":
+    main()
