@@ -90,10 +90,10 @@ def pretrain(
     fresh:   delete the run in the folder and start over
     returns: the run folder, which is a checkpoint, and every figure of metrics.json
     """
+    from nlp_transfer.processes import is_main_process, wait_for_all
     from nlp_transfer.tasks.base import LoadedModel
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.pretraining import prepare_reading, read_on, section_of
-    from nlp_transfer.training.processes import is_main_process, wait_for_all
     from nlp_transfer.training.train import save_model
 
     recipe = recipe.model_copy(update={"name": f"{recipe.name}-pretrained"})
@@ -286,8 +286,8 @@ def _begin(
     fresh: bool,
 ) -> None:
     """Write what identifies the run, before the first step."""
+    from nlp_transfer.processes import is_main_process, wait_for_all, world_size
     from nlp_transfer.training.environment import describe_environment
-    from nlp_transfer.training.processes import is_main_process, wait_for_all, world_size
     from nlp_transfer.training.run_folder import check_disk_space, disk_bytes
     from nlp_transfer.training.train import parameter_counts
 
@@ -309,10 +309,10 @@ def _begin(
 
 def _finish(folder: RunFolder, recipe: AnyRecipe, material: Material, trained: Trained) -> None:
     """Write the results; metrics.json last, for it marks the run as finished."""
+    from nlp_transfer.processes import is_main_process, wait_for_all
     from nlp_transfer.publish.card import card_text
     from nlp_transfer.report.build import run_report
     from nlp_transfer.report.pages import html_page, markdown_page
-    from nlp_transfer.training.processes import is_main_process, wait_for_all
 
     if is_main_process():
         report = run_report(material, trained)

@@ -7,7 +7,12 @@ import os
 
 def is_main_process() -> bool:
     """Tell whether this process is the one that writes; true for a run of one process."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return rank() == 0
+
+
+def rank() -> int:
+    """Return the number of this process, from 0."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def world_size() -> int:
@@ -16,7 +21,10 @@ def world_size() -> int:
 
 
 def wait_for_all() -> None:
-    """Wait until every process has come here."""
+    """Wait until every process has come here; from the first time on each has its own device."""
+    if world_size() == 1:
+        return
+    import torch
     from accelerate import PartialState
 
-    PartialState().wait_for_everyone()  # connected by TrainingArguments
+    PartialState(cpu=not torch.accelerator.is_available()).wait_for_everyone()

@@ -32,6 +32,7 @@ ROOMS = (
     "data",
     "checkpoint",
     "hub",
+    "processes",
     "recipe_reader",
     "recipe",
     "yaml_reader",

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from nlp_transfer import finetune, load_recipe
+
 
 def _launch(launcher: list[str], recipe: Path, output: Path) -> str:
     done = subprocess.run(
@@ -82,3 +84,26 @@ def test_two_processes_learn_side_tasks_as_one_does(
     assert together["tasks"] == alone["tasks"]
     for part in ("model", "tasks/topics"):
         assert _same_weights(tmp_path / "one" / part, tmp_path / "two" / part, within=1e-4)
+
+
+def test_two_processes_predict_what_one_does_in_the_same_order(
+    tiny_recipe: Callable[..., Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    finetune(load_recipe(str(tiny_recipe(training={"epochs": 1}))), output=run)
+    texts = tmp_path / "texts.txt"
+    texts.write_text("".join(f"Ada wrote {n} letters to Rome\n" for n in range(1300)), "utf-8")
+    outputs = []
+    for launcher in ([], LAUNCHERS["torchrun"]):
+        outputs.append(tmp_path / f"{len(outputs)}.jsonl")
+        command = ["-m", "nlp_transfer", "predict", run, texts, "-o", outputs[-1]]
+        subprocess.run(
+            [sys.executable, *launcher, *map(str, command), "--precision", "fp32"],
+            capture_output=True,
+            timeout=240,
+            check=True,
+        )
+    alone, together = (output.read_text("utf-8").splitlines() for output in outputs)
+    assert len(alone) == 1300
+    for one, two in zip(map(json.loads, alone), map(json.loads, together), strict=True):
+        assert (one["text"], one["tags"]) == (two["text"], two["tags"])

@@ -310,6 +310,7 @@ def test_predict_writes_every_format_and_keeps_ids(nlpt, tmp_path, monkeypatch):
         """A model that finds a person in the first word of everything."""
 
         task = SimpleNamespace(name="ner")
+        folders = ()
 
         def __call__(self, items):
             yield from (one(item["text"]) for item in list(items))

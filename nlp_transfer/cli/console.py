@@ -35,7 +35,7 @@ class _StderrHandler(logging.Handler):
 
 def start_logging() -> None:
     """Log one event a line to stderr, on the main process only, and quiet the libraries."""
-    from nlp_transfer.training.processes import is_main_process
+    from nlp_transfer.processes import is_main_process
 
     handler = _StderrHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
@@ -58,7 +58,7 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def show_report(report: Report, *, as_json: bool) -> None:
     """Print a report on stdout, on the main process only."""
-    from nlp_transfer.training.processes import is_main_process
+    from nlp_transfer.processes import is_main_process
 
     if not is_main_process():
         return

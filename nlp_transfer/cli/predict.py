@@ -12,6 +12,7 @@ import typer
 
 from nlp_transfer.cli.console import start_logging
 from nlp_transfer.errors import UserError
+from nlp_transfer.processes import wait_for_all, world_size
 
 if TYPE_CHECKING:
     from nlp_transfer.inference.predictor import Predictor
@@ -41,6 +42,9 @@ def predict(
     ] = "auto",
     column: Annotated[str, typer.Option(help="Column of a CSV or TSV file.")] = "text",
     precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or fp32.")] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what an interrupted job has predicted.")
+    ] = False,
 ) -> None:
     """Predict every text of a file: one JSON object a line, in the input's order.
 
@@ -55,12 +59,30 @@ def predict(
     from nlp_transfer.data.inputs import read_inputs
     from nlp_transfer.data.writers import check_target, write_results
     from nlp_transfer.inference.ensemble import Ensemble
+    from nlp_transfer.inference.parts import file_stamps, predict_to_file
 
     check_target(to, output)
+    is_file = output is not None and (output.is_file() or not output.exists())
+    if (resume or world_size() > 1) and (source == "-" or not is_file):
+        raise UserError(
+            "--resume, and several processes, need an input that can be read again (not -) and an "
+            "--output that is a new or a regular file."
+        )
+    wait_for_all()
     items = read_inputs(source, input_format=input_format, column=column)
     predictor = Ensemble.from_runs(models, precision=precision)
-    results = tqdm(_predicted(predictor, items), unit="text", disable=not sys.stderr.isatty())
-    write_results(results, to=to, output=output, task=predictor.task.name)
+    task = predictor.task.name
+
+    def predicted(items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        results = _predicted(predictor, items)
+        return iter(tqdm(results, unit="text", disable=not sys.stderr.isatty()))
+
+    if output is None or source == "-" or not is_file:
+        write_results(predicted(items), to=to, output=output, task=task)
+        return
+    settings = {"precision": precision, "format": input_format, "column": column}
+    job = {"files": file_stamps(source, *predictor.folders), **settings}
+    predict_to_file(predicted, items, to=to, output=output, task=task, job=job, resume=resume)
 
 
 def _predicted(predictor: Predictor, items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

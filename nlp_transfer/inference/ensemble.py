@@ -33,6 +33,11 @@ class Ensemble(Predictor):
 
     others: tuple[Predictor, ...] = ()
 
+    @property
+    def folders(self) -> list[str]:
+        """Folders of all models."""
+        return [model.options.checkpoint for model in (self, *self.others)]
+
     @classmethod
     def from_runs(
         cls,

@@ -16,8 +16,8 @@ from typing import Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.hub import forget_outage, is_network_error
+from nlp_transfer.processes import is_main_process
 from nlp_transfer.publish.card import REPO_PLACEHOLDER, is_local, short_name
-from nlp_transfer.training.processes import is_main_process
 from nlp_transfer.training.run_folder import RunFolder
 from nlp_transfer.yaml_reader import read_yaml, write_yaml
 

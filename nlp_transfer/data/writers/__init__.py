@@ -45,10 +45,16 @@ FORMATS: Mapping[str, _Format] = {
 }
 
 
-def check_target(to: str, output: Path | None) -> None:
-    """Refuse what can be told before a model is loaded: the format's name, and the place."""
+def check_target(to: str, output: Path | None, task: str | None = None) -> None:
+    """Refuse what can be told before anything is predicted: the format, the place.
+
+    task: where it is known, also a format that cannot hold its results
+    """
     if to not in FORMATS:
         raise UserError(f"--to: {to!r} is unknown ({', '.join(FORMATS)}).{nearest(to, FORMATS)}")
+    if task is not None and task not in FORMATS[to].tasks:
+        able = ", ".join(name for name, known in FORMATS.items() if task in known.tasks)
+        raise UserError(f"--to: {to} cannot hold the results of {task} (choose from {able}).")
     if output is None:
         if FORMATS[to].write is None:
             raise UserError(f"--to: {to} is a folder of files. Name it with --output FOLDER.")
@@ -71,11 +77,8 @@ def write_results(results: Iterable[Result], *, to: str, output: Path | None, ta
     raises: UserError before any result is asked for, where the format cannot hold the task's
             results; later for an item that it cannot hold
     """
-    check_target(to, output)
-    write, tasks = FORMATS[to]
-    if task not in tasks:
-        able = ", ".join(name for name, known in FORMATS.items() if task in known.tasks)
-        raise UserError(f"--to: {to} cannot hold the results of {task} (choose from {able}).")
+    check_target(to, output, task)
+    write = FORMATS[to].write
     if write is None:
         assert output is not None
         with _new_folder(output) as folder:

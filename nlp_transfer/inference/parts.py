@@ -1,0 +1,157 @@
+"""A long prediction in parts that survive a crash: a file a process, merged in order."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+from nlp_transfer.data.writers import check_target, write_results
+from nlp_transfer.errors import UserError
+from nlp_transfer.processes import is_main_process, rank, wait_for_all, world_size
+
+log = logging.getLogger(__name__)
+
+Item = dict[str, Any]
+Predict = Callable[[Iterable[Item]], Iterable[Mapping[str, Any]]]
+
+_BLOCK = 512  # items in a row that one process takes
+_JOB = "job.json"
+
+
+def predict_to_file(
+    predict: Predict,
+    items: Iterable[Item],
+    *,
+    to: str,
+    output: Path,
+    task: str,
+    job: Mapping[str, Any],
+    resume: bool,
+) -> None:
+    """Predict this process's share of the items; the main process merges the shares of all.
+
+    Every process reads all items and takes every n-th block of them. An interrupted job leaves its
+    parts behind.
+
+    to, output, task: as `write_results` has them
+    job:    what the results depend on, as JSON; a job that goes on must be the same
+    resume: go on with what an interrupted job has predicted
+    raises: UserError when there are results of another job, or `to` cannot hold the results
+    """
+    check_target(to, output, task)
+    folder = output.with_name(f"{output.name}.parts")
+    job = {**job, "processes": world_size()}
+    if resume:
+        _check_same(folder, job)
+    wait_for_all()  # every process has looked at the folder before one changes it
+    if is_main_process():
+        _begin(folder, job, resume=resume)
+    wait_for_all()
+    _predict_share(predict, items, folder)
+    if is_main_process():
+        write_results(_merged(folder), to=to, output=output, task=task)
+        shutil.rmtree(folder)
+
+
+def file_stamps(*paths: str) -> dict[str, list[list[Any]]]:
+    """Tell files and folders from what they may be later: sizes and times of change, by path."""
+    return {path: [*map(_stamp, sorted(_files(Path(path))))] for path in paths}
+
+
+def _files(path: Path) -> Iterator[Path]:
+    yield from (file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def _stamp(file: Path) -> list[Any]:
+    status = file.stat()
+    return [file.name, status.st_size, status.st_mtime_ns]
+
+
+def _check_same(folder: Path, job: Mapping[str, Any]) -> None:
+    if not (folder / _JOB).is_file():
+        return
+    before = json.loads((folder / _JOB).read_text("utf-8"))
+    changed = [name for name in job if before.get(name) != job[name]]
+    if changed:
+        shown = "\n".join(f"  {name}: {before.get(name)!r}, now {job[name]!r}" for name in changed)
+        raise UserError(
+            f"--resume: {folder} holds the results of another job:\n{shown}\n"
+            "Run the same command again, or without --resume to start over."
+        )
+
+
+def _begin(folder: Path, job: Mapping[str, Any], *, resume: bool) -> None:
+    if folder.exists() and not (folder / _JOB).is_file() and any(folder.iterdir()):
+        raise UserError(f"--output: {folder} holds other things. Delete it or rename the output.")
+    if folder.exists() and not resume:
+        log.warning("%s: the results of an interrupted job are dropped", folder)
+        shutil.rmtree(folder)
+    folder.mkdir(exist_ok=True)
+    (folder / _JOB).write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8")
+
+
+def _part(folder: Path, number: int) -> Path:
+    return folder / f"{number}.jsonl"
+
+
+def _predict_share(predict: Predict, items: Iterable[Item], folder: Path) -> None:
+    """Append what is missing of this process's part; the part takes its name when it is whole."""
+    part = _part(folder, rank())
+    if part.is_file():
+        return
+    growing = part.with_suffix(".growing")
+    done = _whole_lines(growing)
+    if done:
+        log.info("going on after %s results", f"{done:,}")
+    with growing.open("a", encoding="utf-8", buffering=1) as stream:  # a line at a time
+        for result in predict(islice(_share(items), done, None)):
+            stream.write(json.dumps(result) + "\n")
+    growing.replace(part)
+
+
+def _share(items: Iterable[Item]) -> Iterator[Item]:
+    stream = iter(items)
+    for number in count():
+        block = list(islice(stream, _BLOCK))
+        if number % world_size() == rank():
+            yield from block
+        if len(block) < _BLOCK:
+            return
+
+
+def _whole_lines(path: Path) -> int:
+    """Count the lines of a growing part, and cut off one that a crash has torn."""
+    if not path.is_file():
+        return 0
+    lines = whole = 0
+    with path.open("r+b") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            lines += 1
+            whole += len(line)
+        file.truncate(whole)
+    return lines
+
+
+def _merged(folder: Path) -> Iterator[dict[str, Any]]:
+    """Read the parts in turn, a block each, as they were dealt out."""
+    parts = [_part(folder, number) for number in range(world_size())]
+    while not all(part.is_file() for part in parts):
+        time.sleep(0.2)  # a process that fails ends the others: its launcher sees to that
+    streams = [part.open(encoding="utf-8") for part in parts]
+    try:
+        for number in count():
+            block = list(islice(streams[number % len(streams)], _BLOCK))
+            yield from map(json.loads, block)
+            if len(block) < _BLOCK:
+                return
+    finally:
+        for stream in streams:
+            stream.close()

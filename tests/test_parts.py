@@ -1,0 +1,132 @@
+"""Long predictions: what an interrupted job keeps, and that it ends with the same file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlp_transfer import finetune, load_recipe
+from nlp_transfer.inference import parts
+from nlp_transfer.inference.ensemble import Ensemble
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Run = Callable[..., tuple[int, str, str]]
+TEXTS = [f"Ada Lovelace wrote {number} letters to Rome" for number in range(40)]
+
+
+@pytest.fixture(scope="module")
+def model(
+    tmp_path_factory: pytest.TempPathFactory,
+    data_folder: Callable[[str], Path],
+    checkpoint: Callable[..., Path],
+) -> Path:
+    """Train a tiny model for NER."""
+    from tiny import write_recipe
+
+    folder = tmp_path_factory.mktemp("model")
+    path = write_recipe(
+        folder / "r.yaml",
+        task="ner",
+        data=data_folder("ner"),
+        checkpoint=checkpoint("bert"),
+        strategy="full",
+        training={"epochs": 1},
+    )
+    finetune(load_recipe(str(path)), output=folder / "run")
+    return folder / "run"
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """Write the texts, one a line."""
+    path = tmp_path / "texts.txt"
+    path.write_text("".join(f"{text}\n" for text in TEXTS), "utf-8")
+    return path
+
+
+def _interrupt_after(patch: pytest.MonkeyPatch, results: int) -> None:
+    original = Ensemble.__call__
+
+    def call(self: Ensemble, items: Any) -> Iterator[Any]:
+        for number, result in enumerate(original(self, items)):
+            if number == results:
+                raise KeyboardInterrupt
+            yield result
+
+    patch.setattr(Ensemble, "__call__", call)
+
+
+def _interrupted(nlpt: Run, monkeypatch: pytest.MonkeyPatch, *command: Any) -> None:
+    with monkeypatch.context() as patch:
+        _interrupt_after(patch, 17)
+        assert nlpt("predict", *command)[0] not in (0, 2)
+
+
+def test_interrupted_job_goes_on_to_the_same_file(
+    nlpt: Run, model: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "_BLOCK", 8)
+    whole, output = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
+    assert nlpt("predict", model, texts, "-o", whole)[0] == 0
+    _interrupted(nlpt, monkeypatch, model, texts, "-o", output)
+    (growing,) = (tmp_path / "out.jsonl.parts").glob("*.growing")
+    assert len(growing.read_text("utf-8").splitlines()) == 17
+    with growing.open("a", encoding="utf-8") as file:
+        file.write('{"text": "torn by the cra')
+    assert not output.exists()
+    code, _, said = nlpt("predict", model, texts, "-o", output, "--resume")
+    assert code == 0
+    assert "going on after 17 results" in said
+    assert output.read_text("utf-8") == whole.read_text("utf-8")
+    assert [json.loads(line)["text"] for line in output.read_text("utf-8").splitlines()] == TEXTS
+    assert not (tmp_path / "out.jsonl.parts").exists()
+
+
+def test_resume_without_anything_to_go_on_with_is_a_plain_job(
+    nlpt: Run, model: Path, texts: Path, tmp_path: Path
+) -> None:
+    assert nlpt("predict", model, texts, "-o", tmp_path / "out", "--resume")[0] == 0
+    assert (tmp_path / "out").read_text("utf-8") == nlpt("predict", model, texts)[1]
+
+
+def test_another_job_does_not_go_on_and_a_new_one_starts_over(
+    nlpt: Run, model: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.conll"
+    command = (model, texts, "--to", "conll", "-o", output)
+    _interrupted(nlpt, monkeypatch, *command)
+    texts.write_text("Grace Hopper left\n", "utf-8")
+    code, _, said = nlpt("predict", *command, "--resume")
+    assert code == 2
+    assert "another job" in said
+    code, _, said = nlpt("predict", *command)
+    assert code == 0
+    assert "are dropped" in said
+    assert output.read_text("utf-8").startswith("Grace")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-", "-o", "out", "--resume"], "read again"),
+        (["texts.txt", "--resume"], "--output"),
+        (["texts.txt", "--to", "csv", "-o", "out", "--resume"], "cannot hold"),
+        (["texts.txt", "-o", "taken", "--resume"], "holds other things"),
+    ],
+)
+def test_a_job_that_cannot_be_resumed_is_refused_before_it_starts(
+    arguments: list[str], message: str, nlpt: Run, model: Path
+) -> None:
+    Path("texts.txt").write_text("Ada\n", "utf-8")
+    Path("taken.parts").mkdir()
+    Path("taken.parts", "mine.txt").write_text("precious", "utf-8")
+    code, out, error = nlpt("predict", model, *arguments)
+    assert (code, out) == (2, "")
+    assert message in error
+    assert not Path("out").exists()
+    assert Path("taken.parts", "mine.txt").read_text("utf-8") == "precious"
