@@ -52,7 +52,6 @@ class Distillation(Strategy):
         None,
         description="layers compared, {student: teacher} from 0; null: spread evenly, last to last",
     )
-
     copies: int = Field(
         0, ge=0, description="altered copies of each training example, labelled by the teacher"
     )
