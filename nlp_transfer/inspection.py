@@ -123,7 +123,7 @@ def _missing_splits(recipe: Recipe[Any, Any], splits: Splits) -> list[Finding]:
 
 def _pieces(recipe: Recipe[Any, Any], splits: Splits) -> tuple[dict[str, Any], list[Finding]]:
     from nlp_transfer.data.doctor import count_pieces, is_uncased
-    from nlp_transfer.tasks.base import load_tokenizer
+    from nlp_transfer.tasks.loading import load_tokenizer
 
     model = recipe.model
     folder = resolve_checkpoint(model.checkpoint, revision=model.revision)

@@ -189,7 +189,7 @@ def merge(
     raises:  UserError when runs differ in task, labels, architecture or tokenizer
     """
     from nlp_transfer.inference.predictor import Predictor
-    from nlp_transfer.inference.soup import check_shares, greedy_soup, soup
+    from nlp_transfer.inference.soup import check_shares, check_whole, greedy_soup, soup
     from nlp_transfer.training.material import load_splits
     from nlp_transfer.training.run_folder import RunFolder
     from nlp_transfer.training.train import save_model
@@ -203,6 +203,7 @@ def merge(
         raise UserError("--how greedy needs --recipe and no --weights; uniform takes no --recipe.")
     check_shares(weights, len(runs))
     models = [Predictor.from_run(run, setting="RUN") for run in runs]
+    check_whole(models)
     if recipe is None:
         merged = soup(models, weights)
     else:

@@ -119,7 +119,7 @@ def _explain_one(
         known = list(_keys_at(schema, loc[:-1]))
         hint = nearest(str(loc[-1]), known)
         return f"{place}: {dotted}: unknown key.{hint} Known here: {', '.join(known)}."
-    if loc[-1:] == ("[key]",):  # a key of data.splits or data.columns
+    if loc[-1:] == ("[key]",) and fault["type"] == "literal_error":  # data.splits, data.columns
         expected = str(fault.get("ctx", {}).get("expected", ""))
         known = re.findall(r"'([^']*)'", expected)
         hint = nearest(str(fault["input"]), known)

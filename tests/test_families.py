@@ -24,7 +24,7 @@ from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.data.windows import WordPieces
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import ModelSection
-from nlp_transfer.tasks.base import load_tokenizer
+from nlp_transfer.tasks.loading import load_tokenizer
 from nlp_transfer.tasks.ner import NerTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")

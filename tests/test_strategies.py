@@ -39,6 +39,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "side_tasks": {"side": {"task": {"name": "{other}"}, "data": {"source": "{data}"}}}
     },
     "penalty": {"l2": 0.01},
+    "prompt": {"tokens": 5},
     "pseudo_labels": {"teacher": "{teacher}", "texts": "{texts}", "threshold": 0},
 }
 PLACES = {"teacher": "x", "texts": "x", "dictionary": "x", "other": "ner", "data": "x"}

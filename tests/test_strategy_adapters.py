@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from interrupting import interrupt
+from safetensors.torch import load_file
+from tiny import FAMILIES, write_recipe
+from transformers import set_seed
 
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
+from nlp_transfer.inference.adapters import Adapters
 from nlp_transfer.pipeline import needed_splits
 from nlp_transfer.training.material import prepare
 
@@ -58,6 +63,217 @@ def test_scale_of_rslora_is_over_the_root_of_the_rank(tiny_recipe: Recipes) -> N
         assert scales == {scale}
 
 
+def test_ranks_by_pattern_are_those_of_the_modules(tiny_recipe: Recipes) -> None:
+    strategy = {
+        "name": "lora",
+        "rank": 4,
+        "alpha": 8,
+        "rank_pattern": {r"layer\.1\..*query": 2},
+        "alpha_pattern": {"value": 12},
+    }
+    recipe = load_recipe(str(tiny_recipe(strategy=strategy)))
+    model = prepare(recipe, needed_splits(recipe)).loaded.model
+    scales = {
+        name.split("encoder.")[-1]: (module.r["default"], module.scaling["default"])
+        for name, module in model.named_modules()
+        if hasattr(module, "lora_A") and "attention.self" in name
+    }
+    assert scales["layer.0.attention.self.query"] == (4, 2)
+    assert scales["layer.1.attention.self.query"] == (2, 4)
+    assert scales["layer.1.attention.self.value"] == (4, 3)
+
+
+def test_family_that_ia3_does_not_know_is_asked_for_its_modules(
+    tiny_recipe: Recipes, checkpoint: Callable[..., Path]
+) -> None:
+    path = tiny_recipe(strategy="ia3", checkpoint=checkpoint("distilbert"))
+    with pytest.raises(UserError, match=r"'distilbert'.*target_modules.*feedforward_modules"):
+        _prepared(path)
+    given = {"target_modules": ["k_lin", "v_lin", "lin2"], "feedforward_modules": ["lin2"]}
+    _prepared(tiny_recipe(strategy={"name": "ia3", **given}, checkpoint=checkpoint("distilbert")))
+
+
+# Soft prompts
+
+
+@pytest.mark.parametrize("task", ["ner", "classification"])
+@pytest.mark.parametrize(
+    "section", [{}, {"init": "vocabulary"}, {"kind": "prefix"}], ids=["prompt", "init", "prefix"]
+)
+def test_virtual_tokens_learn_while_the_checkpoint_stays_as_it_is(
+    section: dict[str, Any], task: str, tiny_recipe: Recipes, tmp_path: Path
+) -> None:
+    strategy = {"name": "prompt", "tokens": 5, **section}
+    path = tiny_recipe(task, strategy=strategy, training={"learning_rate": 0.01})
+    before = _learning(path)
+    finetune(load_recipe(str(path)), output=tmp_path / "run")
+    weights = load_file(tmp_path / "run" / "model" / "adapter_model.safetensors")
+    width = 32 if not section.get("kind") else 2 * 2 * 32  # keys and values of two layers
+    assert weights["prompt_embeddings"].shape == (5, width)
+    assert not weights["prompt_embeddings"].equal(before["prompt_encoder.default.embedding.weight"])
+    head = sum(tensor.numel() for name, tensor in weights.items() if "classifier" in name)
+    assert sum(tensor.numel() for tensor in before.values()) == 5 * width + head
+
+
+def _learning(path: Path) -> dict[str, Any]:
+    recipe = load_recipe(str(path))
+    set_seed(recipe.training.seed)
+    model = prepare(recipe, needed_splits(recipe)).loaded.model
+    return {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
+
+
+@pytest.mark.parametrize("kind", ["prompt", "prefix"])
+def test_a_prompt_that_was_cut_off_goes_on(
+    kind: str, tiny_recipe: Recipes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_steps = {"eval_strategy": "steps", "eval_steps": 3, "save_strategy": "steps"}
+    path = tiny_recipe(
+        strategy={"name": "prompt", "tokens": 5, "kind": kind},
+        training={"epochs": 3, "arguments": {**by_steps, "save_steps": 3}},
+    )
+    recipe = load_recipe(str(path))
+    finetune(recipe, output=tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        interrupt(patch, at_step=5)
+        with pytest.raises(KeyboardInterrupt):
+            finetune(recipe, output=tmp_path / "cut")
+    finetune(recipe, output=tmp_path / "cut")
+    whole, cut = (
+        load_file(tmp_path / run / "model" / "adapter_model.safetensors")
+        for run in ("whole", "cut")
+    )
+    assert all(cut[name].equal(tensor) for name, tensor in whole.items())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_can_be_prompted_and_a_prefix_is_refused_where_it_cannot(
+    family: str, tiny_recipe: Recipes, checkpoint: Callable[..., Path]
+) -> None:
+    start = checkpoint(family)
+    if family == "modernbert":  # a part of its head is not saved by peft
+        with pytest.raises(UserError, match="head of this checkpoint starts at random"):
+            _prepared(tiny_recipe(strategy={"name": "prompt", "tokens": 5}, checkpoint=start))
+        return
+    _prepared(tiny_recipe(strategy={"name": "prompt", "tokens": 5}, checkpoint=start))
+    prefix = tiny_recipe(
+        strategy={"name": "prompt", "tokens": 5, "kind": "prefix"}, checkpoint=start
+    )
+    if family in ("bert", "roberta", "electra", "xlm-roberta", "camembert"):
+        _prepared(prefix)
+        return
+    with pytest.raises(UserError, match=f"kind: prefix does not work with a '{family}' model"):
+        _prepared(prefix)
+
+
+def test_a_prompt_cannot_be_merged(
+    tiny_recipe: Recipes, tmp_path: Path, nlpt: Callable[..., tuple[int, str, str]]
+) -> None:
+    path = tiny_recipe(strategy={"name": "prompt", "tokens": 5}, training=SHORT)
+    finetune(load_recipe(str(path)), output=tmp_path / "run")
+    code, _, error = nlpt("merge", tmp_path / "run", "-o", tmp_path / "merged")
+    assert code == 2
+    assert "soft prompt" in error
+    assert not (tmp_path / "merged").exists()
+
+
+# Several adapters on one base
+
+BOTH = ("--adapter", "{names}", "--adapter", "{topics}")
+
+
+@pytest.fixture(scope="module")
+def adapter_runs(
+    tmp_path_factory: pytest.TempPathFactory,
+    data_folder: Callable[[str], Path],
+    checkpoint: Callable[..., Path],
+) -> dict[str, Path]:
+    """Train an adapter of every kind, of either task, on the same base."""
+    folder = tmp_path_factory.mktemp("adapters")
+    wanted = {
+        "names": ("ner", {"name": "lora", "rank": 4}),
+        "topics": ("classification", {"name": "lora", "rank": 2, "merge": False}),
+        "scaled": ("ner", {"name": "ia3"}),
+        "prompted": ("ner", {"name": "prompt", "tokens": 5}),
+    }
+    for name, (task, strategy) in wanted.items():
+        path = write_recipe(
+            folder / f"{name}.yaml",
+            task=task,
+            data=data_folder(task),
+            checkpoint=checkpoint("bert"),
+            strategy=strategy,
+            training={"learning_rate": 0.02, "epochs": 1},
+        )
+        finetune(load_recipe(str(path)), output=folder / name)
+    return {name: folder / name for name in wanted}
+
+
+def test_adapters_on_one_base_answer_as_each_alone_does(
+    adapter_runs: dict[str, Path], tiny_bert: Path
+) -> None:
+    items = [{"text": "Ada Lovelace left Rome"}, {"text": "I want my money back"}]
+    adapters = Adapters.load(str(tiny_bert), list(adapter_runs.values()), precision="fp32")
+    together = list(adapters(items))
+    for name, run in adapter_runs.items():
+        for one, many in zip(
+            Predictor.from_run(run, precision="fp32")(items), together, strict=True
+        ):
+            found = many["adapters"][name]
+            if "tags" in one:
+                assert found["tags"] == one["tags"]
+            else:
+                assert found["scores"] == pytest.approx(one["scores"], abs=1e-5)
+    weights = [
+        next(p for n, p in predictor.loaded.model.named_parameters() if "word_embeddings" in n)
+        for predictor in adapters.predictors.values()
+    ]
+    assert all(weight is weights[0] for weight in weights)  # in memory once
+
+
+def test_predict_writes_the_answers_of_one_adapter_or_of_all(
+    adapter_runs: dict[str, Path], tiny_bert: Path, nlpt: Callable[..., tuple[int, str, str]]
+) -> None:
+    text, names, topics = "Ada Lovelace left Rome\n", adapter_runs["names"], adapter_runs["topics"]
+    code, one, _ = nlpt("predict", tiny_bert, "-", "--adapter", names, stdin=text)
+    assert code == 0
+    assert one == nlpt("predict", names, "-", stdin=text)[1]
+    both = ("--adapter", names, "--adapter", topics / "adapter")
+    code, out, _ = nlpt("predict", tiny_bert, "-", *both, stdin=text)
+    assert code == 0
+    line = json.loads(out)
+    assert line["text"] == text.strip()
+    assert line["adapters"]["names"]["tags"] == json.loads(one)["tags"]
+    assert "label" in line["adapters"]["topics"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{other}", "-", "--adapter", "{names}"], "the base of"),
+        (["{base}", "-", "--adapter", "{base}"], "holds no adapter"),
+        (["{base}", "-", "--adapter", "nowhere"], "holds no adapter"),
+        (["{base}", "-", "--adapter", "{names}", "--adapter", "{names}"], "same name"),
+        (["{base}", "{base}", "-", "--adapter", "{names}"], "one MODEL"),
+        (
+            ["{base}", "-", "--adapter", "{names}", "--adapter", "{topics}", "--to", "conll"],
+            "jsonl",
+        ),
+    ],
+)
+def test_adapters_that_do_not_fit_are_refused(
+    arguments: list[str],
+    message: str,
+    adapter_runs: dict[str, Path],
+    checkpoint: Callable[..., Path],
+    nlpt: Callable[..., tuple[int, str, str]],
+) -> None:
+    places = {**adapter_runs, "base": checkpoint("bert"), "other": checkpoint("roberta")}
+    filled = [argument.format(**places) for argument in arguments]
+    code, out, error = nlpt("predict", *filled, stdin="Ada\n")
+    assert (code, out) == (2, "")
+    assert message in error
+
+
 def test_ia3_learns_one_vector_a_module_and_the_head(tiny_recipe: Recipes) -> None:
     recipe = load_recipe(str(tiny_recipe(strategy="ia3")))
     model = prepare(recipe, needed_splits(recipe)).loaded.model
@@ -77,9 +293,16 @@ def test_ia3_learns_one_vector_a_module_and_the_head(tiny_recipe: Recipes) -> No
         ),
         (
             {"name": "ia3", "target_modules": ["nokey"], "feedforward_modules": ["nokey"]},
-            "strategies ia3: target_modules does not fit",
+            "no module 'nokey'",
         ),
-        ({"name": "lora", "target_modules": ["nokey"]}, "strategies lora: target_modules does not"),
+        ({"name": "lora", "target_modules": ["nokey"]}, "no module 'nokey'"),
+        ({"name": "lora", "target_modules": ["query", "vlaue"]}, "'vlaue'.*value"),
+        ({"name": "lora", "rank_pattern": {"nokey": 2}}, "rank_pattern: 'nokey' is the end of no"),
+        ({"name": "lora", "target_modules": ["query"], "alpha_pattern": {"key": 2}}, "alpha_p"),
+        ({"name": "lora", "rank_pattern": {"(": 2}}, "no regular expression"),
+        ({"name": "lora", "rank_pattern": {"key": 0}}, "rank_pattern"),
+        ({"name": "prompt", "tokens": 20}, "behind 20 virtual tokens reads at most 44"),
+        ({"name": "prompt", "kind": "prefix", "init": "vocabulary"}, "starts at random"),
     ],
 )
 def test_modules_that_are_not_there_are_refused(

@@ -15,7 +15,8 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.processes import wait_for_all, world_size
 
 if TYPE_CHECKING:
-    from nlp_transfer.inference.predictor import Predictor
+    from nlp_transfer.inference.adapters import Adapters
+    from nlp_transfer.inference.ensemble import Ensemble
 
 
 def predict(
@@ -42,6 +43,12 @@ def predict(
     ] = "auto",
     column: Annotated[str, typer.Option(help="Column of a CSV or TSV file.")] = "text",
     precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or fp32.")] = "auto",
+    adapter: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Run or folder of an adapter of MODEL, which is its base. Several: each answers."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what an interrupted job has predicted.")
     ] = False,
@@ -58,6 +65,7 @@ def predict(
 
     from nlp_transfer.data.inputs import read_inputs
     from nlp_transfer.data.writers import check_target, write_results
+    from nlp_transfer.inference.adapters import Adapters
     from nlp_transfer.inference.ensemble import Ensemble
     from nlp_transfer.inference.parts import file_stamps, predict_to_file
 
@@ -68,9 +76,17 @@ def predict(
             "--resume, and several processes, need an input that can be read again (not -) and an "
             "--output that is a new or a regular file."
         )
+    if adapter and len(models) > 1:
+        raise UserError("--adapter: name one MODEL, the base of the adapters.")
+    if adapter and len(adapter) > 1 and to != "jsonl":
+        raise UserError(f"--to: answers of several adapters are written as jsonl, not {to}.")
     wait_for_all()
     items = read_inputs(source, input_format=input_format, column=column)
-    predictor = Ensemble.from_runs(models, precision=precision)
+    predictor: Ensemble | Adapters
+    if adapter:
+        predictor = Adapters.load(models[0], adapter, precision=precision)
+    else:
+        predictor = Ensemble.from_runs(models, precision=precision)
     task = predictor.task.name
 
     def predicted(items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -85,7 +101,9 @@ def predict(
     predict_to_file(predicted, items, to=to, output=output, task=task, job=job, resume=resume)
 
 
-def _predicted(predictor: Predictor, items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _predicted(
+    predictor: Ensemble | Adapters, items: Iterable[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
     """Predict items, and hand on the id and document that they come with."""
     for_model, for_output = tee(items)
     for item, result in zip(for_output, predictor(for_model), strict=True):

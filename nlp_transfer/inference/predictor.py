@@ -15,24 +15,20 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import autocast, predict_distributions, resolve_precision
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.records import LossLedger, Prediction, Tagging
-from nlp_transfer.tasks.base import (
-    LoadedModel,
-    Row,
-    Task,
-    WindowRow,
-    explaining_damage,
-    load_tokenizer,
-    output_labels,
-    quiet_transformers,
-)
+from nlp_transfer.strategies.prompt import aligned
+from nlp_transfer.tasks.base import LoadedModel, Row, Task, WindowRow, output_labels
 from nlp_transfer.tasks.classification import ClassificationTask, classification_json
+from nlp_transfer.tasks.loading import explaining_damage, load_tokenizer, quiet_transformers
 from nlp_transfer.tasks.ner import NerTask, entities_json
+from nlp_transfer.tasks.shared_encoder import share_weights
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from datasets import Dataset
     from numpy.typing import NDArray
+    from peft import PeftConfig
+    from transformers import PreTrainedModel
 
 SETTINGS_KEY = "nlp_transfer"
 """Where a model's config.json keeps the task and the window settings it was trained with."""
@@ -63,16 +59,18 @@ class Predictor:
         precision: str = "auto",
         tokens_per_batch: int = 8192,
         setting: str = "MODEL",
+        shared: PreTrainedModel | None = None,
     ) -> Predictor:
         """Load a run folder, a model folder, an adapter folder or a Hub id.
 
         precision:        auto, bf16, fp16 or fp32
         tokens_per_batch: pieces computed at a time, padding included
         setting:          the argument or recipe key that named it, for error messages
+        shared:           a model whose encoder an adapter uses, instead of one of its own
         raises:           UserError when it is no such thing, or its labels have no names
         """
         folder = resolve_checkpoint(str(model), setting=setting)
-        loaded, settings = _load(folder, setting)
+        loaded, settings = _load(folder, setting, shared)
         task = _task(loaded.model.config, settings, folder)
         options = ModelSection(
             checkpoint=str(folder),
@@ -218,8 +216,11 @@ def _joined_offsets(words: list[str]) -> list[tuple[int, int]]:
     return offsets
 
 
-def _load(folder: Path, setting: str) -> tuple[LoadedModel, dict[str, Any]]:
-    """Load a model for prediction, an adapter on top of its base if it is one."""
+def _load(folder: Path, setting: str, shared: Any) -> tuple[LoadedModel, dict[str, Any]]:
+    """Load a model for prediction, an adapter on top of its base if it is one.
+
+    shared: a model whose encoder an adapter uses as it is
+    """
     import torch
     from transformers import AutoConfig
 
@@ -234,7 +235,7 @@ def _load(folder: Path, setting: str) -> tuple[LoadedModel, dict[str, Any]]:
     auto_class = _task(config, settings, folder).auto_class()
     with quiet_transformers(), explaining_damage(folder, setting):
         if (folder / "adapter_config.json").is_file():
-            model = _with_adapter(auto_class, config, folder)
+            model = _with_adapter(auto_class, config, folder, shared)
         else:
             model = auto_class.from_pretrained(folder, config=config, dtype="float32")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -242,19 +243,29 @@ def _load(folder: Path, setting: str) -> tuple[LoadedModel, dict[str, Any]]:
     return LoadedModel(model, tokenizer, frozenset()), settings
 
 
-def _with_adapter(auto_class: Any, config: Any, folder: Path) -> Any:
+def _with_adapter(auto_class: Any, config: Any, folder: Path, shared: Any) -> Any:
+    """Load an adapter on its base: merged into it, or beside the encoder of `shared`."""
     from peft import PeftConfig, PeftModel
 
     adapter = PeftConfig.from_pretrained(folder)
-    base_folder = resolve_checkpoint(
+    model = auto_class.from_pretrained(
+        base_of(adapter), config=config, ignore_mismatched_sizes=True, dtype="float32"
+    )
+    if shared is not None:
+        share_weights(shared, model)
+    model = PeftModel.from_pretrained(model, folder)
+    if adapter.is_prompt_learning:
+        return aligned(model)
+    return model if shared is not None else model.merge_and_unload()
+
+
+def base_of(adapter: PeftConfig) -> Path:
+    """Find the checkpoint that an adapter was trained on."""
+    return resolve_checkpoint(
         adapter.base_model_name_or_path,
         revision=adapter.revision,
         setting="base model of the adapter",
     )
-    model = auto_class.from_pretrained(
-        base_folder, config=config, ignore_mismatched_sizes=True, dtype="float32"
-    )
-    return PeftModel.from_pretrained(model, folder).merge_and_unload()
 
 
 def _task(config: Any, settings: dict[str, Any], folder: Path) -> Task:

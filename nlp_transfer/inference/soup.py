@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def check_whole(models: Sequence[Predictor]) -> None:
+    """Refuse soft prompts: they are no part of a model's weights."""
+    for model in models:
+        if hasattr(model.loaded.model, "peft_config"):
+            raise UserError(
+                f"RUN: {model.options.checkpoint} is a soft prompt, which cannot be merged into "
+                "weights. Use the run as it is."
+            )
+
+
 def soup(models: Sequence[Predictor], shares: Sequence[float] | None = None) -> Predictor:
     """Average the weights of models that share architecture, tokenizer and labels.
 

@@ -22,6 +22,7 @@ from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
 from nlp_transfer.strategies.lora import Lora
 from nlp_transfer.strategies.multi_task import MultiTask
 from nlp_transfer.strategies.penalty import Penalty
+from nlp_transfer.strategies.prompt import Prompt
 from nlp_transfer.strategies.pseudo_labels import PseudoLabels
 from nlp_transfer.strategies.r_drop import RDrop
 from nlp_transfer.strategies.reinit import Reinit
@@ -43,6 +44,7 @@ AnyStrategy = Annotated[
     | Lora
     | MultiTask
     | Penalty
+    | Prompt
     | PseudoLabels
     | RDrop
     | Reinit,

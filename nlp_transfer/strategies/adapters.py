@@ -1,13 +1,14 @@
-"""What the adapters of peft share: the head that learns with them, merging, and their mistakes."""
+"""What the adapters of peft share: the head that learns with them, and their mistakes."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.strategies.base import WEIGHTS, Outcome, Strategy, head_parameters
 
 if TYPE_CHECKING:
@@ -21,40 +22,47 @@ class Adapter(Strategy):
     exclusive: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 
     name: str
-    merge: bool = Field(
-        True,
-        description="true: model/ is the merged model; adapter/ lies beside it in any case",
-    )
 
     @abstractmethod
-    def config(self, **shared: Any) -> PeftConfig:
+    def config(
+        self, model: PreTrainedModel, new_parameters: frozenset[str], task_type: str
+    ) -> PeftConfig:
         """Return peft's configuration.
 
-        shared: what is the same for all adapters: the task, and the modules of the head
+        task_type: TOKEN_CLS or SEQ_CLS
+        raises:    UserError when it does not fit the model
         """
 
     def prepare_model(self, model: PreTrainedModel, new_parameters: frozenset[str]) -> Any:
         """Wrap the model with the adapter; the whole head is trained and saved with it."""
-        from peft import TaskType, get_peft_model
+        from peft import get_peft_model
 
-        is_ner = type(model).__name__.endswith("ForTokenClassification")
-        config = self.config(
-            task_type=TaskType.TOKEN_CLS if is_ner else TaskType.SEQ_CLS,
-            modules_to_save=_head_modules(model, new_parameters),
-        )
+        config = self.config(model, new_parameters, "TOKEN_CLS" if is_tagger(model) else "SEQ_CLS")
         try:
             return get_peft_model(model, config)
         except ValueError as error:
-            raise UserError(
-                f"strategies {self.name}: target_modules does not fit: {error}"
-            ) from None
+            raise UserError(f"strategies {self.name}: it does not fit: {error}") from None
+
+
+class ModuleAdapter(Adapter):
+    """An adapter that changes modules of the encoder, so that it can be merged into them."""
+
+    merge: bool = Field(
+        True,
+        description="true: model/ is the merged model; adapter/ lies beside it in any case",
+    )
 
     def finish(self, model: Any, outcome: Outcome) -> Any:
         """Merge the adapter into the weights, if wanted."""
         return model.merge_and_unload() if self.merge else model
 
 
-def _head_modules(model: PreTrainedModel, new_parameters: frozenset[str]) -> list[str]:
+def is_tagger(model: PreTrainedModel) -> bool:
+    """Tell a model that labels words from one that labels texts."""
+    return type(model).__name__.endswith("ForTokenClassification")
+
+
+def head_modules(model: PreTrainedModel, new_parameters: frozenset[str]) -> list[str]:
     """Name the modules of the head: children outside the encoder, and a pooler that is new."""
     encoder = model.base_model_prefix
     names = set()
@@ -62,3 +70,18 @@ def _head_modules(model: PreTrainedModel, new_parameters: frozenset[str]) -> lis
         parts = parameter.split(".")
         names.add(parts[0] if parts[0] != encoder else parts[1])
     return sorted(names)
+
+
+def check_modules(model: PreTrainedModel, names: Iterable[str], setting: str) -> None:
+    """Refuse names that end the name of no module.
+
+    setting: the recipe key that gives them
+    """
+    modules = [module for module, _ in model.named_modules() if module]
+    for name in names:
+        if not any(module == name or module.endswith(f".{name}") for module in modules):
+            ends = sorted({module.rsplit(".", 1)[-1] for module in modules} - set("0123456789"))
+            raise UserError(
+                f"strategies {setting}: the model has no module {name!r}.{nearest(name, ends)} "
+                f"Modules are called for instance {', '.join(modules[-3:])}."
+            )

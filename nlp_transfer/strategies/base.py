@@ -39,7 +39,7 @@ class ParameterGroup(TypedDict):
 
 WEIGHTS = "which weights learn"
 RATES = "the learning rate of each layer"
-ADAPTERS = ("lora", "ia3")
+ADAPTERS = ("lora", "ia3", "prompt")
 """Strategies that leave the checkpoint's weights as they are, and learn others beside them."""
 
 

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from nlp_transfer.strategies.adapters import Adapter
+from nlp_transfer.errors import UserError
+from nlp_transfer.strategies.adapters import ModuleAdapter, check_modules, head_modules
 
 if TYPE_CHECKING:
     from peft import PeftConfig
+    from transformers import PreTrainedModel
 
 
-class Lora(Adapter):
+def _expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+    return text
+
+
+_Patterns = dict[Annotated[str, AfterValidator(_expression)], Annotated[int, Field(ge=1)]]
+
+
+class Lora(ModuleAdapter):
     """Train low-rank adapters and the head."""
 
     name: Literal["lora"] = "lora"
@@ -22,6 +36,11 @@ class Lora(Adapter):
     target_modules: str | list[str] = Field(
         "all-linear", description="names of the modules to adapt, or all-linear"
     )
+    rank_pattern: _Patterns = Field(
+        default_factory=dict,
+        description="another rank for modules whose name ends so (regular expressions)",
+    )
+    alpha_pattern: _Patterns = Field(default_factory=dict, description="likewise, another alpha")
     dora: bool = Field(
         False, description="learn the length of each weight's columns apart (Liu et al. 2024)"
     )
@@ -29,16 +48,36 @@ class Lora(Adapter):
         False, description="scale by alpha over the root of the rank (Kalajdzievski 2023)"
     )
 
-    def config(self, **shared: Any) -> PeftConfig:
+    def config(
+        self, model: PreTrainedModel, new_parameters: frozenset[str], task_type: str
+    ) -> PeftConfig:
         """Return the configuration of low-rank matrices."""
         from peft import LoraConfig
 
+        if isinstance(self.target_modules, list):
+            check_modules(model, self.target_modules, "lora: target_modules")
         return LoraConfig(
+            task_type=task_type,
+            modules_to_save=head_modules(model, new_parameters),
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
             target_modules=self.target_modules,
+            rank_pattern=dict(self.rank_pattern),
+            alpha_pattern=dict(self.alpha_pattern),
             use_dora=self.dora,
             use_rslora=self.rslora,
-            **shared,
         )
+
+    def prepare_model(self, model: PreTrainedModel, new_parameters: frozenset[str]) -> Any:
+        """Wrap the model; patterns that match no adapted module are refused."""
+        adapted = super().prepare_model(model, new_parameters)
+        modules = adapted.base_model.targeted_module_names
+        for key in ("rank_pattern", "alpha_pattern"):
+            for pattern in getattr(self, key):
+                if not any(re.match(rf"(.*\.)?({pattern})$", module) for module in modules):
+                    raise UserError(
+                        f"strategies lora: {key}: {pattern!r} is the end of no adapted module's "
+                        f"name. They are called for instance {', '.join(modules[:3])}."
+                    )
+        return adapted

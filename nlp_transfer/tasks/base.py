@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection, ModelSection, Section
 from nlp_transfer.records import EncodedSplit, LossLedger, Prediction, Splits
 from nlp_transfer.tasks.carry_over import is_fine_tuned, keep_layers, with_new_head
+from nlp_transfer.tasks.loading import explaining_damage, load_tokenizer, quiet_transformers
 from nlp_transfer.tasks.objective import IGNORED as IGNORED
 from nlp_transfer.tasks.objective import Objective
 
@@ -215,51 +215,6 @@ def pad(lists: Sequence[Sequence[int]], value: int) -> torch.Tensor:
     return torch.tensor(padded, dtype=torch.int64)
 
 
-def load_tokenizer(folder: Path, options: ModelSection) -> PreTrainedTokenizerBase:
-    """Load the fast tokenizer of a checkpoint, with a blank before words where it needs one."""
-    from transformers import AutoTokenizer
-
-    def load(**extra: Any) -> PreTrainedTokenizerBase:
-        with quiet_transformers():
-            return AutoTokenizer.from_pretrained(
-                folder, trust_remote_code=options.trust_remote_code, **extra
-            )
-
-    try:
-        tokenizer = load()
-        # A byte-level BPE spells a word differently after a blank. Found from the tokenizer
-        # itself: lists of model names go stale.
-        if tokenizer.is_fast and '"ByteLevel"' in tokenizer.backend_tokenizer.to_str():
-            tokenizer = load(add_prefix_space=True)
-            _put_blank_before_words(tokenizer)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise UserError(f"model.checkpoint: {folder} has no usable tokenizer: {error}") from None
-    if not tokenizer.is_fast:
-        raise UserError(
-            f"model.checkpoint: {folder} has no fast tokenizer (tokenizer.json); it is needed to "
-            "keep words and pieces together."
-        )
-    if tokenizer.pad_token_id is None:
-        raise UserError(f"model.checkpoint: the tokenizer of {folder} has no padding token.")
-    return tokenizer
-
-
-def _put_blank_before_words(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Set what the generic tokenizer class, ModernBERT's for one, leaves of add_prefix_space."""
-    from tokenizers import normalizers, pre_tokenizers
-
-    if tokenizer.tokenize("a")[0].startswith("\u0120"):  # how a byte-level BPE spells a blank
-        return
-    backend = tokenizer.backend_tokenizer
-    if isinstance(backend.pre_tokenizer, pre_tokenizers.ByteLevel):
-        backend.pre_tokenizer.add_prefix_space = True
-        return
-    # Behind another splitter ByteLevel would put a blank before every part of a word.
-    blank = normalizers.Prepend(" ")
-    known = backend.normalizer
-    backend.normalizer = normalizers.Sequence([known, blank]) if known else blank
-
-
 def _encoder_config(folder: Path, options: ModelSection, auto_class: Any) -> Any:
     from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoConfig
 
@@ -302,49 +257,25 @@ def _set_dropout(config: Any, rate: float) -> None:
 
 
 def check_length(
-    model: PreTrainedModel, options: ModelSection, *, reader: str = "this checkpoint"
+    model: PreTrainedModel,
+    options: ModelSection,
+    *,
+    reader: str = "this checkpoint",
+    reserved: int = 0,
 ) -> None:
-    """Refuse windows longer than the positions of a model, which a message calls `reader`."""
+    """Refuse windows longer than the positions of a model, which a message calls `reader`.
+
+    reserved: positions that are taken already
+    """
     import torch
 
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
             # RoBERTa counts positions from padding_idx + 1.
             offset = 0 if module.padding_idx is None else module.padding_idx + 1
-            limit = module.num_embeddings - offset
+            limit = module.num_embeddings - offset - reserved
             if options.max_pieces > limit:
                 raise UserError(
                     f"model.max_pieces is {options.max_pieces}, {reader} reads at most "
                     f"{limit} pieces. Set model.max_pieces={limit}; longer texts are windowed."
                 )
-
-
-@contextlib.contextmanager
-def explaining_damage(folder: Path, setting: str) -> Iterator[None]:
-    """Say which model cannot be read, and which setting names it."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"{setting}: the model in {folder} cannot be read: {reason} "
-            "Copy it again, or train it anew."
-        ) from None
-
-
-class quiet_transformers:  # noqa: N801 - reads as a verb at its place of use
-    """Silence the load report and bars of transformers: we say ourselves what starts at random."""
-
-    def __enter__(self) -> None:
-        from transformers.utils import logging as hf_logging
-
-        self._verbosity = hf_logging.get_verbosity()
-        hf_logging.set_verbosity_error()
-        hf_logging.disable_progress_bar()
-
-    def __exit__(self, *_: object) -> None:
-        from transformers.utils import logging as hf_logging
-
-        hf_logging.set_verbosity(self._verbosity)

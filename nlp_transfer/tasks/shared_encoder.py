@@ -63,6 +63,18 @@ def release_sides(main: PreTrainedModel) -> list[PreTrainedModel]:
     return sides
 
 
+def share_weights(base: PreTrainedModel, model: PreTrainedModel) -> None:
+    """Let a model use the encoder weights of another one of the same checkpoint.
+
+    The modules stay its own, so that adapters can be put into them.
+    """
+    own = dict(model.base_model.named_modules())
+    for name, parameter in base.base_model.named_parameters():
+        module, _, last = name.rpartition(".")
+        if module in own and hasattr(own[module], last):
+            setattr(own[module], last, parameter)
+
+
 def side_parameter(number: int, name: str) -> str:
     """Name a parameter of a side task's model as the main model does; number from 1."""
     return f"{SIDES}.{number}.{name}"

@@ -25,13 +25,8 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import autocast, token_batches
 from nlp_transfer.recipe import Recipe, TrainingSection
 from nlp_transfer.strategies.base import Batch, Forward
-from nlp_transfer.tasks.base import (
-    IGNORED,
-    explaining_damage,
-    load_tokenizer,
-    pad,
-    quiet_transformers,
-)
+from nlp_transfer.tasks.base import IGNORED, pad
+from nlp_transfer.tasks.loading import explaining_damage, load_tokenizer, quiet_transformers
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.material import log_new_parameters

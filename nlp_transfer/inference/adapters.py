@@ -1,0 +1,108 @@
+"""Several adapters on one base model, whose weights are in memory once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import tee
+from pathlib import Path
+from typing import Any
+
+from nlp_transfer.checkpoint import resolve_checkpoint
+from nlp_transfer.errors import UserError
+from nlp_transfer.inference.predictor import Predictor, base_of
+from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.loading import explaining_damage, quiet_transformers
+
+_ITEM = ("text", "text_pair", "tokens")
+"""What of a result is the item itself, not an answer."""
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """Predictors that share the weights of their base, by name; each has its task and labels.
+
+    >>> both = Adapters.load("samples/minilm", ["runs/names", "runs/topics"])
+    >>> for result in both([{"text": "Ada Lovelace wrote to Paris."}]):
+    ...     print(result["adapters"]["names"]["entities"])
+    """
+
+    predictors: Mapping[str, Predictor]
+
+    @classmethod
+    def load(
+        cls, base: str, adapters: Sequence[str | Path], *, precision: str = "auto"
+    ) -> Adapters:
+        """Load one or more adapters; each is called by the name of its run folder.
+
+        base:     checkpoint that all of them were trained on
+        adapters: run folders or adapter folders
+        raises:   UserError when one is no adapter, or of another base
+        """
+        from transformers import AutoModel
+
+        folders = {_name(adapter): _adapter_folder(Path(adapter)) for adapter in adapters}
+        if len(folders) < len(adapters):
+            raise UserError("--adapter: two adapters have the same name; rename a folder.")
+        base_folder = resolve_checkpoint(base, setting="MODEL")
+        for folder in folders.values():
+            _check_base(folder, base_folder)
+        with quiet_transformers(), explaining_damage(base_folder, "MODEL"):
+            shared = AutoModel.from_pretrained(base_folder, dtype="float32")
+        return cls(
+            {
+                name: Predictor.from_run(
+                    folder, precision=precision, setting="--adapter", shared=shared
+                )
+                for name, folder in folders.items()
+            }
+        )
+
+    @property
+    def task(self) -> Task:
+        """The task of the first adapter."""
+        return next(iter(self.predictors.values())).task
+
+    @property
+    def folders(self) -> list[str]:
+        """Folders of all adapters."""
+        return [predictor.options.checkpoint for predictor in self.predictors.values()]
+
+    def __call__(self, items: Iterable[str | dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Predict items as a Predictor does, streaming, in order.
+
+        yields: what the predictor does where there is one; else {text or tokens, adapters: {name:
+                {tags, entities} or {label, score, scores}}}
+        """
+        copies = tee(items, len(self.predictors))
+        streams = [ask(copy) for ask, copy in zip(self.predictors.values(), copies, strict=True)]
+        if len(streams) == 1:
+            yield from streams[0]
+            return
+        for results in zip(*streams, strict=True):
+            item = {key: results[0][key] for key in _ITEM if key in results[0]}
+            found = [{k: v for k, v in result.items() if k not in _ITEM} for result in results]
+            yield {**item, "adapters": dict(zip(self.predictors, found, strict=True))}
+
+
+def _check_base(adapter: Path, base: Path) -> None:
+    from peft import PeftConfig
+
+    own = base_of(PeftConfig.from_pretrained(adapter))
+    if own.resolve() != base.resolve():
+        raise UserError(f"--adapter: the base of {adapter} is {own}, not MODEL, which is {base}.")
+
+
+def _name(adapter: str | Path) -> str:
+    path = Path(adapter).resolve()
+    return path.parent.name if path.name in ("adapter", "model") else path.name
+
+
+def _adapter_folder(path: Path) -> Path:
+    for folder in (path / "adapter", path / "model", path):
+        if (folder / "adapter_config.json").is_file():
+            return folder
+    raise UserError(
+        f"--adapter: {path} holds no adapter (adapter_config.json). Name a run of the strategies "
+        "lora, ia3 or prompt."
+    )

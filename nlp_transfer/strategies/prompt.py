@@ -1,0 +1,108 @@
+"""Soft prompts: virtual tokens learn before the text, the whole model stays as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, model_validator
+
+from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.strategies.adapters import Adapter, head_modules
+from nlp_transfer.strategies.base import Setting
+from nlp_transfer.tasks.base import LoadedModel, check_length
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
+    from transformers import PreTrainedModel
+
+
+class Prompt(Adapter):
+    """Train virtual tokens and the head.
+
+    source: Lester et al. 2021 (prompt), Li and Liang 2021 (prefix)
+    """
+
+    name: Literal["prompt"] = "prompt"
+    kind: Literal["prompt", "prefix"] = Field(
+        "prompt", description="prompt: before the embeddings; prefix: before keys and values"
+    )
+    tokens: int = Field(20, ge=1, description="virtual tokens; they take room of model.max_pieces")
+    init: Literal["random", "vocabulary"] = Field(
+        "random", description="vocabulary: each virtual token of a prompt starts as some piece"
+    )
+
+    @model_validator(mode="after")
+    def _init_is_of_prompts(self) -> Prompt:
+        if self.kind == "prefix" and self.init != "random":
+            raise ValueError("init: vocabulary goes with kind: prompt; a prefix starts at random")
+        return self
+
+    def carry_over(self, loaded: LoadedModel, start: Path, setting: Setting) -> LoadedModel:
+        """Refuse windows that leave no room for the virtual tokens, and a head that is not saved.
+
+        peft trains and saves what is called classifier, and nothing else of the head.
+        """
+        reader = f"this checkpoint behind {self.tokens} virtual tokens"
+        options = setting.recipe.model
+        check_length(loaded.model, options, reader=reader, reserved=self.tokens)
+        lost = [
+            module
+            for module in head_modules(loaded.model, loaded.new_parameters)
+            if "classifier" not in module
+            and any(f"{module}." in name for name in loaded.new_parameters)
+        ]
+        if lost:
+            raise UserError(
+                f"strategies prompt: {shortened(lost)} of this checkpoint starts at random, and "
+                "peft does not save it with a prompt. Use lora, or another checkpoint."
+            )
+        return loaded
+
+    def config(
+        self, model: PreTrainedModel, new_parameters: frozenset[str], task_type: str
+    ) -> PeftConfig:
+        """Return the configuration of virtual tokens."""
+        from peft import PrefixTuningConfig, PromptTuningConfig
+
+        sizes = {
+            "task_type": task_type,
+            "num_virtual_tokens": self.tokens,
+            "num_layers": model.config.num_hidden_layers,
+            "num_attention_heads": model.config.num_attention_heads,
+            "num_transformer_submodules": 1,
+        }
+        if self.kind == "prefix":
+            return PrefixTuningConfig(token_dim=model.config.hidden_size, **sizes)
+        init = "SAMPLE_VOCAB" if self.init == "vocabulary" else "RANDOM"
+        width = model.get_input_embeddings().embedding_dim
+        return PromptTuningConfig(token_dim=width, prompt_tuning_init=init, **sizes)
+
+    def prepare_model(self, model: PreTrainedModel, new_parameters: frozenset[str]) -> Any:
+        """Put the virtual tokens before the model; try them once, for not every family can."""
+        import torch
+
+        prompted = aligned(super().prepare_model(model, new_parameters))
+        piece = torch.zeros((1, 1), dtype=torch.int64)
+        try:
+            with torch.no_grad():
+                prompted(input_ids=piece, attention_mask=torch.ones_like(piece))
+        except (ValueError, RuntimeError, TypeError) as error:
+            raise UserError(
+                f"strategies prompt: kind: {self.kind} does not work with a "
+                f"{model.config.model_type!r} model: {str(error).splitlines()[0]} "
+                "Choose kind: prompt."
+            ) from None
+        return prompted
+
+
+def aligned(model: Any) -> Any:
+    """Let a prompted model answer for the pieces of the text alone, not for virtual tokens."""
+
+    def drop(_module: Any, _arguments: Any, inputs: Any, outputs: Any) -> Any:
+        if outputs["logits"].dim() == 3:
+            outputs["logits"] = outputs["logits"][:, -inputs["input_ids"].shape[1] :]
+        return outputs
+
+    model.register_forward_hook(drop, with_kwargs=True)
+    return model
