@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from transformers.models.bert.modeling_bert import BertLayer
 
-from nlp_transfer import finetune, load_recipe
+from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -71,6 +71,24 @@ def test_batches_that_do_not_fit_are_learned_in_parts_to_the_same_weights(
         load_file(tmp_path / run / "model" / "model.safetensors") for run in ("roomy", "tight")
     )
     assert all(roomy[name].allclose(tight[name], atol=2e-5) for name in roomy)
+
+
+def test_prediction_goes_on_in_halves(
+    recipe: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finetune(recipe(), output=tmp_path / "run")
+    texts = [f"Ada wrote {number} letters" for number in range(9)]
+    predictor = Predictor.from_run(tmp_path / "run", precision="fp32")
+    roomy = [found["tags"] for found in predictor(texts)]
+    original = BertLayer.forward
+
+    def forward(self: BertLayer, hidden: torch.Tensor, *args: Any, **options: Any) -> Any:
+        if len(hidden) > FITS:
+            raise RuntimeError(ERROR)
+        return original(self, hidden, *args, **options)
+
+    monkeypatch.setattr(BertLayer, "forward", forward)
+    assert [found["tags"] for found in predictor(texts)] == roomy
 
 
 def test_memory_for_not_even_one_window_ends_with_advice(

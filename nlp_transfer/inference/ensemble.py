@@ -44,7 +44,7 @@ class Ensemble(Predictor):
         models: Sequence[str | Path],
         *,
         precision: str = "auto",
-        tokens_per_batch: int = 8192,
+        tokens_per_batch: int | None = None,
     ) -> Ensemble:
         """Load one or more run folders, model folders or Hub ids.
 

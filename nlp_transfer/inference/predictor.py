@@ -49,7 +49,7 @@ class Predictor:
     task: Task
     options: ModelSection
     precision: str
-    tokens_per_batch: int = 8192
+    tokens_per_batch: int | None = None
 
     @classmethod
     def from_run(
@@ -57,14 +57,14 @@ class Predictor:
         model: str | Path,
         *,
         precision: str = "auto",
-        tokens_per_batch: int = 8192,
+        tokens_per_batch: int | None = None,
         setting: str = "MODEL",
         shared: PreTrainedModel | None = None,
     ) -> Predictor:
         """Load a run folder, a model folder, an adapter folder or a Hub id.
 
         precision:        auto, bf16, fp16 or fp32
-        tokens_per_batch: pieces computed at a time, padding included
+        tokens_per_batch: pieces computed at a time, padding included; None: as suits the device
         setting:          the argument or recipe key that named it, for error messages
         shared:           a model whose encoder an adapter uses, instead of one of its own
         raises:           UserError when it is no such thing, or its labels have no names

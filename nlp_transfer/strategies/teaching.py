@@ -148,7 +148,10 @@ def hidden_distance(
     """
     taught = teacher.hidden_states(batch)
     mask = batch["attention_mask"]
-    squares = sum((states[s] - taught[t]).float().square().mean(dim=-1) for s, t in pairs)
+    pieces = mask.shape[1]  # a soft prompt has virtual tokens before them
+    squares = sum(
+        (states[s][:, -pieces:] - taught[t]).float().square().mean(dim=-1) for s, t in pairs
+    )
     distance = (squares * mask).sum(dim=1) / mask.sum(dim=1) / len(pairs)
     items = (batch["labels"] != IGNORED).reshape(len(mask), -1).sum(dim=1)
     return (distance * items).sum()

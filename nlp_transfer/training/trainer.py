@@ -162,7 +162,7 @@ class TransferTrainer(BudgetTrainer):
             task,
             windows_by_example(split.encoded, split.rows, numbers),
             pad_id=self._pad_id,
-            tokens_per_batch=max(4096, self._training.tokens_per_batch),
+            tokens_per_batch=None,
             precision=self.precision,
         )
         labels = output_labels(model.config)
