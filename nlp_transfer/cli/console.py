@@ -44,6 +44,7 @@ def start_logging() -> None:
     log.propagate = False
     log.setLevel(logging.INFO if is_main_process() else logging.ERROR)
     warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|peft|seqeval)")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft)")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if not sys.stderr.isatty():
