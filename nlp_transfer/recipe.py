@@ -122,9 +122,17 @@ class TrainingSection(Section):
     tokens_per_batch: int = Field(
         2048, ge=1, description="pieces of the whole step, padding included, over all processes"
     )
+    tokens_at_once: int | None = Field(
+        None,
+        ge=1,
+        description="pieces that a process computes at a time, where memory does not hold its "
+        "share of a step; null: all of it",
+    )
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps")
     weight_decay: float = Field(0.01, ge=0)
-    optimizer: Literal["adamw", "adam", "sgd", "adagrad", "rmsprop"] = "adamw"
+    optimizer: Literal["adamw", "adamw_8bit", "adam", "sgd", "adagrad", "rmsprop"] = Field(
+        "adamw", description="adamw_8bit keeps its state in a quarter of the memory (bitsandbytes)"
+    )
     momentum: float = Field(0, ge=0, lt=1, description="of sgd and rmsprop")
     schedule: Schedule = Field("linear", description="how the learning rate goes on after warmup")
     schedule_arguments: dict[str, Any] = Field(

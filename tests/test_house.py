@@ -30,6 +30,7 @@ ROOMS = (
     "tasks",
     "metrics",
     "data",
+    "cpu",
     "checkpoint",
     "hub",
     "processes",

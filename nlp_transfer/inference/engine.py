@@ -39,20 +39,36 @@ def predict_distributions(
     yields:           (words, labels) for NER, (1, labels) for classification, one an example
     """
     labels = len(model.config.id2label)
-    on_cpu = next(model.parameters()).device.type == "cpu"
+    on_cpu = model.device.type == "cpu"
     budget = tokens_per_batch or (_CPU_TOKENS if on_cpu else _GPU_TOKENS)
     stream = iter(encoded)
     model.eval()
     while examples := list(_take(stream, _LOOK_AHEAD)):
         windows = [window for example in examples for window in example]
-        outputs: list[Any] = [None] * len(windows)
-        for batch in token_batches(windows, budget):
-            found = _outputs(model, task, [windows[i] for i in batch], pad_id, precision)
-            for i, output in zip(batch, found, strict=True):
-                outputs[i] = output
-        done = iter(outputs)
+        done = iter(_in_order(model, task, windows, pad_id, budget, precision))
         for example in examples:
             yield task.log_probabilities(list(islice(done, len(example))), labels)
+
+
+def _in_order(
+    model: Any,
+    task: Task,
+    windows: Sequence[WindowRow],
+    pad_id: int,
+    budget: int,
+    precision: str,
+) -> list[NDArray[np.float32]]:
+    """Compute windows in batches of like lengths; return their outputs in the windows' order."""
+    import torch
+
+    outputs: list[Any] = [None] * len(windows)
+    # Around all batches, so that weights are cast once and not for every batch.
+    with torch.inference_mode(), autocast(model.device.type, precision):
+        for batch in token_batches(windows, budget):
+            found = _outputs(model, task, [windows[i] for i in batch], pad_id)
+            for i, output in zip(batch, found, strict=True):
+                outputs[i] = output
+    return outputs
 
 
 def _take(stream: Iterator[Sequence[WindowRow]], windows: int) -> Iterator[Sequence[WindowRow]]:
@@ -79,33 +95,29 @@ def token_batches(windows: Sequence[WindowRow], tokens: int) -> Iterator[list[in
 
 
 def _outputs(
-    model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int, precision: str
+    model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int
 ) -> list[NDArray[np.float32]]:
     """Compute a batch, in halves where memory does not suffice for it."""
     from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
     try:
-        logits = _logits(model, task, windows, pad_id, precision)
+        logits = _logits(model, task, windows, pad_id)
     except RuntimeError as error:
         if not should_reduce_batch_size(error) or len(windows) == 1:
             raise
         clear_device_cache(garbage_collection=True)
         half = len(windows) // 2
         parts = (windows[:half], windows[half:])
-        return [row for part in parts for row in _outputs(model, task, part, pad_id, precision)]
+        return [row for part in parts for row in _outputs(model, task, part, pad_id)]
     return task.window_outputs(logits, windows)
 
 
-def _logits(
-    model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int, precision: str
-) -> torch.Tensor:
-    import torch
-
+def _logits(model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int) -> torch.Tensor:
     batch = task.collate(windows, pad_id)
     batch.pop("labels")
-    device = next(model.parameters()).device
-    with torch.inference_mode(), autocast(device.type, precision):
-        return model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits
+    inputs = {name: tensor.to(model.device) for name, tensor in batch.items()}
+    logits: torch.Tensor = model(**inputs).logits
+    return logits
 
 
 def autocast(device_type: str, precision: str) -> contextlib.AbstractContextManager[Any]:

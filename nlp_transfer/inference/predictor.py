@@ -224,6 +224,8 @@ def _load(folder: Path, setting: str, shared: Any) -> tuple[LoadedModel, dict[st
     import torch
     from transformers import AutoConfig
 
+    from nlp_transfer.cpu import speed_up
+
     if not (folder / "config.json").is_file():
         raise UserError(
             f"{folder}: an adapter without config.json does not say its labels. Copy the "
@@ -239,6 +241,7 @@ def _load(folder: Path, setting: str, shared: Any) -> tuple[LoadedModel, dict[st
         else:
             model = auto_class.from_pretrained(folder, config=config, dtype="float32")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
+    speed_up(model)
     tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)))
     return LoadedModel(model, tokenizer, frozenset()), settings
 

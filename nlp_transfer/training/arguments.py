@@ -14,7 +14,12 @@ from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.inference.engine import resolve_precision
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Strategy
-from nlp_transfer.training.optimization import optimizer_class, schedule_arguments
+from nlp_transfer.training.optimization import (
+    check_optimizer,
+    optimizer_class,
+    schedule_arguments,
+    trainer_optimizer,
+)
 
 # What the recipe says in its own words, or what a run folder must decide.
 _OWNED = {
@@ -79,7 +84,7 @@ def training_arguments(
         "bf16": precision == "bf16",
         "fp16": precision == "fp16",
         "per_device_train_batch_size": 1,  # nominal: batches are token budgets
-        "optim": "adamw_torch_fused",
+        "optim": trainer_optimizer(section),
         **schedule_arguments(section),
         "eval_strategy": "epoch",
         "save_strategy": "epoch",
@@ -101,9 +106,11 @@ def training_arguments(
         settings |= {"max_steps": steps, "eval_strategy": "no", "save_strategy": "no"}
         settings["load_best_model_at_end"] = False
     try:
-        return TrainingArguments(**settings)
+        args = TrainingArguments(**settings)
     except (ValueError, TypeError) as error:
         raise UserError(f"training.arguments: {error}") from None
+    check_optimizer(args)
+    return args
 
 
 def _check_arguments(section: TrainingSection) -> None:
@@ -113,6 +120,8 @@ def _check_arguments(section: TrainingSection) -> None:
         where = f"training.arguments.{name}"
         if name in _OWNED:
             raise UserError(f"{where} cannot be set: {_OWNED[name]}.")
+        if name == "gradient_accumulation_steps" and section.tokens_at_once is not None:
+            raise UserError(f"{where} and training.tokens_at_once say the same. Keep one.")
         if name not in known:
             raise UserError(
                 f"{where}: transformers.TrainingArguments has no such argument."

@@ -66,6 +66,17 @@ class TokenBatchSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         return sum(self._counts.values()) * len(self._mine)
 
+    def accumulation_for(self, tokens: int, processes: int) -> int:
+        """Count the shares of a step that each process needs to compute so many pieces at a time.
+
+        tokens: padding included; a single window may be longer
+        """
+        starts = np.array([0, *self._ends[:-1]])
+        windows = np.diff([*starts, len(self._sizes)])
+        longest = np.maximum.reduceat(self._sizes[self._order], starts)
+        at_once = np.maximum(1, tokens // longest)
+        return int(np.max(-(-windows // (at_once * processes))))
+
     @property
     def pieces_an_epoch(self) -> float:
         """Pieces in an epoch of all processes, without padding; a mean where some are drawn."""

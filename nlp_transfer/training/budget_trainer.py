@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,8 +18,10 @@ from transformers import (
     Trainer,
     TrainerControl,
     TrainerState,
+    TrainingArguments,
 )
 
+from nlp_transfer.cpu import memory_kept, speed_up
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Batch
@@ -63,10 +66,17 @@ class BudgetTrainer(Trainer):
         self._temperature = temperature
         self._parts = 1
         self._learned: list[dict[str, torch.Tensor]] = []
+        args = parts["args"]
+        if training.tokens_at_once is not None:
+            args.gradient_accumulation_steps = self._sampler(args).accumulation_for(
+                training.tokens_at_once, args.world_size
+            )
         super().__init__(optimizer_cls_and_kwargs=optimizer_class(training), **parts)
         self.remove_callback(PrinterCallback)
         # Ours is the loss: models that offer to normalise theirs must not be asked to.
         self.model_accepts_loss_kwargs = False
+        if not self.args.torch_compile:  # which fuses the same operations itself
+            speed_up(self.model)
 
     def learn(self, checkpoint: Path | None) -> None:
         """Train to the end and load the best weights.
@@ -82,7 +92,8 @@ class BudgetTrainer(Trainer):
                 self._load_callback_state()
                 self._load_best_model()
                 return
-        self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with memory_kept():
+            self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if self.state.global_step < self.state.max_steps and not self._stopped_by_patience():
             # enable_jit_checkpoint ends training so; the run is not to count as finished.
             raise KeyboardInterrupt(f"stopped at step {self.state.global_step}")
@@ -98,7 +109,7 @@ class BudgetTrainer(Trainer):
         """Return this process's share of every global batch."""
         return EpochDataLoader(
             self.train_dataset,
-            batch_sampler=self._sampler(),
+            batch_sampler=self._sampler(self.args),
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
             persistent_workers=self.args.dataloader_persistent_workers,
@@ -106,14 +117,14 @@ class BudgetTrainer(Trainer):
             pin_memory=torch.cuda.is_available() and self.args.dataloader_pin_memory,
         )
 
-    def _sampler(self) -> TokenBatchSampler:
+    def _sampler(self, args: TrainingArguments) -> TokenBatchSampler:
         return TokenBatchSampler(
             self._lengths,
             tokens_per_batch=self._training.tokens_per_batch,
-            seed=self.args.seed,
-            processes=self.args.world_size,
-            rank=self.args.process_index,
-            accumulation=self.args.gradient_accumulation_steps,
+            seed=args.seed,
+            processes=args.world_size,
+            rank=args.process_index,
+            accumulation=args.gradient_accumulation_steps,
             weights=self._window_weights,
             tasks=self._window_tasks,
             temperature=self._temperature,
@@ -177,11 +188,9 @@ class BudgetTrainer(Trainer):
         clear_device_cache(garbage_collection=True)
         windows, pieces = inputs["input_ids"].shape
         if self.args.world_size > 1:
-            steps = 2 * self.args.gradient_accumulation_steps
             raise UserError(
                 f"Memory does not suffice for {windows} windows of {pieces} pieces. Run again with "
-                f"training.arguments.gradient_accumulation_steps={steps}: it makes the same steps "
-                "from smaller batches."
+                f"training.tokens_at_once={max(1, windows // 2) * pieces}: the steps stay the same."
             )
         if self._parts >= windows:
             raise UserError(
@@ -221,7 +230,9 @@ class BudgetTrainer(Trainer):
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Measure the model in training, and tell the callbacks."""
+        start = time.monotonic()
         metrics = self.evaluation()
+        self.clock.evaluation_seconds += time.monotonic() - start
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
@@ -236,12 +247,12 @@ class BudgetTrainer(Trainer):
     @property
     def pieces_an_epoch(self) -> float:
         """Pieces learned in an epoch, padding not counted."""
-        return self._sampler().pieces_an_epoch
+        return self._sampler(self.args).pieces_an_epoch
 
     @property
-    def seconds(self) -> float:
-        """Training time of the whole run, over every resume."""
-        return next(c.seconds for c in self.callback_handler.callbacks if isinstance(c, Progress))
+    def clock(self) -> Progress:
+        """What tells the training time of the whole run, over every resume."""
+        return next(c for c in self.callback_handler.callbacks if isinstance(c, Progress))
 
 
 def _cut(batch: dict[str, torch.Tensor], parts: int) -> Iterator[dict[str, torch.Tensor]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
+from transformers import Trainer, TrainingArguments
 
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import TrainingSection
@@ -18,6 +19,8 @@ _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adagrad": torch.optim.Adagrad,
     "rmsprop": torch.optim.RMSprop,
 }
+_OF_THE_TRAINER = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
+"""Optimizers that the Trainer makes itself, and what it calls them."""
 _WITH_MOMENTUM = ("sgd", "rmsprop")
 _OWN_SCHEDULES = {
     "exponential": {"decay": 0.9},
@@ -29,7 +32,7 @@ _OWN_SCHEDULES = {
 def optimizer_class(
     training: TrainingSection,
 ) -> tuple[type[torch.optim.Optimizer], dict[str, Any]] | None:
-    """Return the optimizer's class and settings; None for the Trainer's own fused AdamW.
+    """Return the optimizer's class and settings; None for those that the Trainer makes itself.
 
     raises: UserError where settings contradict each other
     """
@@ -38,17 +41,32 @@ def optimizer_class(
             f"training.momentum: {training.optimizer} has none, only "
             f"{' and '.join(_WITH_MOMENTUM)}."
         )
-    if training.optimizer == "adamw":
-        return None
-    if "optim" in training.arguments:
+    if training.optimizer != "adamw" and "optim" in training.arguments:
         raise UserError(
             f"training.optimizer is {training.optimizer}, training.arguments.optim is "
             f"{training.arguments['optim']}. Keep one."
         )
+    if training.optimizer in _OF_THE_TRAINER:
+        return None
     settings: dict[str, Any] = {"lr": training.learning_rate}
     if training.optimizer in _WITH_MOMENTUM:
         settings["momentum"] = training.momentum
     return _OPTIMIZERS[training.optimizer], settings
+
+
+def trainer_optimizer(training: TrainingSection) -> str:
+    """Return what the Trainer calls the optimizer, where it makes it itself."""
+    return _OF_THE_TRAINER.get(training.optimizer, "adamw_torch_fused")
+
+
+def check_optimizer(args: TrainingArguments) -> None:
+    """Raise UserError where the library of an optimizer is missing, before any data is read."""
+    try:
+        Trainer.get_optimizer_cls_and_kwargs(args)
+    except ImportError as error:
+        raise UserError(f"training.optimizer: {args.optim.value} cannot be used: {error}") from None
+    except (ValueError, TypeError):
+        return  # some can be made for a model only
 
 
 def schedule_arguments(training: TrainingSection) -> dict[str, Any]:

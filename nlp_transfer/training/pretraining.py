@@ -217,7 +217,7 @@ def read_on(
         "held_out": {"before": before, "after": trainer.measure()},
         "training": {
             **reading.counts,
-            "seconds": round(trainer.seconds, 2),
+            "seconds": round(trainer.clock.seconds, 2),
             "steps": trainer.state.global_step,
             "precision": trainer.precision,
             "world_size": trainer.args.world_size,

@@ -29,12 +29,17 @@ class Progress(TrainerCallback, ExportableState):
         self._loss: float | None = None
         self.earlier_seconds = 0.0
         """Training time before the last resume."""
+        self.evaluation_seconds = 0.0
+        """How much of the training time evaluations took, over every resume."""
 
     def state(self) -> dict[str, Any]:
         """Keep the training time in the checkpoint, so that a resumed run adds to it."""
         return {
             "args": {"headline": self._headline},
-            "attributes": {"earlier_seconds": self.seconds},
+            "attributes": {
+                "earlier_seconds": self.seconds,
+                "evaluation_seconds": self.evaluation_seconds,
+            },
         }
 
     @property

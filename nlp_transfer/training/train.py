@@ -133,14 +133,15 @@ def parameter_counts(model: nn.Module) -> dict[str, int]:
 
 
 def _speed(trainer: TransferTrainer) -> dict[str, Any]:
-    """Return seconds, steps and pieces learned a second (padding not counted)."""
-    seconds = trainer.seconds
+    """Return seconds, steps and pieces learned a second (padding and evaluations not counted)."""
+    seconds, evaluating = trainer.clock.seconds, trainer.clock.evaluation_seconds
     epochs = trainer.state.epoch or 0
     return {
         "seconds": round(seconds, 2),
+        "evaluation_seconds": round(evaluating, 2),
         "steps": trainer.state.global_step,
         "epochs": round(epochs, 4),
         "best_step": trainer.state.best_global_step,
         "best_validation": trainer.state.best_metric,
-        "tokens_per_second": round(trainer.pieces_an_epoch * epochs / seconds, 1),
+        "tokens_per_second": round(trainer.pieces_an_epoch * epochs / (seconds - evaluating), 1),
     }

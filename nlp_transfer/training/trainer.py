@@ -195,15 +195,18 @@ def _new_at_random(model: nn.Module, new: frozenset[str]) -> Iterator[nn.Paramet
 def build_trainer(material: Material, args: TrainingArguments) -> TransferTrainer:
     """Put a run's parts together."""
     materials = [material, *material.sides.values()]
-    budget = material.setting.recipe.training.tokens_per_batch
+    training = material.setting.recipe.training
     longest = max(max(each.data["train"].encoded.lengths) for each in materials)
-    if longest > budget:
-        log.warning(
-            "training.tokens_per_batch is %d, the longest window has %d pieces; it is a batch "
-            "of its own",
-            budget,
-            longest,
-        )
+    for key in ("tokens_per_batch", "tokens_at_once"):
+        budget = getattr(training, key)
+        if budget is not None and longest > budget:
+            log.warning(
+                "training.%s is %d, raised for the longest windows, which have %d pieces: each is "
+                "a batch of its own",
+                key,
+                budget,
+                longest,
+            )
     return TransferTrainer(
         lessons=[
             Lesson(each.setting, each.loaded, each.data["train"].encoded, each.data["train"].rows)

@@ -1,0 +1,138 @@
+"""A model in, the same model out, with what PyTorch computes slowly on a CPU computed faster.
+
+Measured parts of a bf16 training step of all-MiniLM-L6-v2, 2,048 pieces at a time, before: random
+numbers of dropout 19 %, attention 12 %, page faults 15 %, casts between fp32 and bf16 8 %.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.masking_utils import eager_mask
+
+_ATTENTION = "nlpt_cpu"
+
+
+def speed_up(model: nn.Module) -> None:
+    """Let a model that computes on a CPU compute faster; one on another device stays as it is.
+
+    Nothing of it is saved with the model. Values differ by rounding, dropout draws other numbers.
+    """
+    if next(model.parameters()).device.type != "cpu":
+        return
+    for name, module in list(model.named_modules()):
+        if type(module) is nn.Dropout:
+            model.set_submodule(name, ByteDropout(module.p).train(module.training))
+        elif name.rpartition(".")[2] == "embeddings":
+            _keep_autocast_dtype(module)
+        elif isinstance(module, PreTrainedModel):
+            _attend_by_matrix_products(module)
+
+
+class ByteDropout(nn.Dropout):
+    """Dropout that draws one random byte a value: PyTorch draws eight, one value at a time."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Zero each value with probability p, and scale the others by 1 / (1 - p)."""
+        return byte_dropout(input, self.p) if self.training and self.p else input
+
+
+def byte_dropout(values: torch.Tensor, p: float) -> torch.Tensor:
+    """Zero each value with probability p, 0 to 1, and scale the others by 1 / (1 - p)."""
+    if p > 255 / 256:
+        return nn.functional.dropout(values, p)
+    count = values.numel()
+    draws = torch.empty((count + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
+    # 256 p is seldom whole: rounding it up or down at random makes the probability exact.
+    least = int(256 * p + torch.rand(()).item())
+    kept = draws.view(torch.uint8)[:count].view(values.shape) >= least
+    return values * kept.to(values.dtype).mul_(1 / (1 - p))
+
+
+def _keep_autocast_dtype(embeddings: nn.Module) -> None:
+    """Let the layers above compute in bf16 throughout, instead of casting to and fro each time."""
+    if _as_autocast not in embeddings._forward_hooks.values():
+        embeddings.register_forward_hook(_as_autocast)
+
+
+def _as_autocast(_: nn.Module, __: Any, output: Any) -> Any:
+    if torch.is_autocast_enabled("cpu") and isinstance(output, torch.Tensor):
+        return output.to(torch.get_autocast_dtype("cpu"))
+    return output
+
+
+def _attend_by_matrix_products(model: PreTrainedModel) -> None:
+    if model.config._attn_implementation == "sdpa" and model._can_set_attn_implementation():
+        model.set_attn_implementation(_ATTENTION)
+
+
+def _attention(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attend as Vaswani et al. 2017 write it: for lengths of sentences PyTorch's own is slower.
+
+    query, key, value: (batch, heads, pieces, size)
+    attention_mask:    added to the scores, (batch, 1, pieces, pieces)
+    returns:           (batch, pieces, heads, size)
+    """
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    scores = torch.matmul(query * scale, key.transpose(2, 3))
+    if attention_mask is not None:
+        # Cast as it is, the lowest fp32 would be -inf, and a row of nothing else would become NaN.
+        lowest = torch.finfo(scores.dtype).min
+        scores = scores + attention_mask.clamp(min=lowest).to(scores.dtype)
+    shares = scores.softmax(dim=-1)
+    if dropout:
+        shares = byte_dropout(shares, dropout)
+    return torch.matmul(shares, value).transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(_ATTENTION, _attention)
+AttentionMaskInterface.register(_ATTENTION, eager_mask)
+
+# Parameters of mallopt, from malloc.h of the GNU C library.
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4
+_MB = 2**20
+
+
+@contextlib.contextmanager
+def memory_kept() -> Iterator[None]:
+    """Keep freed memory instead of returning it at every step, to be faulted in again at the next.
+
+    Does nothing without the GNU C library.
+    """
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallopt"):
+        yield
+        return
+    for parameter, size in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 64 * _MB)):
+        library.mallopt(parameter, size)
+    try:
+        yield
+    finally:
+        # What the library's own thresholds rise to when large blocks are freed.
+        for parameter, size in (
+            (_MMAP_MAX, 65536),
+            (_MMAP_THRESHOLD, 32 * _MB),
+            (_TRIM_THRESHOLD, 64 * _MB),
+            (_TOP_PAD, 128 * 1024),
+        ):
+            library.mallopt(parameter, size)
+        library.malloc_trim(0)
