@@ -143,10 +143,13 @@ def prepare_data(recipe: AnyRecipe, *, processes: int = 1) -> dict[str, Any]:
     return prepared_summary(prepare(recipe, needed_splits(recipe), processes=processes))
 
 
-def evaluate(*models: str | Path, recipe: AnyRecipe, split: str = "test") -> Report:
+def evaluate(
+    *models: str | Path, recipe: AnyRecipe, split: str = "test", engine: str = "auto"
+) -> Report:
     """Score any model on a split of a recipe's data, or several by their mean probabilities.
 
     models: run folders, model folders or Hub ids
+    engine: torch; onnx, for what `export` wrote; auto: onnx where there is nothing else
     raises: UserError when a model is of another task, or knows none of the data's labels
     """
     from nlp_transfer.inference.ensemble import Ensemble
@@ -156,7 +159,7 @@ def evaluate(*models: str | Path, recipe: AnyRecipe, split: str = "test") -> Rep
     if split not in SPLIT_NAMES:
         raise UserError(f"--split: {split!r} is unknown ({', '.join(SPLIT_NAMES)}).")
     splits = load_splits(recipe, (split,))
-    predictor = Ensemble.from_runs(models, precision=recipe.training.precision)
+    predictor = Ensemble.from_runs(models, precision=recipe.training.precision, engine=engine)
     predictor.check_fits(recipe.task, splits.labels)
     rows = splits[split]
     predictions, ledger = predictor.predict_split(rows)
@@ -202,7 +205,7 @@ def merge(
     if (how == "greedy") != (recipe is not None) or (how == "greedy" and weights):
         raise UserError("--how greedy needs --recipe and no --weights; uniform takes no --recipe.")
     check_shares(weights, len(runs))
-    models = [Predictor.from_run(run, setting="RUN") for run in runs]
+    models = [Predictor.from_run(run, engine="torch", setting="RUN") for run in runs]
     check_whole(models)
     if recipe is None:
         merged = soup(models, weights)

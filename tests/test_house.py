@@ -24,6 +24,7 @@ ROOMS = (
     "publish",
     "report",
     "inspection",
+    "exporting",
     "training",
     "inference",
     "strategies",

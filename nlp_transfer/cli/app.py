@@ -10,6 +10,7 @@ import typer
 
 from nlp_transfer.cli import (
     evaluate,
+    export,
     finetune,
     inspect,
     merge,
@@ -37,6 +38,7 @@ for module, panel in (
     (evaluate, "Use"),
     (predict, "Use"),
     (merge, "Use"),
+    (export, "Use"),
     (report, "Use"),
     (publish, "Publish"),
 ):

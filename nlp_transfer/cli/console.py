@@ -22,6 +22,9 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Recipe keys to change: training.epochs=1"),
 ]
+EngineOption = Annotated[
+    str, typer.Option(help="auto, torch, or onnx: what nlpt export wrote of MODEL.")
+]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder first.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from nlp_transfer.cli.console import (
+    EngineOption,
     JsonOption,
     RecipeOption,
     show_report,
@@ -26,6 +27,7 @@ def evaluate(
     ],
     recipe: RecipeOption,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    engine: EngineOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Score a model on a split of a recipe's data.
@@ -39,7 +41,9 @@ def evaluate(
     overrides = [argument for argument in arguments if "=" in argument]
     if not models:
         raise UserError("Name a model: nlpt evaluate MODEL --recipe RECIPE")
-    report = pipeline.evaluate(*models, recipe=pipeline.load_recipe(recipe, overrides), split=split)
+    report = pipeline.evaluate(
+        *models, recipe=pipeline.load_recipe(recipe, overrides), split=split, engine=engine
+    )
     show_report(report, as_json=as_json)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nlp_transfer.cli.console import start_logging
+from nlp_transfer.cli.console import EngineOption, start_logging
 from nlp_transfer.errors import UserError
 from nlp_transfer.processes import wait_for_all, world_size
 
@@ -42,7 +42,8 @@ def predict(
         str, typer.Option("--format", help="auto, text, jsonl, csv, tsv or conll.")
     ] = "auto",
     column: Annotated[str, typer.Option(help="Column of a CSV or TSV file.")] = "text",
-    precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or fp32.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or fp32, of PyTorch.")] = "auto",
+    engine: EngineOption = "auto",
     adapter: Annotated[
         list[Path] | None,
         typer.Option(
@@ -80,13 +81,18 @@ def predict(
         raise UserError("--adapter: name one MODEL, the base of the adapters.")
     if adapter and len(adapter) > 1 and to != "jsonl":
         raise UserError(f"--to: answers of several adapters are written as jsonl, not {to}.")
+    if engine == "onnx" and (adapter or precision != "auto"):
+        raise UserError(
+            "--engine onnx: an ONNX model has its own precision, and takes no adapter. Leave out "
+            "--precision and --adapter."
+        )
     wait_for_all()
     items = read_inputs(source, input_format=input_format, column=column)
     predictor: Ensemble | Adapters
     if adapter:
         predictor = Adapters.load(models[0], adapter, precision=precision)
     else:
-        predictor = Ensemble.from_runs(models, precision=precision)
+        predictor = Ensemble.from_runs(models, precision=precision, engine=engine)
     task = predictor.task.name
 
     def predicted(items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -96,7 +102,7 @@ def predict(
     if output is None or source == "-" or not is_file:
         write_results(predicted(items), to=to, output=output, task=task)
         return
-    settings = {"precision": precision, "format": input_format, "column": column}
+    settings = {"precision": precision, "engine": engine, "format": input_format, "column": column}
     job = {"files": file_stamps(source, *predictor.folders), **settings}
     predict_to_file(predicted, items, to=to, output=output, task=task, job=job, resume=resume)
 

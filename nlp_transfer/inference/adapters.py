@@ -52,7 +52,11 @@ class Adapters:
         return cls(
             {
                 name: Predictor.from_run(
-                    folder, precision=precision, setting="--adapter", shared=shared
+                    folder,
+                    precision=precision,
+                    engine="torch",
+                    setting="--adapter",
+                    shared=shared,
                 )
                 for name, folder in folders.items()
             }

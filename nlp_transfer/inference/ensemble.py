@@ -45,13 +45,17 @@ class Ensemble(Predictor):
         *,
         precision: str = "auto",
         tokens_per_batch: int | None = None,
+        engine: str = "auto",
     ) -> Ensemble:
         """Load one or more run folders, model folders or Hub ids.
 
+        engine: torch, onnx or auto, as `Predictor.from_run` has it
         raises: UserError when one is no such thing, or they differ in task or labels
         """
         first, *others = (
-            Predictor.from_run(model, precision=precision, tokens_per_batch=tokens_per_batch)
+            Predictor.from_run(
+                model, precision=precision, tokens_per_batch=tokens_per_batch, engine=engine
+            )
             for model in models
         )
         for other in others:

@@ -13,6 +13,7 @@ from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import autocast, predict_distributions, resolve_precision
+from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, OnnxModel, find_model
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.records import LossLedger, Prediction, Tagging
 from nlp_transfer.strategies.prompt import aligned
@@ -58,31 +59,35 @@ class Predictor:
         *,
         precision: str = "auto",
         tokens_per_batch: int | None = None,
+        engine: str = "auto",
         setting: str = "MODEL",
         shared: PreTrainedModel | None = None,
     ) -> Predictor:
         """Load a run folder, a model folder, an adapter folder or a Hub id.
 
-        precision:        auto, bf16, fp16 or fp32
+        precision:        auto, bf16, fp16 or fp32, of PyTorch; an ONNX model has its own
         tokens_per_batch: pieces computed at a time, padding included; None: as suits the device
+        engine:           torch; onnx, for what `export` wrote; auto: onnx where nothing else is
         setting:          the argument or recipe key that named it, for error messages
         shared:           a model whose encoder an adapter uses, instead of one of its own
         raises:           UserError when it is no such thing, or its labels have no names
         """
-        folder = resolve_checkpoint(str(model), setting=setting)
-        loaded, settings = _load(folder, setting, shared)
+        folder, onnx = find_model(str(model), engine, setting)
+        loaded, settings = _load(folder, setting, shared, onnx=onnx)
         task = _task(loaded.model.config, settings, folder)
         options = ModelSection(
             checkpoint=str(folder),
             max_pieces=settings.get("max_pieces", 256),
             overlap=settings.get("overlap", 64),
         )
+        if onnx:
+            return cls(loaded, task, options, "fp32", tokens_per_batch or TOKENS_PER_BATCH)
         return cls(loaded, task, options, resolve_precision(precision), tokens_per_batch)
 
     @classmethod
     def named(cls, model: str, setting: str, *, precision: str = "auto") -> Predictor:
         """Load the model that a recipe key names."""
-        return cls.from_run(model, precision=precision, setting=setting)
+        return cls.from_run(model, precision=precision, engine="torch", setting=setting)
 
     @property
     def labels(self) -> list[str]:
@@ -216,7 +221,9 @@ def _joined_offsets(words: list[str]) -> list[tuple[int, int]]:
     return offsets
 
 
-def _load(folder: Path, setting: str, shared: Any) -> tuple[LoadedModel, dict[str, Any]]:
+def _load(
+    folder: Path, setting: str, shared: Any, *, onnx: bool
+) -> tuple[LoadedModel, dict[str, Any]]:
     """Load a model for prediction, an adapter on top of its base if it is one.
 
     shared: a model whose encoder an adapter uses as it is
@@ -234,6 +241,10 @@ def _load(folder: Path, setting: str, shared: Any) -> tuple[LoadedModel, dict[st
     with explaining_damage(folder, setting):
         config = AutoConfig.from_pretrained(folder)
     settings = getattr(config, SETTINGS_KEY, None) or {}
+    tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)))
+    if onnx:
+        stand_in: Any = OnnxModel(folder, config)
+        return LoadedModel(stand_in, tokenizer, frozenset()), settings
     auto_class = _task(config, settings, folder).auto_class()
     with quiet_transformers(), explaining_damage(folder, setting):
         if (folder / "adapter_config.json").is_file():
@@ -242,7 +253,6 @@ def _load(folder: Path, setting: str, shared: Any) -> tuple[LoadedModel, dict[st
             model = auto_class.from_pretrained(folder, config=config, dtype="float32")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     speed_up(model)
-    tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)))
     return LoadedModel(model, tokenizer, frozenset()), settings
 
 

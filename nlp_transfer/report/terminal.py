@@ -22,6 +22,11 @@ def print_report(report: Report, console: Console) -> None:
         console.print(f"Note: {note}", highlight=False, markup=False)
 
 
+def print_table(table: Table, console: Console) -> None:
+    """Print one table under its title."""
+    console.print(_rich(table.title, table))
+
+
 def _print_figures(metrics: Mapping[str, Any], console: Console, of: str = "") -> None:
     """Print one task's figures.
 

@@ -23,7 +23,7 @@ State = Literal["new", "unfinished", "finished"]
 # All that a run writes, in the order in which it is deleted. The last three are written first, the
 # recipe after the others: a folder with a recipe and no environment is not a run of ours.
 _OURS = (
-    "checkpoints", "model", "adapter", "tasks", "metrics.json", "report.md", "report.html",
+    "checkpoints", "model", "adapter", "onnx", "tasks", "metrics.json", "report.md", "report.html",
     "predictions.jsonl", "log.jsonl", "README.md", "recipe.yaml", "data.json", "environment.json",
 )  # fmt: skip
 
@@ -189,7 +189,7 @@ class RunFolder:
         """Delete what a crash in the middle of a write has left."""
         for name in _OURS:
             (self.path / f".{name}.tmp").unlink(missing_ok=True)
-        for name in ("model", "adapter", "tasks"):
+        for name in ("model", "adapter", "onnx", "tasks"):
             for folder in self.path.glob(f".{name}.*"):
                 shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,0 +1,67 @@
+"""`nlpt export`: a model for onnxruntime, checked against the one it was made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nlp_transfer.cli.console import JsonOption, print_json, start_logging
+
+
+def export(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run folder, model folder or Hub id.")],
+    format: Annotated[str, typer.Option(help="onnx.")] = "onnx",
+    quantize: Annotated[
+        str | None, typer.Option(help="int8: a quarter of the size, and faster.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="New folder; by default RUN/onnx.")
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option("--recipe", "-r", help="Whose test split it is checked on; RUN's by default."),
+    ] = None,
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of words or texts to be predicted as before; by default 0.999, int8 0.99.",
+        ),
+    ] = None,
+    max_f1_drop: Annotated[
+        float, typer.Option(min=0, max=1, help="By how much F1 may fall, a fraction.")
+    ] = 0.003,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a model for onnxruntime; it is kept only if it predicts the test split as before.
+
+    Example: nlpt export runs/quickstart-ner --format onnx --quantize int8
+    """
+    start_logging()
+    from nlp_transfer import exporting, pipeline
+
+    folder, figures = exporting.export(
+        run,
+        recipe=pipeline.load_recipe(recipe or run),
+        format=format,
+        quantize=quantize,
+        output=output,
+        min_agreement=min_agreement,
+        max_f1_drop=max_f1_drop,
+    )
+    if as_json:
+        print_json({"folder": str(folder), **figures})
+        return
+    from rich.console import Console
+
+    from nlp_transfer.report.export import export_table
+    from nlp_transfer.report.terminal import print_table
+
+    print_table(export_table(figures), Console())
+    typer.echo(folder)
+
+
+command = export
