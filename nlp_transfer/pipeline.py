@@ -144,12 +144,17 @@ def prepare_data(recipe: AnyRecipe, *, processes: int = 1) -> dict[str, Any]:
 
 
 def evaluate(
-    *models: str | Path, recipe: AnyRecipe, split: str = "test", engine: str = "auto"
+    *models: str | Path,
+    recipe: AnyRecipe,
+    split: str = "test",
+    engine: str = "auto",
+    device: str = "auto",
 ) -> Report:
     """Score any model on a split of a recipe's data, or several by their mean probabilities.
 
     models: run folders, model folders or Hub ids
     engine: torch; onnx, for what `export` wrote; auto: onnx where there is nothing else
+    device: auto, cpu, cuda, cuda:1, mps...
     raises: UserError when a model is of another task, or knows none of the data's labels
     """
     from nlp_transfer.inference.ensemble import Ensemble
@@ -159,7 +164,9 @@ def evaluate(
     if split not in SPLIT_NAMES:
         raise UserError(f"--split: {split!r} is unknown ({', '.join(SPLIT_NAMES)}).")
     splits = load_splits(recipe, (split,))
-    predictor = Ensemble.from_runs(models, precision=recipe.training.precision, engine=engine)
+    predictor = Ensemble.from_runs(
+        models, precision=recipe.training.precision, engine=engine, device=device
+    )
     predictor.check_fits(recipe.task, splits.labels)
     rows = splits[split]
     predictions, ledger = predictor.predict_split(rows)

@@ -25,6 +25,7 @@ Overrides = Annotated[
 EngineOption = Annotated[
     str, typer.Option(help="auto, torch, or onnx: what nlpt export wrote of MODEL.")
 ]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps...")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder first.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from nlp_transfer.cli.console import (
+    DeviceOption,
     EngineOption,
     JsonOption,
     RecipeOption,
@@ -28,6 +29,7 @@ def evaluate(
     recipe: RecipeOption,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     engine: EngineOption = "auto",
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Score a model on a split of a recipe's data.
@@ -42,7 +44,11 @@ def evaluate(
     if not models:
         raise UserError("Name a model: nlpt evaluate MODEL --recipe RECIPE")
     report = pipeline.evaluate(
-        *models, recipe=pipeline.load_recipe(recipe, overrides), split=split, engine=engine
+        *models,
+        recipe=pipeline.load_recipe(recipe, overrides),
+        split=split,
+        engine=engine,
+        device=device,
     )
     show_report(report, as_json=as_json)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nlp_transfer.cli.console import EngineOption, start_logging
+from nlp_transfer.cli.console import DeviceOption, EngineOption, start_logging
 from nlp_transfer.errors import UserError
 from nlp_transfer.processes import wait_for_all, world_size
 
@@ -44,6 +44,7 @@ def predict(
     column: Annotated[str, typer.Option(help="Column of a CSV or TSV file.")] = "text",
     precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or fp32, of PyTorch.")] = "auto",
     engine: EngineOption = "auto",
+    device: DeviceOption = "auto",
     adapter: Annotated[
         list[Path] | None,
         typer.Option(
@@ -90,9 +91,9 @@ def predict(
     items = read_inputs(source, input_format=input_format, column=column)
     predictor: Ensemble | Adapters
     if adapter:
-        predictor = Adapters.load(models[0], adapter, precision=precision)
+        predictor = Adapters.load(models[0], adapter, precision=precision, device=device)
     else:
-        predictor = Ensemble.from_runs(models, precision=precision, engine=engine)
+        predictor = Ensemble.from_runs(models, precision=precision, engine=engine, device=device)
     task = predictor.task.name
 
     def predicted(items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

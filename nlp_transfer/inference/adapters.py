@@ -10,7 +10,8 @@ from typing import Any
 
 from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.predictor import Predictor, base_of
+from nlp_transfer.inference.loading import base_of
+from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.loading import explaining_damage, quiet_transformers
 
@@ -31,7 +32,12 @@ class Adapters:
 
     @classmethod
     def load(
-        cls, base: str, adapters: Sequence[str | Path], *, precision: str = "auto"
+        cls,
+        base: str,
+        adapters: Sequence[str | Path],
+        *,
+        precision: str = "auto",
+        device: str = "auto",
     ) -> Adapters:
         """Load one or more adapters; each is called by the name of its run folder.
 
@@ -55,6 +61,7 @@ class Adapters:
                     folder,
                     precision=precision,
                     engine="torch",
+                    device=device,
                     setting="--adapter",
                     shared=shared,
                 )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from nlp_transfer.errors import UserError
 from nlp_transfer.records import EncodedSplit
 
 if TYPE_CHECKING:
@@ -130,18 +131,42 @@ def autocast(device_type: str, precision: str) -> contextlib.AbstractContextMana
     return torch.autocast(device_type, dtype=dtype)
 
 
-def resolve_precision(wanted: str) -> str:
-    """Choose the precision of `auto`: bf16 where the hardware computes in it, else fp32.
+def resolve_device(wanted: str) -> str:
+    """Choose the device of `auto`: an accelerator where there is one, else the CPU.
+
+    raises: UserError when the wanted device is not there
+    """
+    import torch
+
+    here = torch.accelerator.current_accelerator(check_available=True)
+    if wanted == "auto":
+        return here.type if here else "cpu"
+    found = ["cpu"]
+    if here:
+        found += [here.type, *(f"{here.type}:{i}" for i in range(torch.accelerator.device_count()))]
+    if wanted not in found:
+        raise UserError(
+            f"--device: {wanted!r} is not here; PyTorch {torch.__version__} sees "
+            f"{', '.join(found)}. Choose one of these, or leave it to auto."
+        )
+    return wanted
+
+
+def resolve_precision(wanted: str, device: str | None = None) -> str:
+    """Choose the precision of `auto`: bf16 where the device computes in it, else fp32.
 
     A processor without bf16 instructions emulates them some twenty times slower than fp32.
+
+    device: from `resolve_device`; None: that of `auto`
     """
     import torch
 
     if wanted != "auto":
         return wanted
-    if torch.cuda.is_available():
+    kind = (device or resolve_device("auto")).partition(":")[0]
+    if kind == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if torch.backends.mps.is_available():
+    if kind != "cpu":
         return "fp32"
     has = torch.cpu.get_capabilities()
     return "bf16" if has.get("avx512_bf16") or has.get("amx_bf16") else "fp32"

@@ -46,15 +46,20 @@ class Ensemble(Predictor):
         precision: str = "auto",
         tokens_per_batch: int | None = None,
         engine: str = "auto",
+        device: str = "auto",
     ) -> Ensemble:
         """Load one or more run folders, model folders or Hub ids.
 
-        engine: torch, onnx or auto, as `Predictor.from_run` has it
+        engine, device: as `Predictor.from_run` has them
         raises: UserError when one is no such thing, or they differ in task or labels
         """
         first, *others = (
             Predictor.from_run(
-                model, precision=precision, tokens_per_batch=tokens_per_batch, engine=engine
+                model,
+                precision=precision,
+                tokens_per_batch=tokens_per_batch,
+                engine=engine,
+                device=device,
             )
             for model in models
         )

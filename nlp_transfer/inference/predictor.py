@@ -8,31 +8,30 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.engine import autocast, predict_distributions, resolve_precision
-from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, OnnxModel, find_model
+from nlp_transfer.inference.engine import (
+    autocast,
+    predict_distributions,
+    resolve_device,
+    resolve_precision,
+)
+from nlp_transfer.inference.loading import load_trained
+from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.records import LossLedger, Prediction, Tagging
-from nlp_transfer.strategies.prompt import aligned
 from nlp_transfer.tasks.base import LoadedModel, Row, Task, WindowRow, output_labels
 from nlp_transfer.tasks.classification import ClassificationTask, classification_json
-from nlp_transfer.tasks.loading import explaining_damage, load_tokenizer, quiet_transformers
 from nlp_transfer.tasks.ner import NerTask, entities_json
-from nlp_transfer.tasks.shared_encoder import share_weights
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from datasets import Dataset
     from numpy.typing import NDArray
-    from peft import PeftConfig
     from transformers import PreTrainedModel
 
-SETTINGS_KEY = "nlp_transfer"
-"""Where a model's config.json keeps the task and the window settings it was trained with."""
 _READ = ("input_ids", "attention_mask", "token_type_ids")
 """What of a batch an encoder reads."""
 
@@ -60,6 +59,7 @@ class Predictor:
         precision: str = "auto",
         tokens_per_batch: int | None = None,
         engine: str = "auto",
+        device: str = "auto",
         setting: str = "MODEL",
         shared: PreTrainedModel | None = None,
     ) -> Predictor:
@@ -68,13 +68,19 @@ class Predictor:
         precision:        auto, bf16, fp16 or fp32, of PyTorch; an ONNX model has its own
         tokens_per_batch: pieces computed at a time, padding included; None: as suits the device
         engine:           torch; onnx, for what `export` wrote; auto: onnx where nothing else is
+        device:           auto, cpu, cuda, cuda:1, mps...
         setting:          the argument or recipe key that named it, for error messages
         shared:           a model whose encoder an adapter uses, instead of one of its own
-        raises:           UserError when it is no such thing, or its labels have no names
+        raises:           UserError when it is no such thing, its labels have no names, or there is
+                          no such device
         """
         folder, onnx = find_model(str(model), engine, setting)
-        loaded, settings = _load(folder, setting, shared, onnx=onnx)
-        task = _task(loaded.model.config, settings, folder)
+        if onnx and device not in ("auto", "cpu"):
+            raise UserError(f"--device: an ONNX model computes on the CPU here, not on {device!r}.")
+        device = "cpu" if onnx else resolve_device(device)
+        loaded, task, settings = load_trained(
+            folder, setting, device=device, onnx=onnx, shared=shared
+        )
         options = ModelSection(
             checkpoint=str(folder),
             max_pieces=settings.get("max_pieces", 256),
@@ -82,7 +88,7 @@ class Predictor:
         )
         if onnx:
             return cls(loaded, task, options, "fp32", tokens_per_batch or TOKENS_PER_BATCH)
-        return cls(loaded, task, options, resolve_precision(precision), tokens_per_batch)
+        return cls(loaded, task, options, resolve_precision(precision, device), tokens_per_batch)
 
     @classmethod
     def named(cls, model: str, setting: str, *, precision: str = "auto") -> Predictor:
@@ -219,85 +225,3 @@ def _joined_offsets(words: list[str]) -> list[tuple[int, int]]:
         offsets.append((start, start + len(word)))
         start += len(word) + 1
     return offsets
-
-
-def _load(
-    folder: Path, setting: str, shared: Any, *, onnx: bool
-) -> tuple[LoadedModel, dict[str, Any]]:
-    """Load a model for prediction, an adapter on top of its base if it is one.
-
-    shared: a model whose encoder an adapter uses as it is
-    """
-    import torch
-    from transformers import AutoConfig
-
-    from nlp_transfer.cpu import speed_up
-
-    if not (folder / "config.json").is_file():
-        raise UserError(
-            f"{folder}: an adapter without config.json does not say its labels. Copy the "
-            "config.json of its run beside adapter_config.json."
-        )
-    with explaining_damage(folder, setting):
-        config = AutoConfig.from_pretrained(folder)
-    settings = getattr(config, SETTINGS_KEY, None) or {}
-    tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)))
-    if onnx:
-        stand_in: Any = OnnxModel(folder, config)
-        return LoadedModel(stand_in, tokenizer, frozenset()), settings
-    auto_class = _task(config, settings, folder).auto_class()
-    with quiet_transformers(), explaining_damage(folder, setting):
-        if (folder / "adapter_config.json").is_file():
-            model = _with_adapter(auto_class, config, folder, shared)
-        else:
-            model = auto_class.from_pretrained(folder, config=config, dtype="float32")
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
-    speed_up(model)
-    return LoadedModel(model, tokenizer, frozenset()), settings
-
-
-def _with_adapter(auto_class: Any, config: Any, folder: Path, shared: Any) -> Any:
-    """Load an adapter on its base: merged into it, or beside the encoder of `shared`."""
-    from peft import PeftConfig, PeftModel
-
-    adapter = PeftConfig.from_pretrained(folder)
-    model = auto_class.from_pretrained(
-        base_of(adapter), config=config, ignore_mismatched_sizes=True, dtype="float32"
-    )
-    if shared is not None:
-        share_weights(shared, model)
-    model = PeftModel.from_pretrained(model, folder)
-    if adapter.is_prompt_learning:
-        return aligned(model)
-    return model if shared is not None else model.merge_and_unload()
-
-
-def base_of(adapter: PeftConfig) -> Path:
-    """Find the checkpoint that an adapter was trained on."""
-    return resolve_checkpoint(
-        adapter.base_model_name_or_path,
-        revision=adapter.revision,
-        setting="base model of the adapter",
-    )
-
-
-def _task(config: Any, settings: dict[str, Any], folder: Path) -> Task:
-    """Tell the task from the saved settings, or from the head of a model trained elsewhere."""
-    kind = settings.get("task", {}).get("name")
-    heads = " ".join(config.architectures or [])
-    if "ForTokenClassification" not in heads and "ForSequenceClassification" not in heads:
-        raise UserError(
-            f"{folder}: the model has no head for NER or classification "
-            f"({heads or 'no architecture named'}). Fine-tune it first with nlpt finetune."
-        )
-    if all(str(name).startswith("LABEL_") for name in config.id2label.values()):
-        raise UserError(
-            f"{folder}: the labels have no names (LABEL_0, LABEL_1...), so predictions would mean "
-            "nothing. Write their names under id2label and label2id in config.json."
-        )
-    if kind == "ner" or (kind is None and "ForTokenClassification" in heads):
-        return NerTask.model_validate(settings.get("task", {"name": "ner"}))
-    multi_label = config.problem_type == "multi_label_classification"
-    return ClassificationTask.model_validate(
-        settings.get("task", {"name": "classification", "multi_label": multi_label})
-    )

@@ -16,7 +16,8 @@ from transformers import set_seed
 
 from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.predictor import SETTINGS_KEY, Predictor
+from nlp_transfer.inference.loading import SETTINGS_KEY
+from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import EncodedSplit, LossLedger, Splits
 from nlp_transfer.strategies.base import Setting
