@@ -94,6 +94,9 @@ class ModelSection(Section):
     dropout: float | None = Field(
         None, ge=0, lt=1, description="of the encoder while training; null: the checkpoint's own"
     )
+    attention: Literal["auto", "eager", "flash_attention_2", "flash_attention_3"] = Field(
+        "auto", description="auto: PyTorch's fused one on GPUs; flash needs a GPU and its library"
+    )
     trust_remote_code: bool = False
 
     @field_validator("layers")

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,17 @@ def test_recipes_can_be_listed_shown_copied_and_validated(nlpt: Run) -> None:
         (["strategies=[{name: full}, {name: lora}]"], "'full' and 'lora'"),
         (["strategies=[{name: lora, target_modules: [nothing]}]"], "target_modules"),
         (["strategies=[{name: frozen, layers: 9}]"], "has 2 layers"),
+        (["model.attention=flash_attention_2"], "model.attention: flash_attention_2 cannot be"),
+        (
+            ["training.tokens_at_once=9", "training.arguments.gradient_accumulation_steps=2"],
+            "Keep one",
+        ),
+        (["training.tokens_at_once=0"], "training.tokens_at_once"),
+        pytest.param(
+            ["training.optimizer=adamw_8bit"],
+            "pip install -U bitsandbytes",
+            marks=pytest.mark.skipif(bool(find_spec("bitsandbytes")), reason="is installed"),
+        ),
     ],
 )
 def test_mistakes_end_in_one_message_exit_2_and_no_files(

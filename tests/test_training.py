@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -100,6 +101,33 @@ def test_processes_and_accumulation_share_the_same_global_batches(
         fillers = [part for part in parts if any(i < 0 for i in part)]
         assert all(part == [~whole[0]] for part in fillers)
         assert len(fillers) == max(0, len(parts) - len(whole))
+
+
+@given(lengths_lists, budgets, seeds, st.integers(1, 3), budgets)
+def test_shares_fit_what_a_process_computes_at_a_time(
+    lengths: list[int], budget: int, seed: int, processes: int, at_once: int
+) -> None:
+    whole = TokenBatchSampler(lengths, tokens_per_batch=budget, seed=seed)
+    accumulation = whole.accumulation_for(at_once, processes)
+    for rank in range(processes):
+        for share in TokenBatchSampler(
+            lengths,
+            tokens_per_batch=budget,
+            seed=seed,
+            processes=processes,
+            rank=rank,
+            accumulation=accumulation,
+        ):
+            real = [i if i >= 0 else ~i for i in share]
+            assert len(real) == 1 or max(lengths[i] for i in real) * len(real) <= at_once
+
+
+def test_padding_is_at_most_a_twentieth() -> None:
+    # As many sentences as CoNLL-2003 has for training, and as long: 17 pieces in the middle.
+    lengths = np.random.default_rng(1).lognormal(np.log(17), 0.7, 14_041).astype(int).clip(3, 256)
+    batches = TokenBatchSampler(lengths.tolist(), tokens_per_batch=2048, seed=1).global_batches(0)
+    padded = sum(int(lengths[batch].max()) * len(batch) for batch in batches)
+    assert 1 - lengths.sum() / padded <= 0.05
 
 
 @given(lengths_lists, budgets, seeds)
@@ -197,6 +225,38 @@ def test_gradient_accumulation_gives_the_same_step(
     before = load_file(checkpoint("bert", **NO_DROPOUT) / "model.safetensors")
     name = "encoder.layer.0.output.dense.weight"
     assert (once[f"bert.{name}"] - before[name]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"tokens_at_once": 30}, {"arguments": {"gradient_checkpointing": True}}],
+    ids=["tokens at once", "gradient checkpointing"],
+)
+def test_what_saves_memory_gives_the_same_step(
+    changes: dict[str, Any], tmp_path: Path, checkpoint: Checkpoints, tiny_recipe: Recipes
+) -> None:
+    def weights(name: str, more: dict[str, Any]) -> dict[str, torch.Tensor]:
+        arguments = {"max_steps": 2, "optim": "sgd", **more.get("arguments", {})}
+        training = {"epochs": 1, "learning_rate": 0.5, "warmup": 0, "tokens_per_batch": 96}
+        recipe = tiny_recipe(
+            checkpoint=checkpoint("bert", **NO_DROPOUT),
+            training={**training, **more, "arguments": arguments},
+        )
+        return _weights(_run(recipe, tmp_path / name))
+
+    roomy, tight = weights("roomy", {}), weights("tight", changes)
+    for name, tensor in roomy.items():
+        torch.testing.assert_close(tight[name], tensor, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("key", ["tokens_per_batch", "tokens_at_once"])
+def test_budget_below_the_longest_window_is_raised_and_said(
+    key: str, tiny_recipe: Recipes, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    training = {"epochs": 1, "arguments": {"max_steps": 1}, key: 10}
+    with caplog.at_level("WARNING", "nlp_transfer"):
+        _run(tiny_recipe(training=training), tmp_path / "run")
+    assert f"training.{key} is 10, raised for the longest windows, which have 48" in caplog.text
 
 
 @pytest.mark.parametrize("strategy", ["full", "layerwise_lr", "lora"])

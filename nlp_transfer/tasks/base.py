@@ -14,7 +14,12 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection, ModelSection, Section
 from nlp_transfer.records import EncodedSplit, LossLedger, Prediction, Splits
 from nlp_transfer.tasks.carry_over import is_fine_tuned, keep_layers, with_new_head
-from nlp_transfer.tasks.loading import explaining_damage, load_tokenizer, quiet_transformers
+from nlp_transfer.tasks.loading import (
+    explaining_damage,
+    load_tokenizer,
+    quiet_transformers,
+    set_attention,
+)
 from nlp_transfer.tasks.objective import IGNORED as IGNORED
 from nlp_transfer.tasks.objective import Objective
 
@@ -160,6 +165,7 @@ class Task(Section):
                 trust_remote_code=options.trust_remote_code,
                 dtype="float32",
             )
+        set_attention(model, options.attention)
         mismatched = {
             name[0] if isinstance(name, tuple) else name for name in info["mismatched_keys"]
         }

@@ -11,7 +11,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import ModelSection
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 def load_tokenizer(folder: Path, options: ModelSection) -> PreTrainedTokenizerBase:
@@ -41,6 +41,24 @@ def load_tokenizer(folder: Path, options: ModelSection) -> PreTrainedTokenizerBa
     if tokenizer.pad_token_id is None:
         raise UserError(f"model.checkpoint: the tokenizer of {folder} has no padding token.")
     return tokenizer
+
+
+def set_attention(model: PreTrainedModel, wanted: str) -> None:
+    """Let a model compute attention as `model.attention` of a recipe says.
+
+    raises: UserError where the model cannot, or a library or device is missing for it
+    """
+    if wanted == "auto":
+        return
+    try:
+        model.set_attn_implementation(wanted)
+    except (ImportError, ValueError) as error:
+        raise UserError(f"model.attention: {wanted} cannot be used: {error}") from None
+    if model.config._attn_implementation != wanted:
+        raise UserError(
+            f"model.attention: a {model.config.model_type!r} model computes attention in its own "
+            f"way only, not as {wanted}. Leave model.attention out."
+        )
 
 
 def _put_blank_before_words(tokenizer: PreTrainedTokenizerBase) -> None:

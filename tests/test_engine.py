@@ -1,0 +1,84 @@
+"""The one engine behind predict and evaluate: the same answers however it computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import tagged_sentences, texts_with_classes
+
+from nlp_transfer import Predictor, finetune, load_recipe
+from nlp_transfer.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+ITEMS = {
+    "ner": [{"tokens": [word for word, _ in s]} for s in tagged_sentences(150, seed=5)],
+    "classification": [{"text": text} for text, _ in texts_with_classes(150, seed=5)],
+}
+
+
+@pytest.fixture(scope="module", params=ITEMS)
+def run(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    data_folder: Callable[[str], Path],
+    checkpoint: Callable[..., Path],
+) -> tuple[str, Path]:
+    """Train a tiny model for a task."""
+    from tiny import write_recipe
+
+    task, folder = request.param, tmp_path_factory.mktemp("run")
+    recipe = write_recipe(
+        folder / "r.yaml",
+        task=task,
+        data=data_folder(task),
+        checkpoint=checkpoint("bert"),
+        strategy="full",
+        training={"epochs": 20, "tokens_per_batch": 96},
+    )
+    finetune(load_recipe(str(recipe)), output=folder / "run")
+    return task, folder / "run"
+
+
+def _answers(run: Path, task: str, **options: Any) -> list[str]:
+    predictor = Predictor.from_run(run, **options)
+    results = predictor(ITEMS[task])
+    if task == "ner":
+        return [tag for result in results for tag in result["tags"]]
+    return [result["label"] for result in results]
+
+
+@pytest.mark.parametrize(("precision", "may_differ"), [("fp32", 0.0), ("bf16", 0.001)])
+def test_answers_do_not_depend_on_what_is_computed_together(
+    run: tuple[str, Path], precision: str, may_differ: float
+) -> None:
+    task, folder = run
+    usual = _answers(folder, task, precision=precision)
+    assert len(set(usual)) > 1
+    for tokens in (1, 60, 300, 5000):
+        other = _answers(folder, task, precision=precision, tokens_per_batch=tokens)
+        differing = sum(a != b for a, b in zip(usual, other, strict=True))
+        assert differing <= may_differ * len(usual)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "tpu", "cpu:3"])
+def test_device_that_is_not_there_is_refused(
+    device: str, run: tuple[str, Path], nlpt: Callable[..., tuple[int, str, str]]
+) -> None:
+    code, out, err = nlpt("predict", run[1], "-", "--device", device, stdin="Ada left\n")
+    assert (code, out) == (2, "")
+    assert f"--device: '{device}' is not here" in err
+    assert "cpu" in err
+    with pytest.raises(UserError, match="not here"):
+        Predictor.from_run(run[1], device=device)
+
+
+def test_device_that_is_there_is_used(run: tuple[str, Path]) -> None:
+    task, folder = run
+    predictor = Predictor.from_run(folder, device="cpu")
+    assert predictor.loaded.model.device == torch.device("cpu")
+    assert _answers(folder, task, device="cpu", precision="fp32")
