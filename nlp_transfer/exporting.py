@@ -66,6 +66,19 @@ def export(
     return target, figures
 
 
+def recipe_of(run: str) -> str:
+    """Name the recipe that a run folder holds.
+
+    raises: UserError when it holds none
+    """
+    if not Path(run, "recipe.yaml").is_file():
+        raise UserError(
+            f"--recipe: {run} holds no recipe.yaml. Name the recipe on whose test split the export "
+            "is to be checked."
+        )
+    return run
+
+
 def _target(run: Path, output: str | Path | None) -> Path:
     """Return the folder to export into, if nothing else is there."""
     folder = Path(output) if output else run / FOLDER

@@ -45,7 +45,7 @@ def export(
 
     folder, figures = exporting.export(
         run,
-        recipe=pipeline.load_recipe(recipe or run),
+        recipe=pipeline.load_recipe(recipe or exporting.recipe_of(run)),
         format=format,
         quantize=quantize,
         output=output,

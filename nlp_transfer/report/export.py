@@ -19,6 +19,7 @@ def export_table(figures: Mapping[str, Any]) -> Table:
     rows = (
         ("same predictions", "", f"{parity['agreement']:.4f}"),
         ("F1", f"{f1['torch']:.4f}", f"{f1['onnx']:.4f}"),
+        ("change of F1", "", f"{f1['change']:+.4f} ± {f1['change95']:.4f}"),
         ("examples a second", f"{speed['torch']:.0f}", f"{speed['onnx']:.0f}"),
         ("times as fast", "", f"{speed['ratio']:.2f}"),
         ("MB", f"{sizes['torch']:.1f}", f"{sizes['onnx']:.1f}"),
