@@ -30,7 +30,8 @@ def runs(
     folder = tmp_path_factory.mktemp("runs")
 
     def train(task: str = "ner", family: str = "bert", strategy: Any = "full") -> Path:
-        run = folder / f"{task}-{family}-{strategy if isinstance(strategy, str) else 'other'}"
+        name = strategy if isinstance(strategy, str) else strategy["name"]
+        run = folder / f"{task}-{family}-{name}"
         if not run.exists():
             recipe = write_recipe(
                 run.with_suffix(".yaml"),

@@ -15,7 +15,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.onnx_model import MODEL_FILE, import_extra
+from nlp_transfer.inference.onnx_model import MODEL_FILE, OnnxModel, import_extra
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.tasks.base import Row
 
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
-OPSET = 23
-"""The first with attention and GELU as operators, which onnxruntime has fast kernels of."""
+log = logging.getLogger(__name__)
+
+OPSETS = (23, 18)
+"""The first with attention and GELU as operators, which onnxruntime has fast kernels of; and one
+that has no rotary embedding, which onnxruntime refuses in the way that ModernBERT is exported."""
 FORMATS = ("onnx",)
 MIN_AGREEMENT = {None: 0.999, "int8": 0.99}
 """Ways to quantize, and what share of words or texts each must predict as before."""
@@ -59,16 +62,11 @@ def write_export(
     batch = _example_batch(predictor, rows)
     if model.config._attn_implementation != "eager":
         model.set_attn_implementation("sdpa")  # which becomes one operator
-    target = folder / MODEL_FILE
-    if quantize is None:
-        _export(model, batch, target)
-    else:
+    if quantize is not None:
         _prepare_for_int8(model, batch)
-        unquantized = folder / "fp32.onnx"
-        _export(model, batch, unquantized)
-        _quantize(unquantized, target)
-        for file in folder.glob("fp32.onnx*"):
-            file.unlink()
+    _export(model, batch, folder)
+    if quantize is not None:
+        _quantize(folder)
     model.config.save_pretrained(folder)
     predictor.loaded.tokenizer.save_pretrained(folder)
 
@@ -80,15 +78,21 @@ def describe(
 
     folder: holds what `write_export` wrote
     """
+    import onnx
     import torch
 
+    (opset,) = (
+        given.version
+        for given in onnx.load(folder / MODEL_FILE, load_external_data=False).opset_import
+        if not given.domain
+    )
     weights = sum(tensor.nbytes for tensor in predictor.loaded.model.state_dict().values())
     size = sum(file.stat().st_size for file in folder.glob(f"{MODEL_FILE}*"))
     return {
         "format": format,
         "quantize": quantize,
         "architecture": type(predictor.loaded.model).__name__,
-        "opset": OPSET,
+        "opset": opset,
         "sha256": hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest(),
         "megabytes": {"torch": weights / 1e6, "onnx": size / 1e6},
         "versions": {name: version(name) for name in ("torch", "transformers", *_PACKAGES)},
@@ -108,8 +112,32 @@ def _example_batch(predictor: Predictor, rows: Iterable[Row]) -> dict[str, torch
     return batch
 
 
-def _export(model: PreTrainedModel, batch: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Write a model as ONNX, for any number of windows and pieces."""
+def _export(model: PreTrainedModel, batch: Mapping[str, torch.Tensor], folder: Path) -> None:
+    """Write a model as ONNX, with the newest operators that compute it rightly."""
+    import torch
+
+    with torch.inference_mode():
+        expected = model(**batch).logits
+    read = batch["attention_mask"].bool() if expected.dim() == 3 else ...  # not the padding
+    for opset in OPSETS:
+        _write_onnx(model, batch, folder / MODEL_FILE, opset)
+        try:
+            found = OnnxModel(folder, model.config)(**batch).logits
+        except Exception as error:  # onnxruntime's errors have no base class of their own
+            log.debug("opset %d: %s", opset, error)
+            continue
+        if torch.allclose(found[read], expected[read], rtol=1e-3, atol=1e-3):
+            return
+    raise UserError(
+        f"--format onnx: onnxruntime does not compute a {model.config.model_type!r} model as "
+        "PyTorch does. Predict with the run as it is."
+    )
+
+
+def _write_onnx(
+    model: PreTrainedModel, batch: Mapping[str, torch.Tensor], path: Path, opset: int
+) -> None:
+    """Trace a model with a batch, and write it for any number of windows and pieces."""
     import torch
 
     class Logits(torch.nn.Module):
@@ -131,7 +159,7 @@ def _export(model: PreTrainedModel, batch: Mapping[str, torch.Tensor], path: Pat
                 input_names=list(batch),
                 output_names=["logits"],
                 dynamic_shapes=((axes,) * len(batch),),
-                opset_version=OPSET,
+                opset_version=opset,
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
@@ -197,18 +225,22 @@ def _scaled_rows(embeddings: Any, pieces: torch.Tensor) -> torch.Tensor:
     return rows.float() * embedding(pieces, embeddings.scale)
 
 
-def _quantize(source: Path, target: Path) -> None:
+def _quantize(folder: Path) -> None:
     """Round the weights of all matrix products to int8, a scale for each of their outputs."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with _quiet():
         quantize_dynamic(
-            source,
-            target,
+            folder / MODEL_FILE,
+            folder / "int8.onnx",
             op_types_to_quantize=["MatMul"],
             per_channel=True,
             weight_type=QuantType.QInt8,
         )
+
+    for file in folder.glob(f"{MODEL_FILE}*"):
+        file.unlink()
+    (folder / "int8.onnx").rename(folder / MODEL_FILE)
 
 
 @contextlib.contextmanager

@@ -39,6 +39,7 @@ class OnnxModel:
         runtime = import_extra("onnxruntime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 4  # what fails is raised as well
         # Between batches PyTorch computes; threads that wait by spinning would take its cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.config = config
