@@ -21,7 +21,7 @@ def token_report(
     returns: {"per_tag": {tag: row}, "micro": row, "macro": row, "weighted": row, "accuracy"}
     source:  sklearn.metrics.classification_report
     """
-    table = _sklearn_table(list(chain(*gold)), list(chain(*predicted)))
+    table = _single_label_table(gold, predicted)
     return {"per_tag": table.pop("rows"), **table}
 
 
@@ -45,10 +45,9 @@ def class_report(
     index = {name: i for i, name in enumerate(labels)}
     truth, guess = _indicators(gold, index), _indicators(predicted, index)
     if multi_label:
-        table = _sklearn_table(truth, guess, labels)
-        table["accuracy"] = float((truth == guess).all(axis=1).mean())
+        table = _multi_label_table(truth, guess, labels)
     else:
-        table = _sklearn_table([names[0] for names in gold], [names[0] for names in predicted])
+        table = _single_label_table(gold, predicted)
     report: dict[str, Any] = {"per_label": table.pop("rows"), **table}
     report["macro"]["f1_ci95"] = interval95(
         lambda drawn: _macro_f1(truth, guess, drawn), len(truth), samples=samples, seed=seed
@@ -86,25 +85,59 @@ def _macro_f1(
     return float((2 * correct[present] / total[present]).mean()) if present.any() else 0.0
 
 
-def _sklearn_table(truth: Any, guess: Any, names: Sequence[str] | None = None) -> dict[str, Any]:
-    """Compute what scikit-learn's `classification_report` shows, over the labels of either side.
+def _single_label_table(
+    truth: Sequence[Sequence[str]], guess: Sequence[Sequence[str]]
+) -> dict[str, Any]:
+    """Compute the table of items with one label each, over the labels of either side.
 
-    truth, guess: label names, or with `names` (texts, labels) matrices of 0 and 1
+    truth, guess: labels of items, in groups of any size
+    """
+    names = sorted(set(chain(*truth)) | set(chain(*guess)))
+    codes = {name: code for code, name in enumerate(names)}
+    true, guessed = (
+        np.fromiter((codes[name] for name in chain(*side)), np.int32) for side in (truth, guess)
+    )
+    # Scored by kinds of items, right and wrong, and their numbers: text for millions of words
+    # would take hundreds of megabytes.
+    numbers = np.bincount(true * len(names) + guessed)
+    kinds = np.flatnonzero(numbers)
+    kind_truth, kind_guess = np.divmod(kinds, max(1, len(names)))
+    return _sklearn_table(kind_truth, kind_guess, names, range(len(names)), numbers[kinds])
+
+
+def _multi_label_table(
+    truth: NDArray[np.int64], guess: NDArray[np.int64], names: Sequence[str]
+) -> dict[str, Any]:
+    """Compute the table of items with any number of labels, over the labels of either side.
+
+    truth, guess: (items, labels) 0 or 1
+    """
+    used = [i for i in range(len(names)) if truth[:, i].any() or guess[:, i].any()]
+    table = _sklearn_table(truth, guess, [names[i] for i in used], used, None)
+    return {**table, "accuracy": float((truth == guess).all(axis=1).mean())}
+
+
+def _sklearn_table(
+    truth: NDArray[np.int64],
+    guess: NDArray[np.int64],
+    names: Sequence[str],
+    used: Sequence[int],
+    numbers: NDArray[np.int64] | None,
+) -> dict[str, Any]:
+    """Compute what scikit-learn's `classification_report` shows.
+
+    truth, guess: (items,) numbers of labels, or (items, labels) 0 or 1
+    names, used:  the labels to show, and their numbers
+    numbers:      how often each item stands for itself; None: once
     """
     # Not by calling it: its dictionary has no room for a class called "accuracy".
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-    if names is None:
-        used: list[Any] = sorted({*truth, *guess})
-        shown = used
-    else:
-        used = [i for i in range(len(names)) if truth[:, i].any() or guess[:, i].any()]
-        shown = [names[i] for i in used]
     if not used:
         nothing = row(0.0, 0.0, 0.0, 0)
         averages = {name: dict(nothing) for name in ("micro", "macro", "weighted")}
         return {"rows": {}, **averages, "accuracy": 0.0}
-    options: dict[str, Any] = {"labels": used, "zero_division": 0}
+    options: dict[str, Any] = {"labels": used, "zero_division": 0, "sample_weight": numbers}
     *figures, supports = precision_recall_fscore_support(truth, guess, **options)
     micro = precision_recall_fscore_support(truth, guess, average="micro", **options)
     table, total = np.array(figures), int(supports.sum())
@@ -112,12 +145,12 @@ def _sklearn_table(truth: Any, guess: Any, names: Sequence[str] | None = None) -
     return {
         "rows": {
             name: _row(line, int(support))
-            for name, line, support in zip(shown, table.T, supports, strict=True)
+            for name, line, support in zip(names, table.T, supports, strict=True)
         },
         "micro": _row(np.array(micro[:3]), total),
         "macro": _row(table.mean(axis=1), total),
         "weighted": _row(table @ weights, total),
-        "accuracy": float(accuracy_score(truth, guess)),
+        "accuracy": float(accuracy_score(truth, guess, sample_weight=numbers)),
     }
 
 
