@@ -21,7 +21,7 @@ TOKENS_PER_BATCH = 512
 """Pieces that onnxruntime computes fastest at a time; 1,024 took 1.1 times as long, 2,048 1.3."""
 
 _TORCH_FILES = ("*.safetensors", "*.bin", "adapter_config.json")
-# Layer norms fused with the sum before them are computed value by value, fifteen times as long.
+# Layer norms fused with the sum before them are computed value by value, eight times as long.
 _SLOW_FUSIONS = ["SkipLayerNormFusion"]
 
 
