@@ -26,7 +26,7 @@ def main() -> None:
     """Predict with one engine and print the outcome."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("engine", choices=[*ENGINES])
-    parser.add_argument("--model", type=Path, required=True, help="a folder with config.json")
+    parser.add_argument("--run", type=Path, required=True, help="a run folder")
     parser.add_argument("--source", required=True)
     parser.add_argument("--splits", type=json.loads, default={})
     parser.add_argument("--sentences", type=int, default=1000, help="the test split, repeated")
@@ -48,13 +48,16 @@ def main() -> None:
     print(json.dumps(figures))
 
 
-def _ours(options: argparse.Namespace) -> Callable[[Words], Tags]:
-    from nlp_transfer import Predictor
+def _ours(engine: str) -> Callable[[argparse.Namespace], Callable[[Words], Tags]]:
+    def load(options: argparse.Namespace) -> Callable[[Words], Tags]:
+        from nlp_transfer import Predictor
 
-    predictor = Predictor.from_run(options.model, precision=options.precision)
-    return lambda words: [
-        found["tags"] for found in predictor({"tokens": sentence} for sentence in words)
-    ]
+        predictor = Predictor.from_run(options.run, precision=options.precision, engine=engine)
+        return lambda words: [
+            found["tags"] for found in predictor({"tokens": sentence} for sentence in words)
+        ]
+
+    return load
 
 
 def _pipeline(batch: int) -> Callable[[argparse.Namespace], Callable[[Words], Tags]]:
@@ -62,7 +65,7 @@ def _pipeline(batch: int) -> Callable[[argparse.Namespace], Callable[[Words], Ta
         from transformers import pipeline
 
         tagger = pipeline(
-            "token-classification", model=str(options.model), aggregation_strategy="simple"
+            "token-classification", model=str(options.run / "model"), aggregation_strategy="simple"
         )
 
         def predict(words: Words) -> Tags:
@@ -99,8 +102,8 @@ def _trainer(options: argparse.Namespace) -> Callable[[Words], Tags]:
 
     from tests.benchmarks.stock import encode, word_tags
 
-    tokenizer = AutoTokenizer.from_pretrained(options.model)
-    model = AutoModelForTokenClassification.from_pretrained(options.model)
+    tokenizer = AutoTokenizer.from_pretrained(options.run / "model")
+    model = AutoModelForTokenClassification.from_pretrained(options.run / "model")
     names = model.config.id2label
 
     def predict(words: Words) -> Tags:
@@ -126,7 +129,8 @@ def _trainer(options: argparse.Namespace) -> Callable[[Words], Tags]:
 
 
 ENGINES: dict[str, Callable[[argparse.Namespace], Callable[[Words], Tags]]] = {
-    "ours": _ours,
+    "ours": _ours("torch"),
+    "ours-int8": _ours("onnx"),
     "pipeline-1": _pipeline(1),
     "pipeline-32": _pipeline(32),
     "trainer": _trainer,

@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=3)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--learning-rate", type=float, default=5e-5)
+    parser.add_argument("--warmup", type=float, default=0, help="share of the steps")
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--grouped", action="store_true", help="batches of like lengths")
     parser.add_argument("--seed", type=int, default=42)
@@ -71,12 +72,14 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
                 per_device_train_batch_size=options.batch,
                 per_device_eval_batch_size=8,
                 learning_rate=options.learning_rate,
+                warmup_steps=options.warmup,
                 use_cpu=not torch.accelerator.is_available(),
                 bf16=options.bf16,
                 train_sampling_strategy="group_by_length" if options.grouped else "random",
                 num_train_epochs=options.epochs,
                 seed=options.seed,
-                save_strategy="no",
+                save_strategy="epoch",  # as ours does, so that both pay for it
+                save_total_limit=2,
                 report_to="none",
                 disable_tqdm=True,
                 logging_strategy="no",
@@ -88,6 +91,8 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         began = time.monotonic()
         trainer.train()
         seconds = time.monotonic() - began
+        # Grouped by length, the Trainer predicts in another order than the data's.
+        trainer.args.train_sampling_strategy = "random"
         output = trainer.predict(encoded["test"])
     tags = word_tags(splits["test"], output, dict(enumerate(labels)))
     learned = len(splits["train"]) * options.epochs

@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 Measured = dict[str, Any]
+_FEATURES = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 
 
 def run_module(module: str, *arguments: object) -> Measured:
@@ -39,6 +40,14 @@ def run_module(module: str, *arguments: object) -> Measured:
         "total_seconds": round(seconds, 2),
         "peak_mb": round(usage.ru_maxrss / unit),
     }
+
+
+def processor() -> str:
+    """Name the machine by what its processor can do."""
+    import torch
+
+    has = [name for name in _FEATURES if torch.cpu.get_capabilities().get(name)]
+    return f"{torch.get_num_threads()} cores, {', '.join(has) or 'no AVX'}"
 
 
 def in_turns(sides: Mapping[str, Callable[[int], Measured]], turns: int) -> dict[str, Measured]:
