@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from operator import add, attrgetter
@@ -112,7 +112,7 @@ class Tagging:
 
     tags: tuple[str, ...]
     """IOB2, one a word."""
-    scores: tuple[float, ...]
+    scores: Sequence[float]
     """Probability of each word's tag, 0 to 1."""
 
 

@@ -229,10 +229,14 @@ def test_gradient_accumulation_gives_the_same_step(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"tokens_at_once": 30}, {"arguments": {"gradient_checkpointing": True}}],
-    ids=["tokens at once", "gradient checkpointing"],
+    [
+        {"tokens_at_once": 30},
+        {"arguments": {"gradient_checkpointing": True}},
+        {"arguments": {"dataloader_num_workers": 2}},
+    ],
+    ids=["tokens at once", "gradient checkpointing", "batches prepared ahead"],
 )
-def test_what_saves_memory_gives_the_same_step(
+def test_what_saves_memory_or_time_gives_the_same_step(
     changes: dict[str, Any], tmp_path: Path, checkpoint: Checkpoints, tiny_recipe: Recipes
 ) -> None:
     def weights(name: str, more: dict[str, Any]) -> dict[str, torch.Tensor]:

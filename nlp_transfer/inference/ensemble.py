@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
@@ -75,16 +75,16 @@ class Ensemble(Predictor):
         )
 
     def distributions(
-        self, rows: Iterable[Row], ledgers: list[LossLedger] | None = None
+        self, rows: Iterable[Row], count: Callable[[LossLedger], None] | None = None
     ) -> Iterator[NDArray[np.floating[Any]]]:
         """Average the probabilities of all models; the logarithm of the mean, in our label order.
 
-        ledgers: takes what each row holds and the first model could not use
+        count: takes what each row holds and the first model could not use
         """
         import numpy as np
 
         own, *copies = tee(rows, 1 + len(self.others))
-        streams = [super().distributions(own, ledgers)]
+        streams = [super().distributions(own, count)]
         for other, copy in zip(self.others, copies, strict=True):
             streams.append(_reordered(other.distributions(copy), other.labels, self.labels))
         for parts in zip(*streams, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
@@ -101,18 +101,18 @@ class Predictor:
         return output_labels(self.loaded.model.config)
 
     def predict(
-        self, rows: Iterable[Row], ledgers: list[LossLedger] | None = None
+        self, rows: Iterable[Row], count: Callable[[LossLedger], None] | None = None
     ) -> Iterator[Prediction]:
         """Predict rows as `Splits` hold them ({words} or {text}), streaming, in order.
 
-        ledgers: takes what each row holds and the model could not use
+        count: takes what each row holds and the model could not use
         """
         labels = self.labels
-        distributions = self.distributions(rows, ledgers)
+        distributions = self.distributions(rows, count)
         return (self.task.decode(distribution, labels) for distribution in distributions)
 
     def distributions(
-        self, rows: Iterable[Row], ledgers: list[LossLedger] | None = None
+        self, rows: Iterable[Row], count: Callable[[LossLedger], None] | None = None
     ) -> Iterator[NDArray[np.floating[Any]]]:
         """Compute the log-probabilities of the labels that `predict` chooses from.
 
@@ -121,8 +121,8 @@ class Predictor:
 
         def windows() -> Iterator[list[WindowRow]]:
             for own, losses in self.task.encode_rows(rows, self.loaded, self.options):
-                if ledgers is not None:
-                    ledgers.append(losses)
+                if count is not None:
+                    count(losses)
                 yield own
 
         return predict_distributions(
@@ -152,9 +152,14 @@ class Predictor:
 
     def predict_split(self, rows: Dataset) -> tuple[list[Prediction], LossLedger]:
         """Predict a whole split, and count what it holds and loses."""
-        ledgers: list[LossLedger] = []
-        predictions = list(self.predict(iterate(rows), ledgers))
-        return predictions, sum(ledgers, LossLedger())
+        total = LossLedger()
+
+        def add(losses: LossLedger) -> None:
+            nonlocal total
+            total += losses
+
+        predictions = list(self.predict(iterate(rows), add))
+        return predictions, total
 
     def check_fits(self, task: Task, labels: Sequence[str]) -> None:
         """Refuse to score a model of another task, or one that shares no label with the data."""

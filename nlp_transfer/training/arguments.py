@@ -96,6 +96,7 @@ def training_arguments(
         "report_to": "none",
         "disable_tqdm": True,  # progress.py shows progress in our words
         "remove_unused_columns": False,
+        "dataloader_num_workers": 2 if torch.cuda.is_available() else 0,  # batches ahead of a GPU
         "ddp_find_unused_parameters": False,
         "restore_callback_states_from_checkpoint": True,  # patience goes on where it was
         **section.arguments,
