@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.masking_utils import eager_mask
+
+# PyTorch's matrix library keeps code for the last 1,024 shapes it met, up to 200 MB, and hardly
+# meets one again: the layers of a batch share theirs. It reads this at its first product.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 
 _ATTENTION = "nlpt_cpu"
 
@@ -115,11 +121,8 @@ def memory_kept() -> Iterator[None]:
 
     Does nothing without the GNU C library.
     """
-    if not sys.platform.startswith("linux"):
-        yield
-        return
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "mallopt"):
+    library = _gnu_c_library()
+    if library is None:
         yield
         return
     for parameter, size in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 64 * _MB)):
@@ -135,4 +138,19 @@ def memory_kept() -> Iterator[None]:
             (_TOP_PAD, 128 * 1024),
         ):
             library.mallopt(parameter, size)
+        return_memory()
+
+
+def return_memory() -> None:
+    """Return memory that was freed between blocks in use; a long job would only grow otherwise."""
+    library = _gnu_c_library()
+    if library is not None:
         library.malloc_trim(0)
+
+
+@cache
+def _gnu_c_library() -> ctypes.CDLL | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None

@@ -39,6 +39,8 @@ def predict_distributions(
     precision:        "bf16", "fp16" or "fp32"
     yields:           (words, labels) for NER, (1, labels) for classification, one an example
     """
+    from nlp_transfer.cpu import return_memory
+
     labels = len(model.config.id2label)
     on_cpu = model.device.type == "cpu"
     budget = tokens_per_batch or (_CPU_TOKENS if on_cpu else _GPU_TOKENS)
@@ -47,6 +49,8 @@ def predict_distributions(
     while examples := list(_take(stream, _LOOK_AHEAD)):
         windows = [window for example in examples for window in example]
         done = iter(_in_order(model, task, windows, pad_id, budget, precision))
+        if on_cpu:
+            return_memory()
         for example in examples:
             yield task.log_probabilities(list(islice(done, len(example))), labels)
 
