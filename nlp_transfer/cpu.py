@@ -33,7 +33,7 @@ def speed_up(model: nn.Module) -> None:
     """
     if next(model.parameters()).device.type != "cpu":
         return
-    for name, module in list(model.named_modules()):
+    for name, module in model.named_modules():
         if name.rpartition(".")[2] == "embeddings":
             _keep_autocast_dtype(module)
         elif isinstance(module, PreTrainedModel):

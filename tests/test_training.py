@@ -72,12 +72,10 @@ def test_padded_batch_fits_the_budget_unless_it_is_one_window(
         assert len(batch) == 1 or max(lengths[i] for i in batch) * len(batch) <= budget
 
 
-@given(lengths_lists, budgets, seeds, st.integers(0, 3), st.integers(1, 3), st.integers(1, 4))
-def test_processes_and_accumulation_share_the_same_global_batches(
-    lengths: list[int], budget: int, seed: int, epoch: int, processes: int, accumulation: int
-) -> None:
-    alone = TokenBatchSampler(lengths, tokens_per_batch=budget, seed=seed)
-    ranks = [
+def _ranks(
+    lengths: list[int], budget: int, seed: int, processes: int, accumulation: int
+) -> list[TokenBatchSampler]:
+    return [
         TokenBatchSampler(
             lengths,
             tokens_per_batch=budget,
@@ -88,6 +86,14 @@ def test_processes_and_accumulation_share_the_same_global_batches(
         )
         for rank in range(processes)
     ]
+
+
+@given(lengths_lists, budgets, seeds, st.integers(0, 3), st.integers(1, 3), st.integers(1, 4))
+def test_processes_and_accumulation_share_the_same_global_batches(
+    lengths: list[int], budget: int, seed: int, epoch: int, processes: int, accumulation: int
+) -> None:
+    alone = TokenBatchSampler(lengths, tokens_per_batch=budget, seed=seed)
+    ranks = _ranks(lengths, budget, seed, processes, accumulation)
     for sampler in (alone, *ranks):
         sampler.set_epoch(epoch)
     shares = [list(sampler) for sampler in ranks]
@@ -109,15 +115,8 @@ def test_shares_fit_what_a_process_computes_at_a_time(
 ) -> None:
     whole = TokenBatchSampler(lengths, tokens_per_batch=budget, seed=seed)
     accumulation = whole.accumulation_for(at_once, processes)
-    for rank in range(processes):
-        for share in TokenBatchSampler(
-            lengths,
-            tokens_per_batch=budget,
-            seed=seed,
-            processes=processes,
-            rank=rank,
-            accumulation=accumulation,
-        ):
+    for sampler in _ranks(lengths, budget, seed, processes, accumulation):
+        for share in sampler:
             real = [i if i >= 0 else ~i for i in share]
             assert len(real) == 1 or max(lengths[i] for i in real) * len(real) <= at_once
 

@@ -163,16 +163,12 @@ def _evaluate(
         for words, tags in _sentences(options, sentences):
             file.writelines(f"{pair[0]}\t{pair[1]}\n" for pair in zip(words, tags, strict=True))
             file.write("\n")
-    data = (
-        f"data.source={folder}",
-        f'data.splits={{"train": "{path.name}", "test": "{path.name}"}}',
-    )
+    splits = json.dumps({"train": path.name, "test": path.name})
+    data = (f"data.source={folder}", f"data.splits={splits}")
     measured = run_module("nlp_transfer", "evaluate", run, "--recipe", run, *data, "--json")
     print(f"  nlpt evaluate {sentences}", file=sys.stderr)
-    return {"sentences": sentences, **{name: measured[name] for name in _PROCESS}}
-
-
-_PROCESS = ("total_seconds", "peak_mb")
+    of_process = {name: measured[name] for name in ("total_seconds", "peak_mb")}
+    return {"sentences": sentences, **of_process}
 
 
 def _sentences(options: argparse.Namespace, count: int) -> Iterator[tuple[list[str], list[str]]]:
@@ -212,11 +208,11 @@ def _pairs(result: dict[str, Any]) -> Iterator[tuple[Measured, Measured, str, st
     """Yield (theirs, ours, title, peak memory of both) of everything that has a rate."""
     training, prediction = result["training"], result["prediction"]
     for side in ("stock", "stock tuned"):
-        yield (*_with_peaks(training[side], training["ours"], f"training, {side}"),)
+        yield _with_peaks(training[side], training["ours"], f"training, {side}")
     for side in ("pipeline-1", "pipeline-32", "trainer"):
-        yield (*_with_peaks(prediction[side], prediction["ours"], f"prediction, {side}"),)
+        yield _with_peaks(prediction[side], prediction["ours"], f"prediction, {side}")
     title = "prediction, our PyTorch / our ONNX int8"
-    yield (*_with_peaks(prediction["ours"], prediction["ours-int8"], title),)
+    yield _with_peaks(prediction["ours"], prediction["ours-int8"], title)
 
 
 def _with_peaks(
