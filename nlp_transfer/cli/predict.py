@@ -78,15 +78,7 @@ def predict(
             "--resume, and several processes, need an input that can be read again (not -) and an "
             "--output that is a new or a regular file."
         )
-    if adapter and len(models) > 1:
-        raise UserError("--adapter: name one MODEL, the base of the adapters.")
-    if adapter and len(adapter) > 1 and to != "jsonl":
-        raise UserError(f"--to: answers of several adapters are written as jsonl, not {to}.")
-    if engine == "onnx" and (adapter or precision != "auto"):
-        raise UserError(
-            "--engine onnx: an ONNX model has its own precision, and takes no adapter. Leave out "
-            "--precision and --adapter."
-        )
+    _check_model(models, adapter or [], engine=engine, precision=precision, to=to)
     wait_for_all()
     items = read_inputs(source, input_format=input_format, column=column)
     predictor: Ensemble | Adapters
@@ -106,6 +98,21 @@ def predict(
     settings = {"precision": precision, "engine": engine, "format": input_format, "column": column}
     job = {"files": file_stamps(source, *predictor.folders), **settings}
     predict_to_file(predicted, items, to=to, output=output, task=task, job=job, resume=resume)
+
+
+def _check_model(
+    models: list[str], adapter: list[Path], *, engine: str, precision: str, to: str
+) -> None:
+    """Refuse options of the model that do not go together."""
+    if adapter and len(models) > 1:
+        raise UserError("--adapter: name one MODEL, the base of the adapters.")
+    if adapter and len(adapter) > 1 and to != "jsonl":
+        raise UserError(f"--to: answers of several adapters are written as jsonl, not {to}.")
+    if engine == "onnx" and (adapter or precision != "auto"):
+        raise UserError(
+            "--engine onnx: an ONNX model has its own precision, and takes no adapter. Leave out "
+            "--precision and --adapter."
+        )
 
 
 def _predicted(
