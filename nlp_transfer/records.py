@@ -105,6 +105,12 @@ class EncodedSplit:
 
         return pc.list_value_length(self.windows.data.column("input_ids")).to_pylist()
 
+    def pieces(self) -> list[int]:
+        """List the ids of the pieces in all windows, each once."""
+        import pyarrow.compute as pc
+
+        return pc.unique(pc.list_flatten(self.windows.data.column("input_ids"))).to_pylist()
+
 
 @dataclass(frozen=True)
 class Tagging:

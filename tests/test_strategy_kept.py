@@ -289,7 +289,7 @@ def _script_scores(patch: pytest.MonkeyPatch, scores: list[float]) -> list[State
     original = TransferTrainer.evaluate
 
     def evaluate(self: TransferTrainer, *args: Any, **options: Any) -> dict[str, float]:
-        seen.append({name: p.detach().clone() for name, p in self.model.named_parameters()})
+        seen.append({name: p.detach().clone() for name, p in self.model.state_dict().items()})
         return original(self, *args, **options)
 
     patch.setattr(TransferTrainer, "evaluate", evaluate)

@@ -145,8 +145,8 @@ def _record(patch: pytest.MonkeyPatch) -> list[Weights]:
     original, learn = TransferTrainer.training_step, TransferTrainer._load_best_model
 
     def keep(trainer: TransferTrainer) -> None:
-        named = trainer.accelerator.unwrap_model(trainer.model).named_parameters()
-        seen.append({name: parameter.detach().clone() for name, parameter in named})
+        state = trainer.accelerator.unwrap_model(trainer.model).state_dict()
+        seen.append({name: tensor.clone() for name, tensor in state.items()})
 
     def training_step(self: TransferTrainer, *args: Any, **options: Any) -> torch.Tensor:
         keep(self)

@@ -618,8 +618,9 @@ def _script_scores(patch: pytest.MonkeyPatch, scores: list[float]) -> list[dict[
     original = TransferTrainer.evaluate
 
     def evaluate(self: TransferTrainer, *args: Any, **options: Any) -> dict[str, float]:
-        named = self.model.named_parameters()
-        seen.append({name: p.detach().clone() for name, p in named if p.requires_grad})
+        learning = {name for name, p in self.model.named_parameters() if p.requires_grad}
+        state = self.model.state_dict()
+        seen.append({name: state[name].clone() for name in learning})
         return original(self, *args, **options)
 
     patch.setattr(TransferTrainer, "evaluate", evaluate)

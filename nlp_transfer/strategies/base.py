@@ -137,6 +137,8 @@ class Strategy(Section):
     """Names of the tasks that it works for."""
     wraps_others: ClassVar[bool] = False
     """Whether its loss changes what the model reads, so that it must be around all others."""
+    moves_all_weights: ClassVar[bool] = False
+    """Whether weights that no training window reads have a gradient too."""
 
     def exclusive_hooks(self) -> tuple[str, ...]:
         """Name the decisions that this strategy takes alone."""

@@ -28,11 +28,10 @@ class Fgm(Strategy):
         """Return the mean of the loss without and with the noise."""
         import torch
 
-        embeddings = model.get_input_embeddings()
-
         def loss_with_adversary(
             forward: Forward, batch: Batch, items: torch.Tensor
         ) -> torch.Tensor:
+            embeddings = model.get_input_embeddings()
             embedded: list[torch.Tensor] = []
 
             def watch(_module: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:

@@ -26,6 +26,7 @@ class L2Sp(Strategy):
     """Add alpha * ||w - w0||^2 of the pretrained weights and beta * ||w||^2 of the head."""
 
     excludes: ClassVar[tuple[str, ...]] = ADAPTERS
+    moves_all_weights: ClassVar[bool] = True
 
     name: Literal["l2_sp"] = "l2_sp"
     alpha: float = Field(0.01, ge=0, description="pull of pretrained weights to where they started")

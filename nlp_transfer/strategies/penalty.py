@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 class Penalty(Strategy):
     """Add l1 * sum |w| and l2 * sum w^2 over the weights that learn."""
+
+    moves_all_weights: ClassVar[bool] = True
 
     name: Literal["penalty"] = "penalty"
     l1: float = Field(0.0, ge=0, description="weight of the sum of absolute values")

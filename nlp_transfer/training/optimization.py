@@ -59,6 +59,17 @@ def trainer_optimizer(training: TrainingSection) -> str:
     return _OF_THE_TRAINER.get(training.optimizer, "adamw_torch_fused")
 
 
+def leaves_zero_gradients(training: TrainingSection, args: TrainingArguments) -> bool:
+    """Tell whether a weight that never has a gradient is only decayed: by lr * weight_decay.
+
+    So it is with AdamW; others add the decay to the gradient, or share moments between weights.
+    """
+    return optimizer_class(training) is None and args.optim in (
+        *_OF_THE_TRAINER.values(),
+        "adamw_torch",
+    )
+
+
 def check_optimizer(args: TrainingArguments) -> None:
     """Raise UserError where the library of an optimizer is missing, before any data is read."""
     try:

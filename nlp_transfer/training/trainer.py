@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +22,9 @@ from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, S
 from nlp_transfer.tasks.base import IGNORED, Task, WindowRow, output_labels
 from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.material import Material, SplitData
+from nlp_transfer.training.optimization import leaves_zero_gradients
 from nlp_transfer.training.progress import Progress
+from nlp_transfer.training.seen_rows import SeenRows, seen_rows
 from nlp_transfer.training.weighting import objective, window_weights
 
 log = logging.getLogger(__name__)
@@ -71,6 +75,8 @@ class TransferTrainer(BudgetTrainer):
         self._new_parameters = loaded.new_parameters
         is_balanced = recipe.training.sampling == "balanced"
         self._pad_id: int = loaded.tokenizer.pad_token_id
+        self._pieces = {self._pad_id}.union(*(lesson.train.pieces() for lesson in lessons))
+        self._rows: SeenRows | None = None
         self._validation = validation
         callbacks = [callback for strategy in strategies for callback in strategy.callbacks()]
         callbacks.append(Progress(task.headline))
@@ -119,10 +125,27 @@ class TransferTrainer(BudgetTrainer):
             loss = strategy.wrap_loss(own.loaded.model, loss, own)
         return loss
 
+    def learn(self, checkpoint: Path | None) -> None:
+        """Train as every BudgetTrainer does, rows of unseen pieces left out where they can be."""
+        with self._seen_rows() as self._rows:
+            super().learn(checkpoint)
+
+    def _seen_rows(self) -> AbstractContextManager[SeenRows | None]:
+        are_sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        if (
+            are_sharded
+            or any(strategy.moves_all_weights for strategy in self._strategies)
+            or not leaves_zero_gradients(self._training, self.args)
+        ):
+            return nullcontext()
+        return seen_rows(self.model, torch.tensor(sorted(self._pieces)))
+
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the optimizer; groups of strategies and the head may have rates of their own."""
         target = self.model if model is None else model
         optimizer = super().create_optimizer(model)
+        if self._rows is not None:
+            optimizer.register_step_post_hook(self._rows.decay_others)
         for strategy in self._strategies:
             for group in strategy.param_groups(target, self.args.learning_rate):
                 _set_learning_rate(optimizer, group["params"], group["lr"])
