@@ -1,7 +1,7 @@
 """A model in, the same model out, with what PyTorch computes slowly on a CPU computed faster.
 
-Measured parts of a bf16 training step of all-MiniLM-L6-v2, 2,048 pieces at a time, before:
-attention 12 %, page faults 15 %, casts between fp32 and bf16 8 %.
+Measured parts of a bf16 training step of all-MiniLM-L6-v2, 2,048 pieces at a time, before: random
+numbers of dropout 19 %, attention 12 %, page faults 15 %, casts between fp32 and bf16 8 %.
 """
 
 from __future__ import annotations
@@ -29,15 +29,36 @@ _ATTENTION = "nlpt_cpu"
 def speed_up(model: nn.Module) -> None:
     """Let a model that computes on a CPU compute faster; one on another device stays as it is.
 
-    Nothing of it is saved with the model. Values differ by rounding.
+    Nothing of it is saved with the model. Values differ by rounding, dropout draws other numbers.
     """
     if next(model.parameters()).device.type != "cpu":
         return
-    for name, module in model.named_modules():
-        if name.rpartition(".")[2] == "embeddings":
+    for name, module in list(model.named_modules()):
+        if type(module) is nn.Dropout:
+            model.set_submodule(name, CheapDropout(module.p).train(module.training))
+        elif name.rpartition(".")[2] == "embeddings":
             _keep_autocast_dtype(module)
         elif isinstance(module, PreTrainedModel):
             _attend_by_matrix_products(module)
+
+
+class CheapDropout(nn.Dropout):
+    """Dropout that draws 16 random bits a value: PyTorch draws 64, one value after another."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Zero each value with probability p, and scale the others by 1 / (1 - p)."""
+        return cheap_dropout(input, self.p) if self.training and self.p else input
+
+
+def cheap_dropout(values: torch.Tensor, p: float) -> torch.Tensor:
+    """Zero each value with probability p, to 1 in 100,000, and scale the others by 1 / (1 - p)."""
+    dropped = round(p * 2**16)  # of all numbers of 16 bits
+    if dropped == 2**16:
+        return values * 0
+    count = values.numel()
+    draws = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    kept = draws.view(torch.int16)[:count].view(values.shape) >= dropped - 2**15
+    return values * kept.to(values.dtype).mul_(2**16 / (2**16 - dropped))
 
 
 def _keep_autocast_dtype(embeddings: nn.Module) -> None:
@@ -81,7 +102,7 @@ def _attention(
         scores = scores + attention_mask.clamp(min=lowest).to(scores.dtype)
     shares = scores.softmax(dim=-1)
     if dropout:
-        shares = nn.functional.dropout(shares, dropout)
+        shares = cheap_dropout(shares, dropout)
     return torch.matmul(shares, value).transpose(1, 2).contiguous(), None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from tiny import FAMILIES
 from transformers import AutoModelForTokenClassification
 
 from nlp_transfer import finetune, load_recipe
-from nlp_transfer.cpu import memory_kept, speed_up
+from nlp_transfer.cpu import CheapDropout, cheap_dropout, memory_kept, speed_up
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -62,6 +63,40 @@ def test_bf16_stays_near_fp32_beside_masked_pieces(
     with torch.autocast("cpu", dtype=torch.bfloat16):
         rough = model(input_ids=IDS, attention_mask=MASK).logits[MASK.bool()]
     torch.testing.assert_close(rough.float(), exact, atol=0.03, rtol=0.05)
+
+
+@pytest.mark.parametrize("p", [0.02, 0.1, 0.5, 0.9])
+def test_dropout_drops_with_its_probability_and_keeps_the_mean(p: float) -> None:
+    torch.manual_seed(1)
+    values = torch.ones(1000)
+    dropped = torch.stack([cheap_dropout(values, p) for _ in range(300)])
+    deviation = math.sqrt(p * (1 - p) / dropped.numel())
+    assert abs((dropped == 0).float().mean().item() - p) < 5 * deviation
+    kept = dropped[dropped != 0]
+    assert kept.allclose(torch.tensor(1 / (1 - p)), rtol=1e-4)
+    # No place is dropped more often than another: all 16 bits are random.
+    per_place = (dropped == 0).float().mean(0)
+    assert per_place.sub(p).abs().max().item() < 6 * math.sqrt(p * (1 - p) / 300)
+
+
+def test_dropout_is_drawn_from_the_seed_and_idle_in_evaluation() -> None:
+    dropout = CheapDropout(0.3)
+    values = torch.randn(7, 5, dtype=torch.bfloat16)
+    torch.manual_seed(3)
+    first = dropout(values)
+    torch.manual_seed(3)
+    assert torch.equal(dropout(values), first)
+    assert not torch.equal(dropout(values), first)
+    assert torch.equal(dropout.eval()(values), values)
+    assert CheapDropout(1.0)(values).count_nonzero() == 0
+
+
+def test_gradient_of_dropout_is_what_was_kept() -> None:
+    values = torch.randn(64, requires_grad=True)
+    dropped = cheap_dropout(values, 0.4)
+    dropped.sum().backward()
+    assert values.grad is not None
+    torch.testing.assert_close(values.grad, (dropped / values).detach())
 
 
 def test_nothing_of_it_is_saved_with_the_model(
