@@ -67,8 +67,9 @@ def _in_order(
     import torch
 
     outputs: list[Any] = [None] * len(windows)
-    # Around all batches, so that weights are cast once and not for every batch.
-    with torch.inference_mode(), autocast(model.device.type, precision):
+    # Around all batches, so that weights are cast once and not for every batch; in inference mode
+    # PyTorch would not keep what it cast.
+    with torch.no_grad(), autocast(model.device.type, precision):
         for batch in token_batches(windows, budget):
             found = _outputs(model, task, [windows[i] for i in batch], pad_id)
             for i, output in zip(batch, found, strict=True):
