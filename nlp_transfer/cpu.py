@@ -21,7 +21,7 @@ from transformers.masking_utils import eager_mask
 
 # PyTorch's matrix library keeps code for the last 1,024 shapes it met, up to 200 MB, and hardly
 # meets one again: the layers of a batch share theirs. It reads this at its first product.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "512")
 
 _ATTENTION = "nlpt_cpu"
 

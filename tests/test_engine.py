@@ -65,6 +65,27 @@ def test_answers_do_not_depend_on_what_is_computed_together(
         assert differing <= may_differ * len(usual)
 
 
+def test_weights_are_cast_once_and_not_for_every_batch(run: tuple[str, Path]) -> None:
+    task, folder = run
+    model = Predictor.from_run(folder).loaded.model
+    weights = sum(isinstance(module, torch.nn.Linear) for module in model.modules())
+
+    def casts(tokens: int) -> int:
+        with torch.profiler.profile(record_shapes=True) as profile:
+            _answers(folder, task, precision="bf16", tokens_per_batch=tokens)
+        of_weights = {tuple(module.weight.shape) for module in model.modules() if _is_linear(module)}
+        return sum(
+            event.name == "aten::_to_copy" and tuple(event.input_shapes[0]) in of_weights
+            for event in profile.events()
+        )
+
+    assert casts(60) == casts(5000) == weights
+
+
+def _is_linear(module: torch.nn.Module) -> bool:
+    return isinstance(module, torch.nn.Linear)
+
+
 @pytest.mark.parametrize("device", ["cuda:99", "tpu", "cpu:3"])
 def test_device_that_is_not_there_is_refused(
     device: str, run: tuple[str, Path], nlpt: Callable[..., tuple[int, str, str]]

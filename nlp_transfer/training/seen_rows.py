@@ -94,7 +94,9 @@ def _save_whole(rows: SeenRows, state: dict[str, Any], prefix: str, _: Any) -> N
 
 
 def _load_whole(rows: SeenRows, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    state[f"{prefix}weight"] = rows.take(state[f"{prefix}weight"])
+    name = f"{prefix}weight"
+    if name in state:
+        state[name] = rows.take(state[name])
 
 
 @contextlib.contextmanager
