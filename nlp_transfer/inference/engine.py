@@ -70,11 +70,23 @@ def _in_order(
     # Around all batches, so that weights are cast once and not for every batch; in inference mode
     # PyTorch would not keep what it cast.
     with torch.no_grad(), autocast(model.device.type, precision):
-        for batch in token_batches(windows, budget):
+        for number, batch in enumerate(token_batches(windows, budget)):
+            if number:
+                batch += _filling(batch, budget // len(windows[batch[0]]["input_ids"]))
             found = _outputs(model, task, [windows[i] for i in batch], pad_id)
             for i, output in zip(batch, found, strict=True):
                 outputs[i] = output
     return outputs
+
+
+def _filling(batch: Sequence[int], most: int) -> list[int]:
+    """Name a batch's last window again until there are as many as in a full one, or 2, 4, 8, ...
+
+    oneDNN keeps code for every shape that it ever met, even beyond its cache. Full batches have one
+    shape a length; what is left over at the end of a block would have a new one in every block.
+    """
+    wanted = min(most, 1 << (len(batch) - 1).bit_length())
+    return [batch[-1]] * (wanted - len(batch))
 
 
 def _take(stream: Iterator[Sequence[WindowRow]], windows: int) -> Iterator[Sequence[WindowRow]]:

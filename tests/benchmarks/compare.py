@@ -3,6 +3,7 @@
     make bench                                  embedded data
     make bench ARGS=--quick                     within two minutes; figures are rough
     make bench DATA=folder ARGS="--epochs 3"    your NER data
+    make bench DATA=folder ARGS="--run folder"  your NER run: prediction only
 
 Prints a table, every figure as a ratio to the stock way, and as the last line one JSON object.
 Every run is a process of its own; figures are medians over the turns.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -33,8 +35,12 @@ def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        training = _in_turns("training", _training_sides(options, folder), options)
         run = folder / "run-0"
+        if options.run:
+            training = {}
+            shutil.copytree(options.run, run, ignore=shutil.ignore_patterns("onnx"))
+        else:
+            training = _in_turns("training", _training_sides(options, folder), options)
         any_parity = ("--min-agreement", 0, "--max-f1-drop", 1)  # what it is, the tables tell
         exported = run_module(
             "nlp_transfer", "export", run, "--quantize", "int8", *any_parity, "--json"
@@ -67,10 +73,12 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", default="samples/newsroom", help="folder with NER splits")
     parser.add_argument("--splits", type=json.loads, default={}, help="file names by split, JSON")
+    parser.add_argument("--run", type=Path, help="predict with this run folder, train nothing")
     parser.add_argument("--recipe", default="quickstart-ner")
     parser.add_argument("--epochs", type=float, default=3)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--sentences", type=int, default=2000, help="to predict")
+    parser.add_argument("--seconds", type=float, default=10, help="of predicting, at least")
     parser.add_argument("--prepare", type=int, default=20_000, help="sentences to tokenize")
     parser.add_argument("--evaluate", type=int, default=100_000, help="sentences to score, or 0")
     parser.add_argument(
@@ -85,7 +93,7 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.quick:
         options.turns, options.epochs, options.sentences, options.scaling = 1, 0.25, 200, [500]
-        options.prepare, options.evaluate = 1000, 0
+        options.prepare, options.evaluate, options.seconds = 1000, 0, 0
     return options
 
 
@@ -130,6 +138,7 @@ def _predict(options: argparse.Namespace, run: Path, engine: str, _: int) -> Mea
     return run_module(
         "tests.benchmarks.predicting",
         *(engine, "--run", run, "--sentences", options.sentences),
+        *("--seconds", options.seconds),
         *("--source", options.data, "--splits", json.dumps(options.splits)),
     )
 
@@ -207,7 +216,7 @@ def _print(result: dict[str, Any]) -> None:
 def _pairs(result: dict[str, Any]) -> Iterator[tuple[Measured, Measured, str, str]]:
     """Yield (theirs, ours, title, peak memory of both) of everything that has a rate."""
     training, prediction = result["training"], result["prediction"]
-    for side in ("stock", "stock tuned"):
+    for side in ("stock", "stock tuned") if training else ():
         yield _with_peaks(training[side], training["ours"], f"training, {side}")
     for side in ("pipeline-1", "pipeline-32", "trainer"):
         yield _with_peaks(prediction[side], prediction["ours"], f"prediction, {side}")

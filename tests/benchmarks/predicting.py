@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--source", required=True)
     parser.add_argument("--splits", type=json.loads, default={})
     parser.add_argument("--sentences", type=int, default=1000, help="the test split, repeated")
+    parser.add_argument("--seconds", type=float, default=10, help="predict again until then")
     parser.add_argument("--precision", default="auto", help="of ours")
     options = parser.parse_args()
     test = load_ner(DataSection(source=options.source, splits=options.splits), types=None)["test"]
@@ -38,11 +39,12 @@ def main() -> None:
     gold = (list(test["tags"]) * times)[: options.sentences]
     predict = ENGINES[options.engine](options)
     predict(words[:32])  # what happens once only
-    start = time.monotonic()
-    tags = predict(words)
-    seconds = time.monotonic() - start
+    start, rounds = time.monotonic(), 0
+    while (seconds := time.monotonic() - start) < options.seconds or not rounds:
+        tags = predict(words)
+        rounds += 1
     figures = {
-        "sentences_per_second": round(len(words) / seconds, 1),
+        "sentences_per_second": round(rounds * len(words) / seconds, 1),
         "entity_f1": round(entity_f1(gold, tags), 4),
     }
     print(json.dumps(figures))
