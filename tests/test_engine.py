@@ -12,6 +12,7 @@ from tiny import tagged_sentences, texts_with_classes
 
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
+from nlp_transfer.inference import engine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -68,22 +69,39 @@ def test_answers_do_not_depend_on_what_is_computed_together(
 def test_weights_are_cast_once_and_not_for_every_batch(run: tuple[str, Path]) -> None:
     task, folder = run
     model = Predictor.from_run(folder).loaded.model
-    weights = sum(isinstance(module, torch.nn.Linear) for module in model.modules())
+    linear = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    shapes = {tuple(module.weight.shape) for module in linear}
 
     def casts(tokens: int) -> int:
         with torch.profiler.profile(record_shapes=True) as profile:
             _answers(folder, task, precision="bf16", tokens_per_batch=tokens)
-        of_weights = {tuple(module.weight.shape) for module in model.modules() if _is_linear(module)}
         return sum(
-            event.name == "aten::_to_copy" and tuple(event.input_shapes[0]) in of_weights
+            event.name == "aten::_to_copy" and tuple(event.input_shapes[0]) in shapes
             for event in profile.events()
         )
 
-    assert casts(60) == casts(5000) == weights
+    assert casts(60) == casts(5000) == len(linear)
 
 
-def _is_linear(module: torch.nn.Module) -> bool:
-    return isinstance(module, torch.nn.Linear)
+def test_what_is_left_over_at_the_end_of_a_block_has_one_of_few_shapes(
+    run: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, folder = run
+    predictor = Predictor.from_run(folder, tokens_per_batch=150)
+    monkeypatch.setattr(engine, "_LOOK_AHEAD", 37)
+    forward, shapes = predictor.loaded.model.forward, list[tuple[int, int]]()
+
+    def watched(**inputs: torch.Tensor) -> Any:
+        windows, pieces = inputs["input_ids"].shape
+        shapes.append((windows, pieces))
+        return forward(**inputs)
+
+    monkeypatch.setattr(predictor.loaded.model, "forward", watched)
+    items = ITEMS[task][:149] * 3
+    assert len(list(predictor(items))) == len(items)
+    assert len(set(shapes)) > 3
+    of_whole_blocks = shapes[:-1]
+    assert all(n in (150 // pieces, 1, 2, 4, 8, 16) for n, pieces in of_whole_blocks)
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "tpu", "cpu:3"])
