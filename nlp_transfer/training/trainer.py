@@ -75,7 +75,7 @@ class TransferTrainer(BudgetTrainer):
         self._new_parameters = loaded.new_parameters
         is_balanced = recipe.training.sampling == "balanced"
         self._pad_id: int = loaded.tokenizer.pad_token_id
-        self._pieces = {self._pad_id}.union(*(lesson.train.pieces() for lesson in lessons))
+        self._train = [lesson.train for lesson in lessons]
         self._rows: SeenRows | None = None
         self._validation = validation
         callbacks = [callback for strategy in strategies for callback in strategy.callbacks()]
@@ -138,7 +138,8 @@ class TransferTrainer(BudgetTrainer):
             or not leaves_zero_gradients(self._training, self.args)
         ):
             return nullcontext()
-        return seen_rows(self.model, torch.tensor(sorted(self._pieces)))
+        pieces = {self._pad_id}.union(*(train.pieces() for train in self._train))
+        return seen_rows(self.model, torch.tensor(sorted(pieces)))
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the optimizer; groups of strategies and the head may have rates of their own."""
