@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def _seen() -> torch.Tensor:
     return torch.cat([PADDED.unique(), torch.tensor([3])]).unique()
 
 
-def _learn(model: torch.nn.Module, rows: SeenRows | None, steps: Iterator[int]) -> None:
+def _learn(model: torch.nn.Module, rows: SeenRows | None, steps: Iterable[int]) -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.3)
     if rows is not None:
         optimizer.register_step_post_hook(rows.decay_others)
@@ -52,11 +52,11 @@ def test_every_family_learns_the_same_weights(family: str, checkpoint: Callable[
     stock, ours = _model(checkpoint(family)), _model(checkpoint(family))
     before = {name: tensor.clone() for name, tensor in stock.state_dict().items()}
     learning = ours.get_input_embeddings()
-    _learn(stock, None, iter(range(3)))
+    _learn(stock, None, range(3))
     with seen_rows(ours, _seen()) as rows:
         assert rows is not None
         assert rows.weight.shape[0] == len(_seen()) < learning.num_embeddings
-        _learn(ours, rows, iter(range(3)))
+        _learn(ours, rows, range(3))
         meanwhile = ours(input_ids=OTHERS).logits
         during = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
     assert ours.get_input_embeddings() is learning
@@ -67,11 +67,11 @@ def test_every_family_learns_the_same_weights(family: str, checkpoint: Callable[
     for name, expected in stock.state_dict().items():
         torch.testing.assert_close(after[name], expected, atol=2e-6, rtol=1e-4, msg=name)
         assert torch.equal(after[name], during[name])
-    decayed = learning.weight[OTHERS] / before_of(learning, ours, before)[OTHERS]
+    decayed = learning.weight[OTHERS] / _before(learning, ours, before)[OTHERS]
     torch.testing.assert_close(decayed, torch.full_like(decayed, (1 - 0.003) ** 3))
 
 
-def before_of(
+def _before(
     embedding: torch.nn.Module, model: torch.nn.Module, before: dict[str, torch.Tensor]
 ) -> torch.Tensor:
     """Return the weight that an embedding of a model had."""
@@ -81,13 +81,13 @@ def before_of(
 
 def test_weights_loaded_in_between_are_learned_on(tiny_bert: Path) -> None:
     stock, ours = _model(tiny_bert), _model(tiny_bert)
-    _learn(stock, None, iter([0]))
+    _learn(stock, None, [0])
     with seen_rows(ours, _seen()) as rows:
-        _learn(ours, rows, iter([1, 2]))
+        _learn(ours, rows, [1, 2])
         ours.load_state_dict(stock.state_dict())
         torch.testing.assert_close(ours(input_ids=OTHERS), stock(input_ids=OTHERS))
-        _learn(stock, None, iter([2]))
-        _learn(ours, rows, iter([2]))
+        _learn(stock, None, [2])
+        _learn(ours, rows, [2])
     torch.testing.assert_close(dict(ours.state_dict()), dict(stock.state_dict()))
 
 
