@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from nlp_transfer.checkpoint import EMBEDDED, resolve_checkpoint
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Recipe
+from nlp_transfer.recipe.yaml_reader import write_yaml
 from nlp_transfer.records import SPLIT_NAMES, Splits
-from nlp_transfer.yaml_reader import write_yaml
 
 if TYPE_CHECKING:
     from nlp_transfer.data.doctor import Finding

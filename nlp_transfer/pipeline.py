@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Recipe
-from nlp_transfer.recipe_reader import read_recipe
+from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.records import SPLIT_NAMES, Report
 from nlp_transfer.strategies import AnyStrategy
 from nlp_transfer.tasks import AnyTask

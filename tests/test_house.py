@@ -35,9 +35,7 @@ ROOMS = (
     "checkpoint",
     "hub",
     "processes",
-    "recipe_reader",
     "recipe",
-    "yaml_reader",
     "records",
     "errors",
 )
@@ -150,6 +148,9 @@ def test_a_shipped_recipe_opens_with_command_expectation_and_licence(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     header = [line for line in lines[: lines.index(f"name: {path.stem}")] if line.strip()]
     assert all(line.startswith("#") for line in header)
-    assert header[0] == f"# nlpt finetune --recipe {path.stem}"
+    assert header[:2] == [
+        "# yaml-language-server: $schema=recipe.schema.json",
+        f"# nlpt finetune --recipe {path.stem}",
+    ]
     assert any(line.startswith("# Expected: ") for line in header)
     assert any(line.startswith("# Data licence: ") for line in header)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from nlp_transfer import load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.pipeline import AnyRecipe
-from nlp_transfer.recipe_reader import find_recipe, shipped_recipes
-from nlp_transfer.yaml_reader import read_yaml
+from nlp_transfer.recipe.reader import find_recipe, shipped_recipes
+from nlp_transfer.recipe.yaml_reader import read_yaml
 
 GOOD = """\
 name: mine

@@ -22,7 +22,7 @@ from nlp_transfer import UserError, finetune, load_recipe
 from nlp_transfer.data.sources.hub import open_splits
 from nlp_transfer.pipeline import dry_run
 from nlp_transfer.recipe import DataSection
-from nlp_transfer.recipe_reader import shipped_recipes
+from nlp_transfer.recipe.reader import shipped_recipes
 
 PARQUET_BRANCH = "refs/convert/parquet"
 RECIPES = {

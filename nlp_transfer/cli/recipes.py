@@ -23,7 +23,7 @@ def list_recipes(as_json: JsonOption = False) -> None:
     Example: nlpt recipes list
     """
     from nlp_transfer.pipeline import load_recipe
-    from nlp_transfer.recipe_reader import shipped_recipes
+    from nlp_transfer.recipe.reader import shipped_recipes
 
     recipes = [load_recipe(str(path)) for path in shipped_recipes().values()]
     if as_json:
@@ -60,7 +60,7 @@ def show(
     Example: nlpt recipes show conll2003-ner --resolved
     """
     from nlp_transfer.pipeline import load_recipe
-    from nlp_transfer.recipe_reader import find_recipe
+    from nlp_transfer.recipe.reader import find_recipe
 
     if resolved or overrides:
         typer.echo(load_recipe(name, overrides or []).as_yaml(), nl=False)
@@ -79,7 +79,7 @@ def copy(
 
     Example: nlpt recipes copy quickstart-ner mine.yaml
     """
-    from nlp_transfer.recipe_reader import find_recipe
+    from nlp_transfer.recipe.reader import find_recipe
 
     source = find_recipe(name)
     target = target or Path(source.name)

@@ -18,8 +18,8 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.hub import forget_outage, is_network_error
 from nlp_transfer.processes import is_main_process
 from nlp_transfer.publish.card import REPO_PLACEHOLDER, is_local, short_name
+from nlp_transfer.recipe.yaml_reader import read_yaml, write_yaml
 from nlp_transfer.training.run_folder import RunFolder
-from nlp_transfer.yaml_reader import read_yaml, write_yaml
 
 log = logging.getLogger(__name__)
 

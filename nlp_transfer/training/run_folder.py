@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.yaml_reader import read_yaml
+from nlp_transfer.recipe.yaml_reader import read_yaml
 
 _NEARLY_FULL = 2**20
 """Free bytes below which a failed write is put down to a full disk."""

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from nlp_transfer.errors import UserError, nearest
-from nlp_transfer.recipe import Recipe
-from nlp_transfer.yaml_reader import KeyPath, read_yaml
+from nlp_transfer.recipe.sections import Recipe
+from nlp_transfer.recipe.yaml_reader import KeyPath, read_yaml
 
 RecipeT = TypeVar("RecipeT", bound="Recipe[Any, Any]")
 
@@ -21,7 +21,7 @@ RecipeT = TypeVar("RecipeT", bound="Recipe[Any, Any]")
 def shipped_recipes() -> dict[str, Path]:
     """Find the recipes that come with the package, by name."""
     packaged = Path(str(files("nlp_transfer") / "recipes"))
-    folder = packaged if packaged.is_dir() else Path(__file__).parent.parent / "recipes"
+    folder = packaged if packaged.is_dir() else Path(__file__).parents[2] / "recipes"
     return {path.stem: path for path in sorted(folder.rglob("*.yaml"))}
 
 

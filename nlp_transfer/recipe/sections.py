@@ -6,8 +6,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from nlp_transfer.recipe.yaml_reader import write_yaml
 from nlp_transfer.records import SplitName
-from nlp_transfer.yaml_reader import write_yaml
 
 
 class Section(BaseModel):
