@@ -12,6 +12,7 @@ from nlp_transfer.recipe import ModelSection
 from nlp_transfer.strategies.prompt import aligned
 from nlp_transfer.tasks.base import LoadedModel, Task
 from nlp_transfer.tasks.classification import ClassificationTask
+from nlp_transfer.tasks.finite import check_finite
 from nlp_transfer.tasks.loading import explaining_damage, load_tokenizer, quiet_transformers
 from nlp_transfer.tasks.ner import NerTask
 from nlp_transfer.tasks.shared_encoder import share_weights
@@ -57,6 +58,7 @@ def load_trained(
             model = _with_adapter(auto_class, config, folder, shared)
         else:
             model = auto_class.from_pretrained(folder, config=config, dtype="float32")
+    check_finite(model, f"{setting}: {folder}")
     model.to(device)
     speed_up(model)
     return LoadedModel(model, tokenizer, frozenset()), task, settings

@@ -77,8 +77,14 @@ def build_report(
             name: {key: side.metrics[key] for key in ("task", "splits")}
             for name, side in sides.items()
         }
-    if notes:
-        metrics["notes"] = list(notes)
+    constant = [
+        f"The model predicts {answer} of the {split} split: it has not learned to tell them apart. "
+        "Train longer or at another training.learning_rate; nlpt inspect looks at the data."
+        for split in predictions
+        if (answer := task.constant_answer(rows[split], predictions[split]))
+    ]
+    if notes or constant:
+        metrics["notes"] = [*notes, *constant]
     return Report(metrics)
 
 

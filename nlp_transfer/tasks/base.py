@@ -14,6 +14,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection, ModelSection, Section
 from nlp_transfer.records import EncodedSplit, LossLedger, Prediction, Splits
 from nlp_transfer.tasks.carry_over import is_fine_tuned, keep_layers, with_new_head
+from nlp_transfer.tasks.finite import check_finite
 from nlp_transfer.tasks.loading import (
     explaining_damage,
     load_tokenizer,
@@ -49,6 +50,12 @@ class LoadedModel:
 def output_labels(config: Any) -> list[str]:
     """List the labels of a model's configuration in the order of its outputs."""
     return [config.id2label[index] for index in range(len(config.id2label))]
+
+
+def only_answer(gold: Iterable[str], given: Iterable[str]) -> str | None:
+    """Return the one answer that is given to everything, where others would have been right."""
+    answers = set(given)
+    return next(iter(answers)) if len(answers) == 1 and not answers.issuperset(gold) else None
 
 
 class Task(Section):
@@ -122,6 +129,10 @@ class Task(Section):
     ) -> dict[str, Any]:
         """Compute every figure of one split, as metrics.json names them."""
 
+    def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:
+        """Say what a model predicts for everything, where it does so and the data has more."""
+        return None
+
     @abstractmethod
     def unseen(self, splits: Splits, split: str) -> LossLedger:
         """Count what reading a split lost, and its gold labels that the training split has not."""
@@ -165,6 +176,7 @@ class Task(Section):
                 trust_remote_code=options.trust_remote_code,
                 dtype="float32",
             )
+        check_finite(model, f"model.checkpoint: {folder}")
         set_attention(model, options.attention)
         mismatched = {
             name[0] if isinstance(name, tuple) else name for name in info["mismatched_keys"]

@@ -13,7 +13,7 @@ from nlp_transfer.data.label_counts import unseen_labels
 from nlp_transfer.data.load import load_classification
 from nlp_transfer.recipe import DataSection, ModelSection
 from nlp_transfer.records import Classification, LossLedger, Prediction, Splits
-from nlp_transfer.tasks.base import IGNORED, LoadedModel, Row, Task, WindowRow, pad
+from nlp_transfer.tasks.base import IGNORED, LoadedModel, Row, Task, WindowRow, only_answer, pad
 from nlp_transfer.tasks.objective import Objective
 
 if TYPE_CHECKING:
@@ -188,6 +188,12 @@ class ClassificationTask(Task):
             )
         }
 
+    def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:
+        """Name the class that every text has, or say that none has any."""
+        gold, predicted, _, _ = _compared(rows, predictions)
+        answer = only_answer(map(_joined, gold), map(_joined, predicted))
+        return answer and f"{answer} for every text"
+
     def unseen(self, splits: Splits, split: str) -> LossLedger:
         """Count what reading lost, and the gold labels that the training split does not have."""
         losses = splits.losses.get(split, LossLedger())
@@ -222,6 +228,10 @@ def _compared(
     names = list(known[0].scores) if known else []
     extra = sorted({name for labels in gold for name in labels} - set(names))
     return gold, [p.labels for p in known], [*names, *extra], [dict(p.scores) for p in known]
+
+
+def _joined(labels: Sequence[str]) -> str:
+    return " and ".join(map(repr, sorted(labels))) or "no label"
 
 
 def _window_row(encoding: Any, number: int, label_ids: list[int]) -> WindowRow:

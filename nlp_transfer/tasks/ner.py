@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -16,7 +16,7 @@ from nlp_transfer.data.tags import iob2_labels, spans, split_tag
 from nlp_transfer.data.windows import Piece, WordPieces, cut_windows
 from nlp_transfer.recipe import DataSection, ModelSection
 from nlp_transfer.records import LossLedger, Prediction, Splits, Tagging
-from nlp_transfer.tasks.base import IGNORED, LoadedModel, Row, Task, WindowRow, pad
+from nlp_transfer.tasks.base import IGNORED, LoadedModel, Row, Task, WindowRow, only_answer, pad
 from nlp_transfer.tasks.objective import Objective
 
 if TYPE_CHECKING:
@@ -176,6 +176,12 @@ class NerTask(Task):
             "partial_credit": partial_credit(gold, predicted, lost=lost),
             "token": token_report(gold, predicted),
         }
+
+    def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:
+        """Name the tag that every word has, mostly O."""
+        gold = chain.from_iterable(rows["tags"])
+        answer = only_answer(gold, chain.from_iterable(_tags(predictions)))
+        return answer and f"{answer} for every word"
 
     def unseen(self, splits: Splits, split: str) -> LossLedger:
         """Count what reading lost, and the entities of types that the training split has not."""

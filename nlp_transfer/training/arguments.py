@@ -53,6 +53,7 @@ _OWNED = {
     "eval_accumulation_steps": "evaluation keeps no logits",
     "eval_do_concat_batches": "evaluation keeps no logits",
     "include_for_metrics": "evaluation keeps no logits",
+    "logging_nan_inf_filter": "a loss that is no number ends the run",
 }
 
 
@@ -90,6 +91,7 @@ def training_arguments(
         "save_strategy": "epoch",
         "save_total_limit": 2,  # the best one and the last
         "logging_steps": 10,
+        "logging_nan_inf_filter": False,  # it would hide them, and waits for the GPU at every step
         "load_best_model_at_end": True,
         "metric_for_best_model": "score",
         "greater_is_better": True,

@@ -22,10 +22,11 @@ from transformers import (
 )
 
 from nlp_transfer.cpu import memory_kept, speed_up
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Batch
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
+from nlp_transfer.training.loss_watch import LossWatch
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.progress import Progress
 
@@ -73,6 +74,8 @@ class BudgetTrainer(Trainer):
             )
         super().__init__(optimizer_cls_and_kwargs=optimizer_class(training), **parts)
         self.remove_callback(PrinterCallback)
+        self._watch = LossWatch(self.accelerator, self._blame)
+        self.add_callback(self._watch)
         # Ours is the loss: models that offer to normalise theirs must not be asked to.
         self.model_accepts_loss_kwargs = False
         if not self.args.torch_compile:  # which fuses the same operations itself
@@ -178,7 +181,32 @@ class BudgetTrainer(Trainer):
                 self.training_step(model, earlier, num_items_in_batch)
             return self.training_step(model, inputs, num_items_in_batch)
         self._learned.append(inputs)
-        return torch.stack(losses).sum()
+        loss = torch.stack(losses).sum()
+        self._watch.note(loss, self.state.global_step + 1)
+        return loss
+
+    @abstractmethod
+    def place(self, window: int) -> str:
+        """Say where a training window comes from."""
+
+    def _blame(self, step: int) -> str:
+        """Name the batch of a step whose loss is no number, and what to do about it."""
+        sampler = self._sampler(self.args)
+        epoch, number = divmod(step - 1, len(sampler) // self.args.gradient_accumulation_steps)
+        places = [*dict.fromkeys(map(self.place, sampler.global_batches(epoch)[number]))]
+        rate = f"{self._training.learning_rate:g}"
+        advice = (
+            "Nothing was learned before it, so the learning rate is not the reason: look at these "
+            "examples, at training.class_weights and at the checkpoint"
+            if step == 1
+            else f"Lower training.learning_rate (it is {rate}), or look at these examples"
+        )
+        if self.precision != "fp32":
+            advice += f"; training.precision is {self.precision}, fp32 reaches further"
+        return (
+            f"Its batch: {shortened(places, 8)} ({len(places)} in all). {advice}. Then start over "
+            "with --fresh."
+        )
 
     def _halve_batches(self, inputs: dict[str, torch.Tensor]) -> None:
         """Cut the batches of the rest of the run into twice as many parts.

@@ -26,6 +26,7 @@ from nlp_transfer.inference.engine import autocast, token_batches
 from nlp_transfer.recipe import Recipe, TrainingSection
 from nlp_transfer.strategies.base import Batch, Forward
 from nlp_transfer.tasks.base import IGNORED, pad
+from nlp_transfer.tasks.finite import check_finite
 from nlp_transfer.tasks.loading import explaining_damage, load_tokenizer, quiet_transformers
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.budget_trainer import BudgetTrainer
@@ -131,6 +132,7 @@ def _load_model(folder: Path, recipe: Recipe[Any, Any]) -> Any:
             dtype="float32",
             trust_remote_code=recipe.model.trust_remote_code,
         )
+    check_finite(model, f"model.checkpoint: {folder}")
     if info["missing_keys"]:
         log_new_parameters(
             recipe.model.checkpoint, model, info["missing_keys"], head="language-modelling head"
@@ -162,6 +164,10 @@ class PretrainingTrainer(BudgetTrainer):
             "attention_mask": pad([[1] * len(row["input_ids"]) for row in rows], 0),
             "labels": pad([row["labels"] for row in rows], IGNORED),
         }
+
+    def place(self, window: int) -> str:
+        """Name a training window by its number; texts are cut without regard to their lines."""
+        return f"window {window + 1}"
 
     def evaluation(self) -> dict[str, float]:
         """Measure on the held-out texts, always with the same words hidden."""

@@ -15,6 +15,7 @@ from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Outcome
 from nlp_transfer.tasks.base import LoadedModel
+from nlp_transfer.tasks.finite import check_finite
 from nlp_transfer.tasks.shared_encoder import release_sides
 from nlp_transfer.training.material import Material
 from nlp_transfer.training.run_folder import RunFolder
@@ -112,7 +113,11 @@ def _save(folder: RunFolder, loaded: LoadedModel, sides: Mapping[str, Any]) -> N
 
 
 def save_model(model: Any, loaded: LoadedModel, folder: Path) -> None:
-    """Save a model or its adapters as safetensors, with tokenizer and named labels."""
+    """Save a model or its adapters as safetensors, with tokenizer and named labels.
+
+    raises: UserError for weights that are no numbers; nothing is written then
+    """
+    check_finite(model, "The model", advice="It is not saved.")
     model.save_pretrained(folder)
     loaded.tokenizer.save_pretrained(folder)
     if hasattr(model, "peft_config"):

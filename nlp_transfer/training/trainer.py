@@ -76,6 +76,7 @@ class TransferTrainer(BudgetTrainer):
         is_balanced = recipe.training.sampling == "balanced"
         self._pad_id: int = loaded.tokenizer.pad_token_id
         self._train = [lesson.train for lesson in lessons]
+        self._examples = [lesson.rows for lesson in lessons]
         self._rows: SeenRows | None = None
         self._validation = validation
         callbacks = [callback for strategy in strategies for callback in strategy.callbacks()]
@@ -130,6 +131,12 @@ class TransferTrainer(BudgetTrainer):
         with self._seen_rows() as self._rows:
             super().learn(checkpoint)
 
+    def place(self, window: int) -> str:
+        """Say from which line of which file a training window comes."""
+        row = self.train_dataset[window]
+        example = self._examples[row["task"]][row["example"]]
+        return example["where"] or "an example that a strategy made"
+
     def _seen_rows(self) -> AbstractContextManager[SeenRows | None]:
         are_sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
         if (
@@ -165,8 +172,12 @@ class TransferTrainer(BudgetTrainer):
         return self._task.headline_figure(self._validation.rows, predictions)
 
     def evaluation(self) -> dict[str, float]:
-        """Score the model in training."""
-        return {"eval_score": self.score()}
+        """Score the model in training; say where it tells nothing apart."""
+        predictions = self.predict_split(self._validation)
+        rows = self._validation.rows
+        if answer := self._task.constant_answer(rows, predictions):
+            log.warning("validation: the model predicts %s", answer)
+        return {"eval_score": self._task.headline_figure(rows, predictions)}
 
     def predict_split(
         self, split: SplitData, model: Any = None, task: Task | None = None

@@ -1,0 +1,43 @@
+"""A model in, the names of its weights that hold something else than numbers out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nlp_transfer.errors import UserError, shortened
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def not_finite(model: nn.Module) -> list[str]:
+    """Name the parameters that hold NaN or infinity; waits for the device once."""
+    import torch
+
+    parameters = {
+        name: parameter.detach()
+        for name, parameter in model.named_parameters()
+        if parameter.is_floating_point() and parameter.numel()
+    }
+    if not parameters:
+        return []
+    # Both ends of a tensor are NaN where any of its values is.
+    ends = torch.stack([torch.stack(p.aminmax()).float() for p in parameters.values()])
+    are_finite = ends.isfinite().all(dim=1).tolist()
+    return [name for name, finite in zip(parameters, are_finite, strict=True) if not finite]
+
+
+def check_finite(
+    model: nn.Module, where: str, *, advice: str = "Copy the model again, or take another one."
+) -> None:
+    """Refuse weights that hold NaN or infinity: all that they compute would be meaningless.
+
+    where:  the setting that names the model, or what the model is, for the message
+    advice: what to do next
+    """
+    if names := not_finite(model):
+        count = sum(1 for _ in model.parameters())
+        raise UserError(
+            f"{where}: {len(names)} of {count} weights hold NaN or infinite values "
+            f"({shortened(names, 3)}). {advice}"
+        )
