@@ -57,7 +57,7 @@ def finetune(
     """
     from nlp_transfer.publish.push import check_repo, publish
     from nlp_transfer.training.arguments import training_arguments
-    from nlp_transfer.training.material import prepare
+    from nlp_transfer.training.material import describe_data, prepare
     from nlp_transfer.training.train import train
 
     if push_to_hub:
@@ -71,7 +71,7 @@ def finetune(
         earlier = _earlier_round(recipe, folder, fresh=fresh)
         material = prepare(recipe, needed_splits(recipe), earlier_round=earlier)
         model, sides = material.loaded.model, len(material.sides)
-        _begin(folder, recipe, _data_json(material), model, side_tasks=sides, fresh=fresh)
+        _begin(folder, recipe, describe_data(material), model, side_tasks=sides, fresh=fresh)
         with folder.noticing_full_disk():
             trained = train(recipe, material, args, folder=folder)
             _finish(folder, recipe, material, trained)
@@ -159,7 +159,7 @@ def evaluate(
     """
     from nlp_transfer.inference.ensemble import Ensemble
     from nlp_transfer.report.build import build_report, casing_notes
-    from nlp_transfer.training.material import check_lost, load_splits
+    from nlp_transfer.training.material import check_lost, load_repeats, load_splits
 
     if split not in SPLIT_NAMES:
         raise UserError(f"--split: {split!r} is unknown ({', '.join(SPLIT_NAMES)}).")
@@ -178,6 +178,7 @@ def evaluate(
         rows={split: rows},
         predictions={split: predictions},
         ledgers={split: ledger},
+        repeats=load_repeats(splits, [split]),
         samples=recipe.evaluation.bootstrap,
         notes=casing_notes(predictor.loaded, rows),
     )
@@ -269,22 +270,6 @@ def _earlier_round(recipe: AnyRecipe, folder: RunFolder, *, fresh: bool) -> str 
     log.info("the round before first")
     finetune(earlier, output=folder.earlier_round, fresh=fresh)
     return str(folder.earlier_round)
-
-
-def _data_json(material: Material) -> dict[str, Any]:
-    """Describe the data of a run: fingerprints, counts, what they lose."""
-    return {
-        "splits": {
-            split: {
-                "sha256": material.splits.fingerprints[split],
-                "examples": len(material.splits[split]),
-                "ledger": material.data[split].encoded.ledger.as_dict(),
-            }
-            for split in material.data
-        },
-        "labels": list(material.splits.labels),
-        **material.describe_sides(_data_json),
-    }
 
 
 def _begin(

@@ -57,6 +57,26 @@ class LossLedger:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Repeats:
+    """What of a scored split occurs more than once, however it is spaced and capitalised."""
+
+    in_train: int = 0
+    """Examples that training has seen too."""
+    in_validation: int = 0
+    """Examples of the test split by which the best model was chosen too."""
+    duplicates: int = 0
+    """Examples that repeat an earlier one of their split, with its labels."""
+    conflicts: int = 0
+    """Examples whose text has other labels at another place: no model can get all of them right."""
+    seen: tuple[int, ...] = ()
+    """Row numbers of the examples in train or validation."""
+
+    def as_dict(self) -> dict[str, int]:
+        """Count them, as data.json and metrics.json have them."""
+        return {**asdict(self), "seen": len(self.seen)}
+
+
 _COUNTS = attrgetter(*(count.name for count in fields(LossLedger)))
 
 

@@ -13,7 +13,7 @@ from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
 from nlp_transfer.data.sources.module import is_reference
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Report
-from nlp_transfer.report.tables import headline, split_tables
+from nlp_transfer.report.tables import caveats, headline, split_tables
 
 REPO_PLACEHOLDER = '"REPO"'
 """Stands in the card of a run folder until `publish` knows the repository's name."""
@@ -42,7 +42,10 @@ def card_text(recipe: Recipe[Any, Any], report: Report, labels: Sequence[str]) -
         local_base=None if _hub_base(recipe) else short_name(base),
         data=_data_name(recipe),
         labels=labels,
-        headlines=[headline(metrics, split) for split in splits],
+        headlines=[
+            {"headline": headline(metrics, split), "caveats": caveats(metrics, split)}
+            for split in splits
+        ],
         split=splits[-1] if splits else None,
         tables=split_tables(metrics, splits[-1]) if splits else [],
         notes=report.notes,

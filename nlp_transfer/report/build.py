@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from datasets import Dataset
 
 from nlp_transfer.data.doctor.pieces import is_uncased
-from nlp_transfer.records import LossLedger, Prediction, Report
+from nlp_transfer.records import LossLedger, Prediction, Repeats, Report
+from nlp_transfer.report.tables import headline_row
 from nlp_transfer.tasks.base import LoadedModel, Task
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def run_report(material: Material, trained: Trained) -> Report:
         rows={split: material.splits[split] for split in splits},
         predictions=trained.predictions,
         ledgers={split: material.data[split].encoded.ledger for split in splits},
+        repeats=material.repeats,
         samples=recipe.evaluation.bootstrap,
         notes=casing_notes(material.loaded, material.splits["train"]),
         training=trained.figures,
@@ -45,6 +47,7 @@ def build_report(
     rows: Mapping[str, Dataset],
     predictions: Mapping[str, Sequence[Prediction]],
     ledgers: Mapping[str, LossLedger],
+    repeats: Mapping[str, Repeats],
     samples: int,
     notes: Sequence[str],
     training: Mapping[str, Any] | None = None,
@@ -53,7 +56,7 @@ def build_report(
     """Score every split.
 
     recipe:  its name
-    rows, predictions, ledgers: by split
+    rows, predictions, ledgers, repeats: by split
     samples: resamples of the bootstrap intervals
     sides:   of other tasks that learned along, by name
     """
@@ -61,6 +64,8 @@ def build_report(
         split: {
             **task.score(rows[split], predictions[split], samples=samples),
             "ledger": ledgers[split].as_dict(),
+            "repeats": repeats[split].as_dict(),
+            **_unseen(task, rows[split], predictions[split], repeats[split], samples=samples),
         }
         for split in predictions
     }
@@ -86,6 +91,25 @@ def build_report(
     if notes or constant:
         metrics["notes"] = [*notes, *constant]
     return Report(metrics)
+
+
+def _unseen(
+    task: Task,
+    rows: Dataset,
+    predictions: Sequence[Prediction],
+    repeats: Repeats,
+    *,
+    samples: int,
+) -> dict[str, Any]:
+    """Score the examples that are in no other split, where some are."""
+    if not repeats.seen:
+        return {}
+    seen = frozenset(repeats.seen)
+    new = [row for row in range(len(rows)) if row not in seen]
+    if not new:
+        return {"unseen": {"examples": 0}}
+    figures = task.score(rows.select(new), [predictions[row] for row in new], samples=samples)
+    return {"unseen": {"examples": len(new), **headline_row(figures)[1]}}
 
 
 def casing_notes(loaded: LoadedModel, rows: Dataset) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from nlp_transfer.records import Report
-from nlp_transfer.report.tables import headline, side_tasks, split_tables
+from nlp_transfer.report.tables import caveats, headline, side_tasks, split_tables
 
 TEMPLATES = Environment(
     loader=PackageLoader("nlp_transfer.report", "templates"),
@@ -45,6 +45,7 @@ def _splits(metrics: Any, of: str = "") -> list[dict[str, Any]]:
         {
             "name": f"{of}{split}",
             "headline": f"{of}{headline(metrics, split)}",
+            "caveats": [f"{of}{caveat}" for caveat in caveats(metrics, split)],
             "tables": split_tables(metrics, split),
         }
         for split in metrics["splits"]

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nlp_transfer.data.repeats import amount, doubts, leaks
+
 _COLUMNS = ("precision", "recall", "F1", "support")
 _LEDGER_NAMES = {
     "sentences": "sentences or texts",
@@ -52,7 +54,7 @@ def split_tables(metrics: Mapping[str, Any], split: str) -> list[Table]:
     """List the tables of one split, the headline first."""
     figures = metrics["splits"][split]
     tables = list(_entity_tables(figures) if "entity" in figures else _class_tables(figures))
-    return [*tables, _ledger_table(figures["ledger"], metrics["task"])]
+    return [*tables, _ledger_table(figures, metrics["task"])]
 
 
 def side_tasks(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -63,13 +65,40 @@ def side_tasks(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def headline(metrics: Mapping[str, Any], split: str) -> str:
     """Say the one figure that counts, with its interval."""
-    figures = metrics["splits"][split]
+    return f"{split} {_with_interval(*headline_row(metrics['splits'][split]))}"
+
+
+def headline_row(figures: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Return the name and the row of the one figure that counts."""
     if "entity" in figures:
-        name, row = "entity F1", figures["entity"]["overall"]
-    else:
-        name, row = "macro F1", figures["class"]["macro"]
+        return "entity F1", figures["entity"]["overall"]
+    return "macro F1", figures["class"]["macro"]
+
+
+def caveats(metrics: Mapping[str, Any], split: str) -> list[str]:
+    """Say what of a split's examples repeats, and the headline without those not new."""
+    figures = metrics["splits"][split]
+    repeats = figures.get("repeats")
+    if not repeats:  # a report of an earlier version
+        return []
+    ner = "entity" in figures
+    of = amount(figures["ledger"]["sentences"], ner=ner)
+    said = [f"{split}: {doubt}." for doubt in doubts(repeats, of, ner=ner)]
+    leak = leaks(repeats, of)
+    return [f"{split}: {leak}. {_without_leaks(figures)}", *said] if leak else said
+
+
+def _without_leaks(figures: Mapping[str, Any]) -> str:
+    unseen = figures["unseen"]
+    if not unseen["examples"]:
+        return "Nothing is left to measure on."
+    figure = _with_interval(headline_row(figures)[0], unseen)
+    return f"On the other {unseen['examples']:,}: {figure}."
+
+
+def _with_interval(name: str, row: Mapping[str, Any]) -> str:
     low, high = row["f1_ci95"]
-    return f"{split} {name} {row['f1']:.4f} (95 % interval {low:.4f} to {high:.4f})"
+    return f"{name} {row['f1']:.4f} (95 % interval {low:.4f} to {high:.4f})"
 
 
 def _entity_tables(figures: Mapping[str, Any]) -> Iterator[Table]:
@@ -129,9 +158,14 @@ def ledger_lines(ledger: Mapping[str, int], task: str) -> dict[str, int]:
     }
 
 
-def _ledger_table(ledger: Mapping[str, int], task: str) -> Table:
+def _ledger_table(figures: Mapping[str, Any], task: str) -> Table:
+    ledger: Mapping[str, int] = figures["ledger"]
     lost = sum(count for name, count in ledger.items() if name not in _COUNTS)
     note = "Nothing was lost." if not lost else "Every one of these is counted in the scores above."
+    repeats = figures.get("repeats")
+    of = amount(ledger["sentences"], ner=task == "ner")
+    if repeats and (leak := leaks(repeats, of)):
+        note += f" But {leak}."
     shown = tuple((text, f"{count:,}") for text, count in ledger_lines(ledger, task).items())
     return Table("Loss ledger", note, ("what", "count"), shown)
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from nlp_transfer.records import Report
-from nlp_transfer.report.tables import Table, headline, side_tasks, split_tables
+from nlp_transfer.report.tables import Table, caveats, headline, side_tasks, split_tables
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -37,6 +37,8 @@ def _print_figures(metrics: Mapping[str, Any], console: Console, of: str = "") -
         console.print(_rich(f"{of}{splits[-1]}: {table.title}", table))
     for split in splits:
         console.print(f"{of}{headline(metrics, split)}", style="bold", highlight=False)
+        for caveat in caveats(metrics, split):
+            console.print(f"{of}{caveat}", style="yellow", highlight=False, markup=False)
 
 
 def _rich(title: str, table: Table) -> RichTable:

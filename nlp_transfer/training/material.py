@@ -15,11 +15,13 @@ from torch import nn
 from transformers import set_seed
 
 from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
+from nlp_transfer.data.doctor.rows import is_ner
+from nlp_transfer.data.repeats import amount, count_repeats, leaks
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.loading import SETTINGS_KEY
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.recipe import Recipe
-from nlp_transfer.records import EncodedSplit, LossLedger, Splits
+from nlp_transfer.records import EncodedSplit, LossLedger, Repeats, Splits
 from nlp_transfer.strategies.base import Setting
 from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.tasks.shared_encoder import share_encoder, side_parameter
@@ -52,6 +54,8 @@ class Material:
     splits: Splits
     loaded: LoadedModel
     data: Mapping[str, SplitData]
+    repeats: Mapping[str, Repeats]
+    """What of each scored split is not new, in the data as it was before any strategy."""
     setting: Setting
     start: Path
     """Folder of the checkpoint."""
@@ -83,6 +87,16 @@ def load_splits(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Splits:
     return splits
 
 
+def load_repeats(splits: Splits, scored: Sequence[str]) -> dict[str, Repeats]:
+    """Count what repeats in the scored splits, and warn of leaks before any time is spent."""
+    found = count_repeats(splits, scored)
+    for split, repeats in found.items():
+        examples = amount(len(splits[split]), ner=is_ner(splits[split]))
+        if leak := leaks(repeats.as_dict(), examples):
+            log.warning("%s: %s (nlpt inspect shows them)", split, leak)
+    return found
+
+
 def prepare(
     recipe: Recipe[Any, Any],
     needed: Sequence[str],
@@ -100,6 +114,7 @@ def prepare(
     opened = partial(Predictor.named, precision=recipe.training.precision)
     setting = Setting(recipe, opened, earlier_round)
     splits = load_splits(recipe, needed)
+    repeats = load_repeats(splits, [split for split in needed if split != "train"])
     for strategy in recipe.strategies:
         splits = strategy.prepare_data(splits, setting)
     set_seed(recipe.training.seed)  # the new head starts from here
@@ -136,7 +151,7 @@ def prepare(
     for adapter in getattr(model, "peft_config", {}).values():
         adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
     loaded = replace(loaded, model=model)
-    return Material(splits, loaded, data, setting, folder, new, sides, temperature)
+    return Material(splits, loaded, data, repeats, setting, folder, new, sides, temperature)
 
 
 def _prepare_sides(
@@ -236,6 +251,26 @@ def summary(material: Material) -> dict[str, Any]:
         "splits": splits,
         **material.describe_sides(summary),
     }
+
+
+def describe_data(material: Material) -> dict[str, Any]:
+    """Describe the data of a run: fingerprints, counts, what they lose, what repeats."""
+    return {
+        "splits": {split: _split_json(material, split) for split in material.data},
+        "labels": list(material.splits.labels),
+        **material.describe_sides(describe_data),
+    }
+
+
+def _split_json(material: Material, split: str) -> dict[str, Any]:
+    described = {
+        "sha256": material.splits.fingerprints[split],
+        "examples": len(material.splits[split]),
+        "ledger": material.data[split].encoded.ledger.as_dict(),
+    }
+    if split in material.repeats:
+        described["repeats"] = material.repeats[split].as_dict()
+    return described
 
 
 def prepared_summary(material: Material) -> dict[str, Any]:

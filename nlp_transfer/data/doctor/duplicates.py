@@ -6,14 +6,23 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.doctor.finding import Finding, Severity, Tally, agree, counted, shown
-from nlp_transfer.data.doctor.rows import Keys, columns, digest, is_ner, keys_of, noun, texts
+from nlp_transfer.data.doctor.rows import (
+    Keys,
+    content_key,
+    digest,
+    is_ner,
+    keys_of,
+    labelled,
+    noun,
+    texts,
+)
 from nlp_transfer.records import Splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 # Which split's examples must not occur in which others.
-_LEAKS = (("train", ("validation", "test")), ("validation", ("test",)))
+LEAKS = (("train", ("validation", "test")), ("validation", ("test",)))
 
 
 class _Seen:
@@ -79,7 +88,7 @@ def duplicates(splits: Splits) -> Iterator[Finding]:
     for split in splits:
         rows = splits[split]
         seen, copies = _Seen(), _Copies(rows)
-        for row, where, text, labels in _labelled(rows):
+        for row, (where, text, labels) in enumerate(labelled(rows)):
             keys = keys_of(text, "\0".join(labels or ()))
             found = seen.find(keys)
             if found:
@@ -97,7 +106,7 @@ def duplicates(splits: Splits) -> Iterator[Finding]:
 
 def leakage(splits: Splits) -> Iterator[Finding]:
     """Find validation and test rows that training, or choosing the best model, has seen."""
-    for source, others in _LEAKS:
+    for source, others in LEAKS:
         present = [split for split in others if split in splits]
         if source not in splits or not present:
             continue
@@ -126,10 +135,10 @@ def conflicting_labels(splits: Splits) -> Iterator[Finding]:
     met: set[int] = set()
     tallies: dict[str | None, Tally] = {}
     for split in splits:
-        for row, where, text, labels in _labelled(splits[split]):
+        for row, (where, text, labels) in enumerate(labelled(splits[split])):
             if labels is None:
                 continue
-            key = _key_of_content(text, labels, ner=is_ner(splits[split]))
+            key = content_key(text, labels, ner=is_ner(splits[split]))
             answer = digest(*labels)
             first = known.setdefault(key, (answer, split, row))
             if first[0] == answer or key in met:
@@ -149,19 +158,6 @@ def conflicting_labels(splits: Splits) -> Iterator[Finding]:
             "Decide which is right, and correct the others.",
             split=scope,
         )
-
-
-def _key_of_content(text: str, labels: list[str], *, ner: bool) -> int:
-    """Hash what should have one answer; the case of a word may well decide its tag."""
-    # The number of words is part of it, for a word may hold blanks.
-    return digest(text, str(len(labels))) if ner else keys_of(text).loose
-
-
-def _labelled(rows: Dataset) -> Iterator[tuple[int, str, str, list[str] | None]]:
-    """Yield (row, where, text, tags or labels in a fixed order) of every row."""
-    names = columns(rows, "tags" if is_ner(rows) else "labels")
-    for row, ((where, text), (labels,)) in enumerate(zip(texts(rows), names, strict=True)):
-        yield row, where, text, labels if labels is None or is_ner(rows) else sorted(labels)
 
 
 def _contrast(text: str, labels: list[str], first: dict[str, Any]) -> str:

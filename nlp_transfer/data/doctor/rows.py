@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,7 +36,21 @@ def texts(rows: Dataset) -> Iterator[tuple[str, str]]:
             yield where, " ".join(words)
         return
     for where, text, pair in columns(rows, "where", "text", "text_pair"):
-        yield where, text if pair is None else f"{text} | {pair}"
+        yield where, _both(text, pair)
+
+
+def labelled(rows: Dataset) -> Iterator[tuple[str, str, list[str] | None]]:
+    """Yield (where, text, tags or labels in a fixed order) of every row."""
+    if is_ner(rows):
+        for where, words, tags in columns(rows, "where", "words", "tags"):
+            yield where, " ".join(words), tags
+        return
+    for where, text, pair, labels in columns(rows, "where", "text", "text_pair", "labels"):
+        yield where, _both(text, pair), labels if labels is None else sorted(labels)
+
+
+def _both(text: str, pair: str | None) -> str:
+    return text if pair is None else f"{text} | {pair}"
 
 
 class Keys(NamedTuple):
@@ -52,10 +66,25 @@ class Keys(NamedTuple):
 def keys_of(text: str, labels: str = "") -> Keys:
     """Hash a text and perhaps its labels; with 128 bits equal keys mean equal texts."""
     stripped = " ".join(text.split())
-    folded = " ".join(unicodedata.normalize("NFKC", stripped).casefold().split())
+    folded = _folded(stripped)
     exact = digest(text, labels)
     blanks = exact if stripped == text else digest(stripped, labels)
     return Keys(exact, blanks, blanks if folded == stripped else digest(folded, labels))
+
+
+def loose_key(text: str, labels: str = "") -> int:
+    """Hash a text as `keys_of` does at its loosest level."""
+    return digest(_folded(text), labels)
+
+
+def content_key(text: str, labels: Sequence[str], *, ner: bool) -> int:
+    """Hash what should have one answer; the case of a word may well decide its tag."""
+    # The number of words is part of it, for a word may hold blanks.
+    return digest(text, str(len(labels))) if ner else loose_key(text)
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def digest(*texts: str) -> int:
