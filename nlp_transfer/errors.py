@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read."""
+"""The exceptions that a user is meant to read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ class UserError(Exception):
 
     The command line prints the message without a traceback and exits with code 2.
     """
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with what becomes of the work: the command line prints it and exits with code 130."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

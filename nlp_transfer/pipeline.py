@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.records import SPLIT_NAMES, Report
@@ -68,11 +68,12 @@ def finetune(
     if state == "finished":
         log.info("%s is finished; --fresh starts over", folder.path)
     else:
-        earlier = _earlier_round(recipe, folder, fresh=fresh)
-        material = prepare(recipe, needed_splits(recipe), earlier_round=earlier)
-        model, sides = material.loaded.model, len(material.sides)
-        _begin(folder, recipe, describe_data(material), model, side_tasks=sides, fresh=fresh)
-        with folder.noticing_full_disk():
+        with folder.explaining_interrupt(begun=False, fresh=fresh):
+            earlier = _earlier_round(recipe, folder, fresh=fresh)
+            material = prepare(recipe, needed_splits(recipe), earlier_round=earlier)
+            model, sides = material.loaded.model, len(material.sides)
+            _begin(folder, recipe, describe_data(material), model, side_tasks=sides, fresh=fresh)
+        with folder.explaining_interrupt(begun=True, fresh=fresh), folder.noticing_full_disk():
             trained = train(recipe, material, args, folder=folder)
             _finish(folder, recipe, material, trained)
     if push_to_hub:
@@ -102,10 +103,11 @@ def pretrain(
     if folder.check(recipe.as_yaml(), fresh=fresh) == "finished":
         log.info("%s is finished; --fresh starts over", folder.path)
         return folder.path, folder.read_json("metrics.json")
-    reading = prepare_reading(recipe)
-    data = {"splits": {"train": {"sha256": reading.fingerprint, **reading.counts}}}
-    _begin(folder, recipe, data, reading.model, fresh=fresh)
-    with folder.noticing_full_disk():
+    with folder.explaining_interrupt(begun=False, fresh=fresh):
+        reading = prepare_reading(recipe)
+        data = {"splits": {"train": {"sha256": reading.fingerprint, **reading.counts}}}
+        _begin(folder, recipe, data, reading.model, fresh=fresh)
+    with folder.explaining_interrupt(begun=True, fresh=fresh), folder.noticing_full_disk():
         metrics = read_on(recipe, reading, folder.checkpoints, folder.last_checkpoint())
         if is_main_process():
             loaded = LoadedModel(reading.model, reading.tokenizer, frozenset())
@@ -140,7 +142,14 @@ def prepare_data(recipe: AnyRecipe, *, processes: int = 1) -> dict[str, Any]:
     """
     from nlp_transfer.training.material import prepare, prepared_summary
 
-    return prepared_summary(prepare(recipe, needed_splits(recipe), processes=processes))
+    try:
+        material = prepare(recipe, needed_splits(recipe), processes=processes)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted: splits that were tokenized to their end are kept; the same command goes "
+            "on with the others"
+        ) from None
+    return prepared_summary(material)
 
 
 def evaluate(

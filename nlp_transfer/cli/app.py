@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from nlp_transfer.cli import (
     evaluate,
@@ -22,8 +28,27 @@ from nlp_transfer.cli import (
     report,
 )
 from nlp_transfer.errors import UserError
+from nlp_transfer.processes import is_main_process
+
+_INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+class _StoppedError(Exception):
+    """Ctrl-C, under a name for which typer has no ending of its own."""
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; typer would make a silent exit of Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise _StoppedError(str(stop)) from None
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="From labelled text to a trustworthy, published model.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -72,20 +97,48 @@ def main() -> None:
     Exit codes: 0 done, 2 the user's input (one message, no traceback), 130 interrupted, 1 else.
     """
     try:
-        app()
+        with _interrupts():
+            app()
     except UserError as error:
         _fail(str(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `nlpt predict ... | head`
-    except KeyboardInterrupt:
-        typer.echo("interrupted; the same command goes on from the last checkpoint", err=True)
-        sys.exit(130)
+    except (KeyboardInterrupt, _StoppedError) as stop:
+        if is_main_process():
+            typer.echo(str(stop) or "interrupted: the same command starts over", err=True)
+        sys.exit(_INTERRUPTED)
     except OSError as error:
         if error.errno in _NO_SPACE:
             _fail(f"The disk is full: {error}. Free some space and run the same command again.")
         if error.errno in _NO_ACCESS:
             _fail(f"{error.filename or 'A file'} cannot be used: {error.strerror}.")
         raise
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[None]:
+    """Let the first Ctrl-C end the command in order, and the second one at once."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # ignored, as for a job in the background, or the caller's own
+        return
+    own = os.getpid()
+
+    def end_at_once(*_: object) -> None:
+        os._exit(_INTERRUPTED)
+
+    def first(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != own:  # a worker, which the terminal tells as well
+            end_at_once()
+        signal.signal(signal.SIGINT, end_at_once)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        # What Python tidies up after a Ctrl-C can be cut short too.
+        if signal.getsignal(signal.SIGINT) is first:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _fail(message: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.data.writers import check_target, write_results
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.processes import is_main_process, rank, wait_for_all, world_size
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,12 @@ def predict_to_file(
     if is_main_process():
         _begin(folder, job, resume=resume)
     wait_for_all()
-    _predict_share(predict, items, folder)
+    try:
+        _predict_share(predict, items, folder)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"interrupted: {folder} keeps what is predicted; the same command with --resume goes on"
+        ) from None
     if is_main_process():
         write_results(_merged(folder), to=to, output=output, task=task)
         shutil.rmtree(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from abc import abstractmethod
@@ -95,7 +96,7 @@ class BudgetTrainer(Trainer):
                 self._load_callback_state()
                 self._load_best_model()
                 return
-        with memory_kept():
+        with memory_kept(), contextlib.closing(self.clock):
             self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if self.state.global_step < self.state.max_steps and not self._stopped_by_patience():
             # enable_jit_checkpoint ends training so; the run is not to count as finished.

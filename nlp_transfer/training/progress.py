@@ -117,6 +117,10 @@ class Progress(TrainerCallback, ExportableState):
     ) -> None:
         """Stop the clock and close the bar."""
         self._end = time.monotonic()
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away, also where training ends early: a message needs a line of its own."""
         if self._bar is not None:
             self._bar.close()
 

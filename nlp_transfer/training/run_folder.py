@@ -12,11 +12,17 @@ from typing import Any, Literal
 
 import yaml
 
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.recipe.yaml_reader import read_yaml
 
 _NEARLY_FULL = 2**20
 """Free bytes below which a failed write is put down to a full disk."""
+
+_OFTEN = (
+    "training.arguments={eval_strategy: steps, eval_steps: 100, save_strategy: steps, "
+    "save_steps: 100}"
+)
+"""The override for more checkpoints; those that are compared need an evaluation each."""
 
 State = Literal["new", "unfinished", "finished"]
 
@@ -130,6 +136,40 @@ class RunFolder:
                 f"The disk of {self.path} is full. Free some space and run the same command again: "
                 "it goes on from the last checkpoint."
             ) from error
+
+    @contextlib.contextmanager
+    def explaining_interrupt(self, *, begun: bool, fresh: bool) -> Iterator[None]:
+        """Say what the same command will do after Ctrl-C.
+
+        begun: the run's own files are written
+        fresh: the command says --fresh
+        """
+        try:
+            yield
+        except Interrupted:
+            raise  # by the round before this one, which knows better
+        except KeyboardInterrupt as stop:
+            said = str(stop) or "interrupted"
+            raise Interrupted(f"{said}: {self._after_interrupt(begun, fresh)}") from None
+
+    def _after_interrupt(self, begun: bool, fresh: bool) -> str:
+        if fresh and not begun:
+            return f"nothing was changed in {self.path}"
+        command = "the same command without --fresh" if fresh else "the same command"
+        checkpoint = self.last_checkpoint()
+        if checkpoint is not None:
+            at = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+            return (
+                f"{command} goes on after step {at['global_step']} of {at['max_steps']} "
+                f"(epoch {at['epoch']:.3g})"
+            )
+        if not begun:
+            return f"training had not begun; {command} starts it"
+        return (
+            f"there was no checkpoint yet, so {command} starts over. Checkpoints are kept when the "
+            "model is evaluated, by default after every epoch; for one every 100 steps start it "
+            f'with --fresh "{_OFTEN}"'
+        )
 
     def read_json(self, name: str) -> Any:
         """Read one of the folder's JSON files."""

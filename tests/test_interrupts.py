@@ -1,0 +1,204 @@
+"""Ctrl-C: one message that says how the work goes on, exit code 130, and twice ends at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from interrupting import interrupt
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Run = Callable[..., tuple[int, str, str]]
+Recipes = Callable[..., Path]
+
+
+@pytest.fixture
+def nlpt(nlpt: Run) -> Run:
+    """Run each command as a process of its own would: Ctrl-C was not pressed before."""
+
+    def run(*arguments: Any, **options: Any) -> tuple[int, str, str]:
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            return nlpt(*arguments, **options)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    return run
+
+
+def _press(*_: Any, **__: Any) -> None:
+    """Press Ctrl-C, in place of what a command would do next."""
+    os.kill(os.getpid(), signal.SIGINT)
+    raise AssertionError("not interrupted")
+
+
+def _last_line(err: str) -> str:
+    assert "Traceback" not in err
+    return err.splitlines()[-1]
+
+
+def test_interrupted_training_says_where_the_same_command_goes_on(
+    nlpt: Run, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny_recipe(training={"epochs": 3, "tokens_per_batch": 128})
+    with monkeypatch.context() as patch:
+        interrupt(patch, at_step=9, by=_press)
+        code, out, err = nlpt("finetune", "-r", recipe)
+    assert (code, out) == (130, "")
+    said = _last_line(err)
+    found = re.fullmatch(
+        r"interrupted: the same command goes on after step (\d+) of (\d+) \(epoch (\d)\)", said
+    )
+    assert found, said
+    code, _, err = nlpt("finetune", "-r", recipe)
+    assert code == 0
+    assert f"resuming at step {found[1]} of {found[2]}" in err
+
+
+def test_fresh_is_not_to_be_said_again(
+    nlpt: Run, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny_recipe(training={"tokens_per_batch": 128})
+    assert nlpt("finetune", "-r", recipe)[0] == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("nlp_transfer.training.material.prepare", _press)
+        code, _, err = nlpt("finetune", "-r", recipe, "--fresh")
+    assert (code, _last_line(err)) == (130, "interrupted: nothing was changed in runs/tiny")
+    assert nlpt("report", "runs/tiny")[0] == 0
+    with monkeypatch.context() as patch:
+        interrupt(patch, at_step=9, by=_press)
+        code, _, err = nlpt("finetune", "-r", recipe, "--fresh")
+    assert code == 130
+    assert "the same command without --fresh goes on after step" in _last_line(err)
+    assert nlpt("finetune", "-r", recipe)[0] == 0
+
+
+def test_before_the_first_checkpoint_it_says_how_to_have_more(
+    nlpt: Run, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny_recipe(training={"tokens_per_batch": 64})
+    with monkeypatch.context() as patch:
+        interrupt(patch, at_step=2, by=_press)
+        code, _, err = nlpt("finetune", "-r", recipe)
+    said = _last_line(err)
+    assert code == 130
+    assert "no checkpoint yet, so the same command starts over" in said
+    hint = shlex.split(said[said.index("--fresh") :].replace("100", "2"))
+    with monkeypatch.context() as patch:
+        interrupt(patch, at_step=3, by=_press)
+        code, _, err = nlpt("finetune", "-r", recipe, *hint)
+    assert code == 130
+    assert "goes on after step 2" in _last_line(err)
+
+
+@pytest.mark.parametrize(
+    ("place", "command", "expected"),
+    [
+        ("training.material.load_splits", "finetune", "training had not begun; the same command"),
+        ("training.material.load_splits", "prepare", "the same command goes on with the others"),
+        ("training.pretraining.unlabelled_rows", "pretrain", "training had not begun"),
+        ("training.pretraining.read_on", "pretrain", "no checkpoint yet"),
+        ("training.material.load_splits", "evaluate", "the same command starts over"),
+        ("inspection.inspect_data", "inspect", "the same command starts over"),
+    ],
+)
+def test_every_command_says_what_becomes_of_it(
+    place: str,
+    command: str,
+    expected: str,
+    nlpt: Run,
+    tiny_recipe: Recipes,
+    checkpoint: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Ada left Rome\nAlan met Ada\n", "utf-8")
+    recipe = tiny_recipe(
+        checkpoint=checkpoint("bert", masked_lm=True), pretraining={"texts": str(texts)}
+    )
+    monkeypatch.setattr(f"nlp_transfer.{place}", _press)
+    more = ("runs/none",) if command == "evaluate" else ()
+    code, out, err = nlpt(command, *more, "-r", recipe)
+    assert (code, out) == (130, "")
+    assert expected in _last_line(err)
+
+
+def test_interrupted_prediction_names_resume(
+    nlpt: Run, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from nlp_transfer.inference.predictor import Predictor
+
+    assert nlpt("finetune", "-r", tiny_recipe(training={"epochs": 1}))[0] == 0
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Ada left Rome\n" * 20, "utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(Predictor, "__call__", _press)
+        code, _, err = nlpt("predict", "runs/tiny", texts, "-o", "found.jsonl")
+        assert code == 130
+        assert "found.jsonl.parts keeps what is predicted" in _last_line(err)
+        code, _, err = nlpt("predict", "runs/tiny", texts)
+        assert (code, "--resume" in _last_line(err)) == (130, False)
+    assert nlpt("predict", "runs/tiny", texts, "-o", "found.jsonl", "--resume")[0] == 0
+    assert len(Path("found.jsonl").read_text("utf-8").splitlines()) == 20
+
+
+def _started(*command: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "nlp_transfer", *map(str, command)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("presses", "number", "expected"),
+    [
+        (1, signal.SIGINT, "the same command goes on after step"),
+        (2, signal.SIGINT, ""),
+        (1, signal.SIGTERM, ""),
+    ],
+)
+def test_a_signal_in_training_ends_the_process_without_a_traceback(
+    presses: int, number: signal.Signals, expected: str, tiny_recipe: Recipes, tmp_path: Path
+) -> None:
+    recipe = tiny_recipe(training={"epochs": 5000})
+    with _started("finetune", "-r", recipe, "-o", tmp_path / "run") as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith("epoch 3/"):
+                break
+        for _ in range(presses):
+            process.send_signal(number)
+        rest = process.stderr.read()
+    assert "Traceback" not in rest
+    assert expected in rest
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert (tmp_path / "run" / "recipe.yaml").is_file()
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_libraries_are_loaded_ends_without_a_traceback(
+    tiny_recipe: Recipes, tmp_path: Path
+) -> None:
+    with _started("finetune", "-r", tiny_recipe(), "-o", tmp_path / "run") as process:
+        assert process.stderr
+        process.stderr.readline()  # the first line comes at once
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "Traceback" not in rest
+    assert "interrupted" in rest
+    assert not (tmp_path / "run").exists()
