@@ -37,6 +37,7 @@ ROOMS = (
     "processes",
     "recipe",
     "records",
+    "secrets",
     "errors",
 )
 

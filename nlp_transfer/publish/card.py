@@ -7,24 +7,19 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
-from jinja2 import Environment, PackageLoader
 
 from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
 from nlp_transfer.data.sources.module import is_reference
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Report
+from nlp_transfer.report.escaping import markdown_templates
 from nlp_transfer.report.tables import caveats, headline, split_tables
+from nlp_transfer.secrets import without_secrets
 
 REPO_PLACEHOLDER = '"REPO"'
 """Stands in the card of a run folder until `publish` knows the repository's name."""
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("nlp_transfer.publish", "templates"),
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
-_TEMPLATES.filters["cell"] = lambda text: " ".join(str(text).split()).replace("|", "\\|")
+_TEMPLATES = markdown_templates("nlp_transfer.publish")
 _TEMPLATES.filters["figure"] = lambda value: _figure(value)
 
 
@@ -53,7 +48,8 @@ def card_text(recipe: Recipe[Any, Any], report: Report, labels: Sequence[str]) -
         adapter=_is_adapter(recipe),
         ner=metrics["task"] == "ner",
     )
-    return str(ModelCard(f"---\n{_card_data(recipe, metrics).to_yaml()}\n---\n\n{body}"))
+    card = f"---\n{_card_data(recipe, metrics).to_yaml()}\n---\n\n{body}"
+    return str(ModelCard(without_secrets(card)))
 
 
 def is_local(name: str) -> bool:

@@ -19,6 +19,7 @@ from nlp_transfer.hub import forget_outage, is_network_error
 from nlp_transfer.processes import is_main_process
 from nlp_transfer.publish.card import REPO_PLACEHOLDER, is_local, short_name
 from nlp_transfer.recipe.yaml_reader import read_yaml, write_yaml
+from nlp_transfer.secrets import without_secrets
 from nlp_transfer.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -158,7 +159,7 @@ def _portable_recipe(folder: RunFolder) -> bytes:
     recipe = _read_recipe(folder)
     # Not under `task`: an entity type may be called /person/artist.
     places = ("data.source", "data.splits", "model", "strategies", "training")
-    portable = _without_paths(recipe, places)
+    portable = without_secrets(_without_paths(recipe, places))
     if portable == recipe:
         return (folder.path / "recipe.yaml").read_bytes()
     return (_SHORTENED + write_yaml(portable)).encode()

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from nlp_transfer.recipe.yaml_reader import write_yaml
 from nlp_transfer.records import SplitName
+from nlp_transfer.secrets import without_secrets
 
 
 class Section(BaseModel):
@@ -238,5 +239,5 @@ class Recipe(Section, Generic[TaskT, StrategyT]):
         return self
 
     def as_yaml(self) -> str:
-        """Write the recipe out with every default, as the run folder keeps it."""
-        return write_yaml(self.model_dump(mode="json"))
+        """Write the recipe out with every default and no secrets, as the run folder keeps it."""
+        return write_yaml(without_secrets(self.model_dump(mode="json")))

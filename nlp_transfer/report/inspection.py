@@ -9,7 +9,8 @@ from rich.console import Console, Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from nlp_transfer.report.pages import TEMPLATES
+from nlp_transfer.report.escaping import visible
+from nlp_transfer.report.pages import MARKDOWN
 from nlp_transfer.report.tables import Table
 
 _MOST_LABELS = 20
@@ -31,7 +32,7 @@ def print_inspection(result: Mapping[str, Any], console: Console | None = None) 
 
 def markdown_page(result: Mapping[str, Any]) -> str:
     """Write sizes, labels, and the findings with all their examples, as Markdown."""
-    return TEMPLATES.get_template("inspection.md.jinja").render(
+    return MARKDOWN.get_template("inspection.md.jinja").render(
         tables=[sizes(result), labels(result)],
         findings=result["findings"],
         verdict=verdict(result),
@@ -126,12 +127,13 @@ def _cell(same: Sequence[Mapping[str, Any]]) -> Group:
     """Print one finding, and its count in other splits; of more than notes, a place and a fix."""
     first, *others = same
     also = ", ".join(f"{finding['split']}: {finding['count']:,}" for finding in others)
-    lines = [Text(f"{first['message']} ({also})" if also else first["message"])]
+    message = visible(first["message"])
+    lines = [Text(f"{message} ({also})" if also else message)]
     if first["severity"] != "info":
         for example in first["examples"][:1]:
             folder, slash, place = example["where"].replace("\\", "/").rpartition("/")
             text = example["text"].replace(folder + slash, "") if slash else example["text"]
-            line = f"{place}  {text}".strip()
+            line = visible(f"{place}  {text}".strip())
             lines.append(Text(line, "dim", no_wrap=True, overflow="ellipsis"))
         lines.append(Text(f"-> {first['fix']}"))
     return Group(*lines)
@@ -142,5 +144,5 @@ def _rich(table: Table) -> RichTable:
     for index, column in enumerate(table.columns):
         rich.add_column(Text(column), justify="right" if index else "left", no_wrap=index > 0)
     for row in table.rows:
-        rich.add_row(*map(Text, row))
+        rich.add_row(*(Text(visible(cell)) for cell in row))
     return rich

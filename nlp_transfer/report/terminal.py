@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from nlp_transfer.records import Report
+from nlp_transfer.report.escaping import visible
 from nlp_transfer.report.tables import Table, caveats, headline, side_tasks, split_tables
 
 
@@ -46,5 +47,5 @@ def _rich(title: str, table: Table) -> RichTable:
     for index, column in enumerate(table.columns):
         rich.add_column(column, justify="left" if index == 0 else "right", no_wrap=index > 0)
     for row in table.rows:
-        rich.add_row(*map(escape, row))  # a label may look like [markup]
+        rich.add_row(*(escape(visible(cell)) for cell in row))  # a label may look like [markup]
     return rich

@@ -5,22 +5,22 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import re
 import subprocess
 import sys
 from typing import Any
 
 import torch
 
+from nlp_transfer.secrets import mask_command_line
+
 _PACKAGES = (
     "torch", "transformers", "datasets", "evaluate", "accelerate", "peft", "seqeval",
     "scikit-learn", "tokenizers", "numpy",
 )  # fmt: skip
-_TOKEN = re.compile(r"hf_\w{8,}")
 
 
 def describe_environment(*, seed: int, world_size: int) -> dict[str, Any]:
-    """Describe the machine and the software; access tokens on the command line are masked."""
+    """Describe the machine and the software; secrets on the command line are masked."""
     from nlp_transfer import __version__
 
     return {
@@ -34,7 +34,7 @@ def describe_environment(*, seed: int, world_size: int) -> dict[str, Any]:
         "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         "world_size": world_size,
         "git_commit": _git_commit(),
-        "command_line": [_TOKEN.sub("hf_***", part) for part in sys.argv],
+        "command_line": mask_command_line(sys.argv),
         "seed": seed,
     }
 
