@@ -8,11 +8,12 @@ from typing import Literal, NamedTuple
 Scheme = Literal["iob1", "iob2", "bioes", "bilou", "io"]
 
 # Prefix -> part of the entity: begin, inside, end (of several words), single word.
-_PARTS = {
+PARTS: dict[str, dict[str, str]] = {
     "iob1": {"B": "begin", "I": "inside"},
     "iob2": {"B": "begin", "I": "inside"},
     "bioes": {"B": "begin", "I": "inside", "E": "end", "S": "single"},
     "bilou": {"B": "begin", "I": "inside", "L": "end", "U": "single"},
+    "io": {"I": "inside"},
 }
 
 
@@ -34,86 +35,32 @@ def split_tag(tag: str) -> tuple[str, str]:
     return "", tag
 
 
-class SchemeEvidence:
-    """Collects what the tags of a file say about their scheme, sentence by sentence."""
+def scheme_of(pairs: Iterable[tuple[str, str]]) -> Scheme:
+    """Tell the scheme from all different pairs of a tag and the one before it, O at the start.
 
-    def __init__(self) -> None:
-        self.prefixes: set[str] = set()
-        self._starts_inside = False
-        self._begins_after_same = False
-        self._begins_elsewhere = False
+    Letters decide where they can. B and I alone are IOB1 if every B- follows an entity of its own
+    type and some entity starts with I-; otherwise they are IOB2. Bare types are never taken for
+    entities unasked: they may be parts of speech.
+    """
+    split = [(split_tag(before)[1], *split_tag(tag)) for before, tag in pairs]
+    prefixes = {prefix for _, prefix, _ in split}
+    if prefixes & {"L", "U"}:
+        return "bilou"
+    if prefixes & {"E", "S"}:
+        return "bioes"
+    starts_inside = any(prefix == "I" and before != kind for before, prefix, kind in split)
+    begins = {before == kind for before, prefix, kind in split if prefix == "B"}
+    return "iob1" if starts_inside and False not in begins else "iob2"
 
-    def add(self, tags: Sequence[str]) -> None:
-        """Look at one sentence."""
-        before = ""
-        for tag in tags:
-            prefix, entity_type = split_tag(tag)
-            self.prefixes.add(prefix)
-            if prefix == "I" and before != entity_type:
-                self._starts_inside = True
-            if prefix == "B":
-                self._begins_after_same |= before == entity_type
-                self._begins_elsewhere |= before != entity_type
-            before = entity_type
 
-    def scheme(self) -> Scheme:
-        """Tell the scheme.
-
-        Prefixes decide where they can. B and I alone are IOB1 if every B- follows an entity of its
-        own type and some entity starts with I-; otherwise they are IOB2. Bare types are never
-        taken for entities unasked: they may be parts of speech.
-        """
-        if self.prefixes & {"L", "U"}:
-            return "bilou"
-        if self.prefixes & {"E", "S"}:
-            return "bioes"
-        if self._starts_inside and not self._begins_elsewhere:
-            return "iob1" if self._begins_after_same or "B" not in self.prefixes else "iob2"
-        return "iob2"
+def neighbours(tags: Sequence[str]) -> Iterable[tuple[str, str]]:
+    """Pair each tag of a sentence with the one before it, O at the start."""
+    return zip(("O", *tags), tags, strict=False)
 
 
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
     """Tell the scheme from the tags of a whole data set."""
-    evidence = SchemeEvidence()
-    for tags in sentences:
-        evidence.add(tags)
-    return evidence.scheme()
-
-
-def tag_fault(tag: str, scheme: Scheme) -> str | None:
-    """Say what is wrong with a tag in its scheme, or nothing."""
-    prefix, _ = split_tag(tag)
-    if prefix == "O" or (prefix == "" and scheme == "io"):
-        return None
-    if scheme == "io":
-        return None if prefix != "B" else f'scheme io has no "B-" ({tag!r}); set data.scheme=iob2'
-    if prefix in _PARTS[scheme]:
-        return None
-    allowed = ", ".join(f"{known}-TYPE" for known in _PARTS[scheme])
-    if prefix:
-        return f"tag {tag!r} does not belong to the scheme {scheme} (O, {allowed})"
-    head, dash, rest = tag.partition("-")
-    if dash and not rest and head in set("BIESLU"):
-        return f"tag {tag!r} has no type"
-    if tag == "o" or (dash and rest and head in set("bieslu")):
-        return (
-            f"tag {tag!r} has an unknown prefix; set data.fold_case=true if these are "
-            "lower-case tags"
-        )
-    if dash and len(head) == 1:
-        return f"tag {tag!r} has an unknown prefix (O, {allowed})"
-    return (
-        f"tag {tag!r} is no IOB tag (O, {allowed}). If it is an entity type: data.scheme=io; if "
-        "the tags are in another column: data.columns.tags=NUMBER or NAME"
-    )
-
-
-def fold_case(tag: str) -> str:
-    """Read b-, i-, ... and o as B-, I-, ... and O."""
-    prefix, dash, rest = tag.partition("-")
-    if (dash and prefix in set("biesluo")) or tag == "o":
-        return f"{prefix.upper()}{dash}{rest}"
-    return tag
+    return scheme_of({pair for tags in sentences for pair in neighbours(tags)})
 
 
 def to_iob2(tags: Sequence[str], scheme: Scheme) -> tuple[list[str], list[int]]:
@@ -151,7 +98,7 @@ def _part(tag: str, scheme: Scheme) -> tuple[str, str]:
         return "outside", ""
     if scheme == "io":  # some write I-PER, some PER; in PER-x the hyphen is the type's own
         return "inside", entity_type if prefix == "I" else tag
-    return _PARTS[scheme].get(prefix, "inside"), entity_type
+    return PARTS[scheme].get(prefix, "inside"), entity_type
 
 
 def _is_broken_start(part: str, scheme: Scheme) -> bool:

@@ -1,0 +1,179 @@
+"""All tags of a file in, how they are read out: their spelling, their scheme, and what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from nlp_transfer.data.spelling import STANDARD, Spelled, told
+from nlp_transfer.data.tags import PARTS, Scheme, neighbours, scheme_of, split_tag
+from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import DataSection
+
+UNNAMED = "ENTITY"
+"""Type of entities whose tags name none, unless the recipe does."""
+_MOST_PAIRS = 100_000  # a column of words has more, and is refused whatever its pairs are
+_MOST_TYPES = 1_000
+_OFFERED_TYPES = 200
+_BETWEEN_TAGS = re.compile(r"[|#+,;&/]")
+_ONE_OF_SEVERAL = re.compile(r"O|[BIESLUMW][-_].+")
+_ELSEWHERE = "if the tags are in another column: data.columns.tags=NUMBER or NAME"
+
+
+@dataclass(frozen=True)
+class TagEvidence:
+    """Collects the different tags of a file, each with the one before it."""
+
+    pairs: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, tags: Sequence[str]) -> None:
+        """Look at one sentence."""
+        if len(self.pairs) < _MOST_PAIRS:
+            self.pairs.update(neighbours(tags))
+
+    def reading(self, data: DataSection, types: Sequence[str] | None) -> TagReading:
+        """Tell how the tags are read, as far as the recipe does not.
+
+        types: declared entity types; one alone names entities whose tags name none
+        """
+        tags = tuple(sorted({tag for _, tag in self.pairs}))
+        unnamed = types[0] if types and len(types) == 1 else UNNAMED
+        entity_type = data.entity_type or unnamed
+        spelled = told(tags)
+        if data.scheme not in ("auto", "none"):
+            scheme: Scheme = data.scheme  # type: ignore[assignment]
+        elif spelled is None:
+            scheme = "iob2"
+        else:
+            ours = {tag: spelled.canonical(tag, entity_type) for tag in ("O", *tags)}
+            scheme = scheme_of({(ours[before], ours[tag]) for before, tag in self.pairs})
+        return TagReading(scheme, spelled, tags, entity_type, data.fold_case)
+
+
+@dataclass(frozen=True)
+class TagReading:
+    """How the tags of a file are read."""
+
+    scheme: Scheme
+    spelled: Spelled | None
+    """None where no tag has a letter for its place."""
+    tags: tuple[str, ...]
+    """All different ones."""
+    entity_type: str = UNNAMED
+    """Of tags that have none."""
+    fold_case: bool = False
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Tell whether tags have no type: B, I, O."""
+        return self.spelled is not None and not self.spelled.spelling.separator
+
+    @property
+    def _has_outside(self) -> bool:
+        return any(tag in ("O", "o") for tag in self.tags)
+
+    @property
+    def _are_bare(self) -> bool:
+        """Tell bare types (PER; E-mail and S-bahn too) from I-PER, both read in the scheme io."""
+        spelled = self.spelled
+        return self.scheme == "io" and not (
+            spelled and spelled.letters == {"I"} and not spelled.others
+        )
+
+    def canonical(self, tag: str) -> str:
+        """Write a tag as we do, B-PER; a bare type, and what does not fit, stays as it is."""
+        if self._are_bare or self.spelled is None:
+            return "O" if tag == "o" and self.fold_case else tag
+        return self.spelled.canonical(tag, self.entity_type)
+
+    def check(self, place: str, *, types_declared: bool) -> None:
+        """Refuse bare types that are no entities: parts of speech, or the words themselves."""
+        if not self._are_bare or types_declared or not self.tags:
+            return
+        if self._has_outside and len(self.tags) <= _MOST_TYPES:
+            return
+        found = "no word is tagged O" if not self._has_outside else f"{len(self.tags):,} types"
+        raise UserError(
+            f"{place}: data.scheme=io takes every tag but O for an entity type, but {found} "
+            f"({', '.join(self.tags[:3])}...): are these parts of speech, or words? Name the "
+            "column of the entity tags with data.columns.tags=NUMBER or NAME, or, if these are "
+            "entity types, list them in task.types."
+        )
+
+    def fault(self, tag: str) -> str | None:
+        """Say what is wrong with a tag, or nothing."""
+        if tag == "O" or (tag == "o" and self.fold_case):
+            return None
+        if several := _several(tag):
+            return (
+                f"tag {tag!r} holds {several} tags; a word has one. Keep one of them in the file, "
+                "name a column that has one with data.columns.tags=NUMBER or NAME, or choose in a "
+                "function of your own (data.source=module:function)"
+            )
+        if self._are_bare:
+            return self._bare_fault(tag)
+        if self.spelled is None or self.spelled.spelling.split(tag) is None:
+            return self._stray_fault(tag)
+        if self.spelled.spelling.any_case and not self.fold_case and self._needs_folding(tag):
+            return (
+                f"tag {tag!r} has an unknown prefix; set data.fold_case=true if these are "
+                "lower-case tags"
+            )
+        letter, _ = split_tag(self.canonical(tag))
+        if letter == "O" or letter in PARTS[self.scheme]:
+            return None
+        return (
+            f"tag {tag!r} does not belong to the scheme {self.scheme} ({self._allowed}); "
+            "data.scheme=auto tells the scheme from the tags"
+        )
+
+    @property
+    def _allowed(self) -> str:
+        return ", ".join(["O", *(f"{letter}-TYPE" for letter in PARTS[self.scheme])])
+
+    def _needs_folding(self, tag: str) -> bool:
+        assert self.spelled is not None
+        return self.spelled.spelling._replace(any_case=False).split(tag) is None
+
+    def _bare_fault(self, tag: str) -> str | None:
+        """Refuse letters for places in the scheme io, where they would become part of the type."""
+        spelled = self.spelled
+        letter = (spelled.spelling.split(tag) or ("", ""))[0] if spelled else ""
+        standard = (STANDARD.split(tag) or ("", ""))[0]
+        if tag in ("B", "I"):
+            return f"tag {tag!r} has no type; beside others it cannot be read. Correct it"
+        if "B" in (standard, letter) and (standard or not spelled.others or "I" in spelled.letters):
+            return (
+                f'scheme io has no tag with a "B" for where an entity begins ({tag!r}); '
+                "data.scheme=auto tells the scheme from the tags"
+            )
+        return None
+
+    def _stray_fault(self, tag: str) -> str:
+        """Say what is wrong with a tag that is not spelled as the others are."""
+        letter, dash, kind = tag.partition("-")
+        if letter in ("B", "I", "E", "S", "L", "U") and not kind:
+            return f"tag {tag!r} has no type"
+        if tag == "o" or (dash and kind and letter in set("bieslu")):
+            return (
+                f"tag {tag!r} has an unknown prefix; set data.fold_case=true if these are "
+                "lower-case tags"
+            )
+        if dash and len(letter) == 1:
+            return f"tag {tag!r} has an unknown prefix ({self._allowed})"
+        if self.spelled is not None:
+            like = next(other for other in self.tags if self.spelled.fits_inside(other))
+            return (
+                f"tag {tag!r} is not spelled like the others, {like!r} for one. Correct it, or "
+                f"{_ELSEWHERE}"
+            )
+        bare = self._has_outside and len(self.tags) <= _OFFERED_TYPES
+        io = "If it is an entity type: data.scheme=io; " if bare else ""
+        return f"tag {tag!r} is no IOB tag ({self._allowed}). {io}{_ELSEWHERE if io else _ELSEWHERE.capitalize()}"
+
+
+def _several(tag: str) -> int:
+    """Count the tags of a nested annotation that are written into one: I-ORG|B-LOC."""
+    parts = _BETWEEN_TAGS.split(tag)
+    return len(parts) if len(parts) > 1 and all(map(_ONE_OF_SEVERAL.fullmatch, parts)) else 0
