@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.check import check_classes
 from nlp_transfer.data.columns import Read, RowReader
 from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.scheme import TagEvidence, TagReading, entity_type, types_of
 from nlp_transfer.data.sources import RawSplit, open_source
 from nlp_transfer.data.splitting import hold_out
 from nlp_transfer.data.tables import fingerprint, iterate, write_table
-from nlp_transfer.data.tags import (
-    Scheme,
-    SchemeEvidence,
-    fold_case,
-    split_tag,
-    tag_fault,
-    to_iob2,
-)
+from nlp_transfer.data.tags import to_iob2
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.records import SPLIT_NAMES, LossLedger, Splits
@@ -39,23 +33,27 @@ def load_ner(data: DataSection, *, types: tuple[str, ...] | None, held_out: bool
     held_out: split off from train what the source does not have
     """
     raw = open_source(data)
+    of_names = partial(types_of, entity_type=entity_type(data, types))
     schema = _schema({"words": ["string"], "tags": ["string"], "lost": ["string"]})
     tables, losses = {}, {}
     found: set[str] = set()
     for split in raw:
         # Told apart file by file: one corpus may keep its development set in another scheme.
-        evidence = SchemeEvidence()
+        evidence = TagEvidence()
         reader = RowReader(data, split.label_names)
         rows = _Rows(split, reader.ner)
-        table = write_table(_noting(rows, evidence, data.fold_case), schema)
+        table = write_table(_noting(rows, evidence), schema)
         rows.check_not_empty()
-        scheme = evidence.scheme() if data.scheme == "auto" else data.scheme
-        scheme = "iob2" if reader.reads_spans else scheme
-        conversion = _Conversion(scheme, repair=data.repair)
-        tables[split.name] = write_table(conversion.rows(iterate(table)), schema)
-        losses[split.name] = rows.losses + LossLedger(tags_repaired=conversion.repaired)
-        found |= conversion.types
-    names = _declared(types, _label_names(data, raw), _types_of, found, "task.types", data)
+        reading = TagReading() if reader.reads_spans else evidence.reading(data, types)
+        if reader.reads_spans or data.scheme != "none":
+            reading.check(split.place, types_declared=bool(types or data.label_names))
+            conversion = _Conversion(reading, repair=data.repair)
+            table = write_table(conversion.rows(iterate(table)), schema)
+            losses[split.name] = LossLedger(tags_repaired=conversion.repaired)
+            found |= conversion.types
+        tables[split.name] = table
+        losses[split.name] = rows.losses + losses.get(split.name, LossLedger())
+    names = _declared(types, _label_names(data, raw), of_names, found, "task.types", data)
     return _finished(tables, data, names, losses, held_out)
 
 
@@ -118,30 +116,30 @@ class _Rows:
 class _Conversion:
     """Turns tags of one scheme into IOB2, and notes types and repairs."""
 
-    def __init__(self, scheme: Scheme | str, *, repair: bool) -> None:
+    def __init__(self, reading: TagReading, *, repair: bool) -> None:
         self.types: set[str] = set()
         self.repaired = 0
-        self._scheme = scheme
-        self._refuses = scheme in ("bioes", "bilou") and not repair
-        self._known: set[str] = set()
+        self._reading = reading
+        self._refuses = reading.scheme in ("bioes", "bilou") and not repair
+        self._known: dict[str, str] = {}
 
     def rows(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for row in rows:
-            yield row if self._scheme == "none" else {**row, "tags": self._tags(row)}
+            yield {**row, "tags": self._tags(row)}
 
     def _tags(self, row: dict[str, Any]) -> list[str]:
         for index, tag in enumerate(row["tags"]):
             if tag not in self._known:
-                fault = tag_fault(tag, self._scheme)  # type: ignore[arg-type]
-                if fault:
+                if fault := self._reading.fault(tag):
                     raise UserError(f"{_word(row, index)}: {fault}.")
-                self._known.add(tag)
-        tags, broken = to_iob2(row["tags"], self._scheme)  # type: ignore[arg-type]
+                self._known[tag] = self._reading.canonical(tag)
+        scheme = self._reading.scheme
+        tags, broken = to_iob2([self._known[tag] for tag in row["tags"]], scheme)
         if broken and self._refuses:
             raise UserError(
                 f"{_word(row, broken[0])}: {row['tags'][broken[0]]} breaks the scheme "
-                f"{self._scheme}: entities begin with B- and end with "
-                f"{'E' if self._scheme == 'bioes' else 'L'}-. Fix it, or read such tags leniently "
+                f"{scheme}: entities begin with B- and end with "
+                f"{'E' if scheme == 'bioes' else 'L'}-. Fix it, or read such tags leniently "
                 "with data.repair=true."
             )
         self.repaired += len(broken)
@@ -164,24 +162,16 @@ def _schema(columns: dict[str, Any]) -> Any:
     return pa.schema([(name, kind(of)) for name, of in (columns | _PLACE).items()])
 
 
-def _noting(rows: Iterable[dict[str, Any]], evidence: SchemeEvidence, fold: bool) -> Iterator[Any]:
+def _noting(rows: Iterable[dict[str, Any]], evidence: TagEvidence) -> Iterator[dict[str, Any]]:
     for row in rows:
-        tags = [fold_case(tag) for tag in row["tags"]] if fold else row["tags"]
-        evidence.add(tags)
-        yield {**row, "tags": tags}
+        evidence.add(row["tags"])
+        yield row
 
 
 def _collecting(rows: Iterable[dict[str, Any]], found: set[str]) -> Iterator[dict[str, Any]]:
     for row in rows:
         found.update(row["labels"] or ())
         yield row
-
-
-def _types_of(tag_names: Iterable[str]) -> tuple[str, ...]:
-    """List the types among declared tag names, in their first order: O B-PER I-PER -> PER."""
-    return tuple(
-        dict.fromkeys(entity_type for _, entity_type in map(split_tag, tag_names) if entity_type)
-    )
 
 
 def _label_names(data: DataSection, raw: list[RawSplit]) -> tuple[str, ...]:
@@ -192,7 +182,7 @@ def _label_names(data: DataSection, raw: list[RawSplit]) -> tuple[str, ...]:
 def _declared(
     wanted: tuple[str, ...] | None,
     names: tuple[str, ...],
-    of_names: Callable[[Iterable[str]], tuple[str, ...]],
+    of_names: Callable[[Sequence[str]], tuple[str, ...]],
     found: set[str],
     setting: str,
     data: DataSection,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nlp_transfer.data.spelling import STANDARD, Spelled, told
+from nlp_transfer.data.spelling import AS_OURS, STANDARD, Spelled, Spelling, told
 from nlp_transfer.data.tags import PARTS, Scheme, neighbours, scheme_of, split_tag
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
@@ -38,27 +38,26 @@ class TagEvidence:
         types: declared entity types; one alone names entities whose tags name none
         """
         tags = tuple(sorted({tag for _, tag in self.pairs}))
-        unnamed = types[0] if types and len(types) == 1 else UNNAMED
-        entity_type = data.entity_type or unnamed
+        kind = entity_type(data, types)
         spelled = told(tags)
         if data.scheme not in ("auto", "none"):
             scheme: Scheme = data.scheme  # type: ignore[assignment]
         elif spelled is None:
             scheme = "iob2"
         else:
-            ours = {tag: spelled.canonical(tag, entity_type) for tag in ("O", *tags)}
+            ours = {tag: spelled.canonical(tag, kind) for tag in ("O", *tags)}
             scheme = scheme_of({(ours[before], ours[tag]) for before, tag in self.pairs})
-        return TagReading(scheme, spelled, tags, entity_type, data.fold_case)
+        return TagReading(scheme, spelled, tags, kind, data.fold_case)
 
 
 @dataclass(frozen=True)
 class TagReading:
     """How the tags of a file are read."""
 
-    scheme: Scheme
-    spelled: Spelled | None
+    scheme: Scheme = "iob2"
+    spelled: Spelled | None = AS_OURS
     """None where no tag has a letter for its place."""
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] = ()
     """All different ones."""
     entity_type: str = UNNAMED
     """Of tags that have none."""
@@ -138,17 +137,21 @@ class TagReading:
 
     def _bare_fault(self, tag: str) -> str | None:
         """Refuse letters for places in the scheme io, where they would become part of the type."""
-        spelled = self.spelled
-        letter = (spelled.spelling.split(tag) or ("", ""))[0] if spelled else ""
-        standard = (STANDARD.split(tag) or ("", ""))[0]
         if tag in ("B", "I"):
             return f"tag {tag!r} has no type; beside others it cannot be read. Correct it"
-        if "B" in (standard, letter) and (standard or not spelled.others or "I" in spelled.letters):
+        if _begins(STANDARD, tag) or self._begins_elsewhere(tag):
             return (
                 f'scheme io has no tag with a "B" for where an entity begins ({tag!r}); '
                 "data.scheme=auto tells the scheme from the tags"
             )
         return None
+
+    def _begins_elsewhere(self, tag: str) -> bool:
+        """Tell B_PER beside I_PER, or where all are spelled so, from types like B_cell."""
+        spelled = self.spelled
+        if spelled is None or not _begins(spelled.spelling, tag):
+            return False
+        return "I" in spelled.letters or not spelled.others
 
     def _stray_fault(self, tag: str) -> str:
         """Say what is wrong with a tag that is not spelled as the others are."""
@@ -169,8 +172,25 @@ class TagReading:
                 f"{_ELSEWHERE}"
             )
         bare = self._has_outside and len(self.tags) <= _OFFERED_TYPES
-        io = "If it is an entity type: data.scheme=io; " if bare else ""
-        return f"tag {tag!r} is no IOB tag ({self._allowed}). {io}{_ELSEWHERE if io else _ELSEWHERE.capitalize()}"
+        io = "If it is an entity type: data.scheme=io; " if bare else "Look "
+        return f"tag {tag!r} is no IOB tag ({self._allowed}). {io}{_ELSEWHERE}"
+
+
+def entity_type(data: DataSection, types: Sequence[str] | None) -> str:
+    """Name the type of tags that have none: by the recipe, also by the one type it declares."""
+    return data.entity_type or (types[0] if types and len(types) == 1 else UNNAMED)
+
+
+def types_of(names: Sequence[str], *, entity_type: str) -> tuple[str, ...]:
+    """List the types among declared tag names, in their first order: O B-PER I-PER -> PER."""
+    spelled = told(names)
+    if spelled:
+        names = [spelled.canonical(name, entity_type) for name in names]
+    return tuple(dict.fromkeys(kind for _, kind in map(split_tag, names) if kind))
+
+
+def _begins(spelling: Spelling, tag: str) -> bool:
+    return (spelling.split(tag) or ("", ""))[0] == "B"
 
 
 def _several(tag: str) -> int:

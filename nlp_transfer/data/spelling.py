@@ -1,4 +1,4 @@
-"""Tags as files and models spell them in (B_PER, PER-B, b-per, B), tags as we write them out (B-PER)."""
+"""Tags as files and models spell them in (B_PER, PER-B, b-per, B), B-PER as we write it out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Spelling(NamedTuple):
     """b-per and o are read as B-per and O."""
 
     def split(self, tag: str) -> tuple[str, str] | None:
-        """Split a tag into letter and type, ("O", "") where it is outside; None if it does not fit."""
+        """Split a tag into letter and type; outside is ("O", ""), and None does not fit."""
         if self.is_outside(tag):
             return "O", ""
         if not self.separator:
@@ -59,9 +59,9 @@ class Spelled(NamedTuple):
     """A set of different tags, and how most of them are spelled."""
 
     spelling: Spelling
-    letters: frozenset[str]
+    letters: frozenset[str] = frozenset()
     """Of the tags that fit the spelling."""
-    others: tuple[str, ...]
+    others: tuple[str, ...] = ()
     """Tags that do not fit it."""
 
     def fits_inside(self, tag: str) -> bool:
@@ -81,6 +81,9 @@ class Spelled(NamedTuple):
             return "O"
         letter = _IN_BIOES.get(letter, letter) if "B" in self.letters else letter
         return f"{letter}-{kind or entity_type}"
+
+
+AS_OURS = Spelled(STANDARD)
 
 
 def told(tags: Sequence[str]) -> Spelled | None:

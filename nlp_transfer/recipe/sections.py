@@ -21,7 +21,9 @@ Format = Literal[
     "auto", "conll", "jsonl", "json", "spans", "csv", "tsv", "parquet", "arrow", "brat",
     "label-studio", "spacy",
 ]  # fmt: skip
-Column = Literal["tokens", "tags", "text", "spans", "text_pair", "label", "document", "id"]
+Column = Literal[
+    "tokens", "tags", "text", "spans", "text_pair", "label", "document", "id", "sentence"
+]
 
 
 class DataSection(Section):
@@ -48,6 +50,11 @@ class DataSection(Section):
         False, description="read broken BIOES and BILOU tags leniently, as broken IOB tags always"
     )
     fold_case: bool = Field(False, description="read the prefixes b- i- and the tag o as B- I- O")
+    entity_type: str | None = Field(
+        None,
+        min_length=1,
+        description="of tags without one (B, I, O); null: the one of task.types, else ENTITY",
+    )
     separator: str | None = Field(
         None, description="column separator of CoNLL files; null: the tab, else blanks"
     )
