@@ -22,6 +22,7 @@ CANDIDATES: Mapping[Column, tuple[str, ...]] = {
     "text_pair": ("text_pair",),
     "label": ("label", "labels", "category", "intent", "class"),
     "document": ("document", "document_id", "doc_id"),
+    "sentence": (),  # of tables with one word a row, which are grouped before they come here
     "id": ("id",),
 }
 _TABLE = re.compile(r"\.[ct]sv(\.gz)?:\d+$", re.IGNORECASE)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.check import check_classes
 from nlp_transfer.data.columns import Read, RowReader
+from nlp_transfer.data.grouping import whole_sentences
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.scheme import TagEvidence, TagReading, entity_type, types_of
 from nlp_transfer.data.sources import RawSplit, open_source
@@ -41,7 +42,7 @@ def load_ner(data: DataSection, *, types: tuple[str, ...] | None, held_out: bool
         # Told apart file by file: one corpus may keep its development set in another scheme.
         evidence = TagEvidence()
         reader = RowReader(data, split.label_names)
-        rows = _Rows(split, reader.ner)
+        rows = _Rows(split, reader.ner, lambda raw: whole_sentences(raw, data))
         table = write_table(_noting(rows, evidence), schema)
         rows.check_not_empty()
         reading = TagReading() if reader.reads_spans else evidence.reading(data, types)
@@ -89,15 +90,21 @@ def load_classification(
 class _Rows:
     """The rows of a split as they are read, and what reading has cost so far."""
 
-    def __init__(self, split: RawSplit, read: Callable[[RawRow], Read]) -> None:
+    def __init__(
+        self,
+        split: RawSplit,
+        read: Callable[[RawRow], Read],
+        group: Callable[[Iterator[RawRow]], Iterator[RawRow]] = iter,
+    ) -> None:
         self.losses = LossLedger()
         self._split = split
         self._read = read
+        self._group = group
         self._count = 0
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         nothing = LossLedger()
-        for raw in self._split.read():
+        for raw in self._group(self._split.read()):
             row, losses = self._read(raw)
             if losses != nothing:
                 self.losses += losses

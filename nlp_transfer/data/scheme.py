@@ -171,9 +171,11 @@ class TagReading:
                 f"tag {tag!r} is not spelled like the others, {like!r} for one. Correct it, or "
                 f"{_ELSEWHERE}"
             )
-        bare = self._has_outside and len(self.tags) <= _OFFERED_TYPES
-        io = "If it is an entity type: data.scheme=io; " if bare else "Look "
-        return f"tag {tag!r} is no IOB tag ({self._allowed}). {io}{_ELSEWHERE}"
+        may_be_types = self._has_outside and len(self.tags) <= _OFFERED_TYPES
+        hint = f"If it is an entity type: data.scheme=io; {_ELSEWHERE}"
+        if not may_be_types:
+            hint = f"I{_ELSEWHERE[1:]}"
+        return f"tag {tag!r} is no IOB tag ({self._allowed}). {hint}"
 
 
 def entity_type(data: DataSection, types: Sequence[str] | None) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
 from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.sources.layout import RANGE_OR_EMPTY_NODE, Block, Layout, tell_layout
 from nlp_transfer.data.sources.text_file import Errors, read_lines
 from nlp_transfer.errors import UserError
 
@@ -22,24 +22,9 @@ _NEW_DOCUMENT = re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(?P<id>.*))?\s*$")
 _SENTENCE_ID = re.compile(r"#\s*sent_id\s*=\s*(?P<id>.*\S)")
 _DOCSTART = re.compile(r"-DOCSTART-(\s|$)")
 _TAG = re.compile(r"^(O|[BIESLU]-\S+)$")
-_WORD_NUMBER = re.compile(r"\d+")
-_RANGE_OR_EMPTY_NODE = re.compile(r"\d+[-.]\d+")  # CoNLL-U: 1-2 is written twice, 3.1 not at all
+# "#" and a tab begin a word, or the source of a sentence: GermEval 2014 has "#\thttp://... [date]".
+_COMMENT_AFTER_TAB = re.compile(r"#\t.*(://|\S \S)")
 _SAMPLED_LINES = 2000
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where a file keeps what: told from its first lines and the recipe."""
-
-    separator: str | None
-    """Between columns; None is any run of blanks."""
-    tokens: int
-    tags: int | None
-    """None reads no tags."""
-    width: int
-    """Columns of the first word; every word has as many where the tag is just the last one."""
-    numbered: bool
-    """Words are numbered from 1 in the first column, as in CoNLL-U."""
 
 
 def read(
@@ -47,6 +32,7 @@ def read(
     *,
     tokens: str | int,
     tags: str | int | None,
+    sentence: str | int | None = None,
     separator: str | None,
     encoding: str,
     errors: Errors = "strict",
@@ -54,16 +40,26 @@ def read(
     """Read sentences of a file with one word a line.
 
     tokens, tags: column numbers from 0 (negative from the end), or "auto"; tags None reads no tags
+    sentence:     number of the column whose values tell sentences apart, beside empty lines
     separator:    between columns; None takes the tab if the first word has one, else blanks
     raises:       UserError with file and line for a row that lacks a column
     """
     lines = read_lines(path, encoding=encoding, errors=errors)
     head = [line.rstrip("\n") for line in islice(lines, _SAMPLED_LINES)]
-    layout = _layout(path, head, tokens, tags, separator)
-    if layout is None:
+    blocks, separator = _sampled(path, head, separator)
+    if not blocks:
         if next(lines, None) is None:
             return
         raise UserError(f"{path}: the first {_SAMPLED_LINES:,} lines hold no word.")
+    first = f"{path}:{_first_word(head)}"
+    if len(blocks[0][0]) < 2 and tags is not None:
+        raise UserError(
+            f"{first}: one column only ({blocks[0][0][0]!r}). A CoNLL line is a word, a separator "
+            "and a tag; set data.format if this is another format."
+        )
+    layout = tell_layout(
+        blocks, separator, tokens=tokens, tags=tags, sentence=sentence, where=str(path)
+    )
     # Where DOCSTART lines close documents, the first one has words before any of them.
     whole = read_lines(path, encoding=encoding, errors=errors)
     bounded = any(_DOCSTART.match(line) for line in whole)
@@ -75,10 +71,11 @@ def read(
 class _Reading:
     """One pass over the lines of a file."""
 
-    def __init__(self, path: Path, layout: _Layout, tags: str | int | None, bounded: bool) -> None:
+    def __init__(self, path: Path, layout: Layout, tags: str | int | None, bounded: bool) -> None:
         self._path = path
         self._layout = layout
-        self._exact_width = tags == "auto" and not layout.numbered
+        # Where the tag is just the last column, a short row would pass another column off as it.
+        self._exact_width = tags == "auto" and layout.word_numbers is None
         self._documents = 1 if bounded else 0
         self._document = "document 1" if bounded else None
         self._empty_document = True
@@ -86,6 +83,8 @@ class _Reading:
         self._words: list[str] = []
         self._tags: list[str] = []
         self._first_line = 0
+        self._word_number = -1
+        self._sentence: str | None = None
 
     def rows(self, lines: Iterator[str]) -> Iterator[RawRow]:
         for number, line in enumerate(lines, start=1):
@@ -98,7 +97,10 @@ class _Reading:
                 sentence_id = _SENTENCE_ID.match(line)
                 self._id = sentence_id["id"] if sentence_id else self._id
             else:
-                self._add_word(line, number)
+                fields = _fields(line, self._layout.separator, f"{self._path}:{number}")
+                if self._begins_sentence(fields):
+                    yield from self._finished()
+                self._add_word(fields, line, number)
         yield from self._finished()
 
     def _start_document(self, comment: re.Match[str] | None) -> None:
@@ -122,21 +124,34 @@ class _Reading:
         """Tell a comment from a word: "# text" before the first tab, not "#<tab>O" or "# O"."""
         if not line.startswith("#"):
             return False
-        if not self._words and _COMMENT_WITH_KEY.match(line):
+        if self._layout.word_numbers == 0 or (not self._words and _COMMENT_WITH_KEY.match(line)):
             return True
         if "\t" in line:
-            return False
+            return not self._words and bool(_COMMENT_AFTER_TAB.match(line))
         if self._layout.separator == "\t":
             return line.startswith("# ")
         return not self._words and _is_blank_separated_comment(line)
 
-    def _add_word(self, line: str, number: int) -> None:
+    def _begins_sentence(self, fields: list[str]) -> bool:
+        """Tell a new sentence where there is no empty line, from the numbers in a column."""
+        number, sentence = (
+            fields[column] if column is not None and column < len(fields) else ""
+            for column in (self._layout.word_numbers, self._layout.sentence_numbers)
+        )
+        before, self._sentence = self._sentence, sentence
+        if not number.isdecimal():
+            return sentence != before
+        falls = int(number) <= self._word_number
+        self._word_number = int(number)
+        return falls or sentence != before
+
+    def _add_word(self, fields: list[str], line: str, number: int) -> None:
         layout, where = self._layout, f"{self._path}:{number}"
-        fields = _fields(line, layout.separator, where)
-        if layout.numbered and _RANGE_OR_EMPTY_NODE.fullmatch(fields[0]):
+        if layout.word_numbers is not None and RANGE_OR_EMPTY_NODE.fullmatch(
+            "".join(fields[layout.word_numbers : layout.word_numbers + 1])
+        ):
             return
         columns = [layout.tokens, *([] if layout.tags is None else [layout.tags])]
-        # Where the tag is just the last column, a short row would pass another column off as it.
         if self._exact_width and len(fields) != layout.width:
             raise UserError(
                 f"{where}: {line!r} has {len(fields)} column(s), the file's first word has "
@@ -181,67 +196,32 @@ def _fields(line: str, separator: str | None, where: str) -> list[str]:
     return [field.strip(" ") for field in fields.split(separator)]
 
 
-def _layout(
-    path: Path, head: list[str], tokens: str | int, tags: str | int | None, separator: str | None
-) -> _Layout | None:
-    """Tell the columns from the first lines; None where they hold no word."""
-    sentences: list[list[list[str]]] = [[]]
+def _sampled(path: Path, head: list[str], separator: str | None) -> tuple[list[Block], str | None]:
+    """Take the fields of the first words, and tell what separates them.
+
+    returns: a block for each run of lines without an empty one; none where there is no word
+    """
+    # A line of "#" and a tab may be a comment: it counts where there is no other.
+    doubtful = not any(line.strip() and not line.startswith("#") for line in head)
+    blocks: list[list[list[str]]] = [[]]
     for number, line in enumerate(head, start=1):
         if not line.strip() or _DOCSTART.match(line):
-            sentences.append([])
+            blocks.append([])
             continue
-        if _COMMENT_WITH_KEY.match(line):
+        if _COMMENT_WITH_KEY.match(line) or (line.startswith("#\t") and not doubtful):
             continue
         if "\t" not in line and _is_blank_separated_comment(line):
             continue
-        if separator is None and not any(sentences) and "\t" in line:
+        if separator is None and not any(blocks) and "\t" in line:
             separator = "\t"
         try:
-            sentences[-1].append(_fields(line, separator, f"{path}:{number}"))
+            blocks[-1].append(_fields(line, separator, f"{path}:{number}"))
         except UserError:
             break  # its own turn comes, with the line before it read
-    rows = [fields for sentence in sentences for fields in sentence]
-    if not rows:
-        return None
-    if len(rows[0]) < 2 and tags is not None:
-        raise UserError(
-            f"{path}:{_first_word(head)}: one column only ({rows[0][0]!r}). A CoNLL line is a "
-            "word, a separator and a tag; set data.format if this is another format."
-        )
-    numbered = _are_numbered(sentences)
-    return _Layout(
-        separator=separator,
-        tokens=_column(tokens, "tokens", auto=int(numbered)),
-        tags=None if tags is None else _column(tags, "tags", auto=2 if numbered else -1),
-        width=len(rows[0]),
-        numbered=numbered,
-    )
+    return [block for block in blocks if block], separator
 
 
 def _first_word(head: list[str]) -> int:
     """Find the line of the first word, comments and blank lines aside; a lone # is a word."""
     filled = [number for number, line in enumerate(head, 1) if line.strip()]
     return next((number for number in filled if not head[number - 1].startswith("#")), filled[0])
-
-
-def _are_numbered(sentences: list[list[list[str]]]) -> bool:
-    """Tell word numbers in the first column from a sentence that happens to begin with "1"."""
-    longest = 0
-    for sentence in sentences[:-1] or sentences:
-        numbers = [row[0] for row in sentence if not _RANGE_OR_EMPTY_NODE.fullmatch(row[0])]
-        if numbers != [str(number) for number in range(1, len(numbers) + 1)]:
-            return False
-        longest = max(longest, len(numbers))
-    return longest > 1 and min(len(row) for sentence in sentences for row in sentence) > 2
-
-
-def _column(value: str | int, role: str, *, auto: int) -> int:
-    if value == "auto":
-        return auto
-    try:
-        return int(value)
-    except ValueError:
-        raise UserError(
-            f"data.columns.{role}: CoNLL columns are numbered from 0, not named; found "
-            f"{value!r}. data.columns={{}} finds them by position."
-        ) from None

@@ -6,11 +6,12 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from nlp_transfer.data.columns import declared_names
+from nlp_transfer.data.grouping import known_column
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import (
     arrow,
@@ -21,6 +22,7 @@ from nlp_transfer.data.sources import (
     label_studio,
     spacy_docs,
 )
+from nlp_transfer.data.sources.layout import TAG
 from nlp_transfer.data.sources.text_file import open_binary
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
@@ -74,6 +76,7 @@ def reader(path: Path, data: DataSection, *, annotated: bool = True) -> Read:
         path,
         tokens=data.columns.get("tokens", "auto"),
         tags=data.columns.get("tags", "auto") if annotated else None,
+        sentence=data.columns.get("sentence"),
         separator=data.separator,
         **text,
     )
@@ -130,8 +133,17 @@ def _is_label_studio(path: Path) -> bool:
 
 
 def _looks_like_conll(text: str) -> bool:
-    """Tell CoNLL columns named .tsv from a table: blank lines, and O or B-/I- as the last field."""
-    lines = text.splitlines()[:-1] or text.splitlines()
-    fields = [line.split("\t") for line in lines if line.strip()]
-    tags = sum(row[-1] == "O" or row[-1][:2] in ("B-", "I-", "S-", "E-") for row in fields)
-    return bool(fields) and tags > len(fields) / 2
+    """Tell CoNLL columns named .tsv from a table, by a column of tags that has no header."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    rows = [line.split("\t") for line in lines[:-1] or lines]
+    if not rows or (known_column(rows[0], "tokens") and not any(map(TAG.fullmatch, rows[0]))):
+        return False
+    columns = zip(*(row for row in rows if len(row) == len(rows[0])), strict=True)
+    return any(_are_tags(column) for column in columns)
+
+
+def _are_tags(values: Sequence[str]) -> bool:
+    """Tell tags from labels that are letters: O is among them, or types after a hyphen are."""
+    fitting = [value for value in values if TAG.fullmatch(value)]
+    surer = any(value == "O" or "-" in value or "_" in value for value in fitting)
+    return surer and len(fitting) > len(values) / 2

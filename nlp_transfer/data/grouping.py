@@ -1,0 +1,136 @@
+"""Rows of a table that hold one word each in, rows of whole sentences out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+from nlp_transfer.data.raw import RawRow
+from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import Column, DataSection
+
+# Names by which such columns are known, without case and signs ("Sentence #"), the surest first.
+_NAMES: dict[str, tuple[str, ...]] = {
+    "tokens": ("word", "words", "token", "tokens"),
+    "tags": ("tag", "tags", "nertag", "nertags", "ner", "iob", "bio", "label", "labels", "entity"),
+    "sentence": (
+        "sentenceid", "sentenceidx", "sentenceindex", "sentencenumber", "sentenceno",
+        "sentencenum", "sentid", "sentidx", "sentno", "sentnum", "sentence", "sent",
+    ),
+}  # fmt: skip
+_LOOKED_AT = 100  # rows
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Names of the columns of a table with one word a row."""
+
+    tokens: str
+    tags: str
+    sentence: str | None
+
+
+def known_column(names: Iterable[str], role: str) -> str | None:
+    """Find the column that a role is known by."""
+    plain = {re.sub(r"[\W_]+", "", name).lower(): name for name in reversed(list(names))}
+    return next((plain[known] for known in _NAMES[role] if known in plain), None)
+
+
+def whole_sentences(rows: Iterator[RawRow], data: DataSection) -> Iterator[RawRow]:
+    """Group rows of one word each by their sentence; rows of whole sentences stay as they are.
+
+    raises: UserError where no column tells sentences apart
+    """
+    head = list(islice(rows, _LOOKED_AT))
+    columns = _columns(head, data)
+    rows = chain(head, rows)
+    if columns is None:
+        return rows
+    if columns.sentence is None:
+        raise UserError(
+            f"{head[0].where}: there is one word a row (column {columns.tokens!r}), and no column "
+            f"that tells sentences apart. Found: {', '.join(head[0].values)}. Name it with "
+            "data.columns.sentence=COLUMN; where empty lines end sentences, read the file with "
+            "data.format=conll and data.separator."
+        )
+    return _grouped(rows, columns, columns.sentence)
+
+
+def _columns(head: Sequence[RawRow], data: DataSection) -> _Columns | None:
+    """Find the columns of a table with one word a row; None where rows hold more."""
+    if len(head) < 2:
+        return None
+    names = list(head[0].values)
+    tokens, tags, sentence = (_column(names, role, data) for role in ("tokens", "tags", "sentence"))
+    if tokens is None or tags is None:
+        return None
+    words = [row.values.get(tokens) for row in head]
+    if not all(_is_blank(word) or _is_one_word(word) for word in words):
+        return None
+    return _Columns(tokens, tags, sentence)
+
+
+def _column(names: Sequence[str], role: Column, data: DataSection) -> str | None:
+    given = data.columns.get(role)
+    if given is None:
+        return known_column(names, role)
+    if role == "sentence" and str(given) not in names:
+        raise UserError(
+            f"data.columns.sentence: there is no column {given!r}. Found: {', '.join(names)}."
+        )
+    return str(given) if str(given) in names else None
+
+
+def _is_one_word(value: Any) -> bool:
+    return isinstance(value, str) and not re.search(r"\s", value.strip())
+
+
+def _is_blank(value: Any) -> bool:
+    # A table with gaps has NaN, the one value that is not itself, in them.
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
+
+
+def _grouped(rows: Iterable[RawRow], columns: _Columns, sentence: str) -> Iterator[RawRow]:
+    """Begin a sentence at every other name of one; a name may stand on its first row only."""
+    group: list[RawRow] = []
+    current: Any = None
+    was_blank = False
+    longest = groups = 0
+    for row in rows:
+        name = row.values.get(sentence)
+        is_new = not _is_blank(name) and (name != current or was_blank)
+        ends = _is_blank(row.values.get(columns.tokens)) and _is_blank(row.values.get(columns.tags))
+        if (is_new or ends) and group:
+            yield _joined(group, columns)
+            longest, groups, group = max(longest, len(group)), groups + 1, []
+        current = name if is_new else current
+        was_blank = _is_blank(name)
+        if current is None:
+            raise UserError(
+                f"{row.where}: the first word has no sentence in column {sentence!r}. Name the "
+                "column that tells sentences apart with data.columns.sentence=COLUMN."
+            )
+        if not ends:
+            group.append(row)
+    if group:
+        yield _joined(group, columns)
+    if groups and max(longest, len(group)) == 1:
+        raise UserError(
+            f"{row.where}: every row has a {sentence!r} of its own, so that each word would be a "
+            "sentence. Name the column that tells sentences apart with data.columns.sentence="
+            "COLUMN."
+        )
+
+
+def _joined(group: Sequence[RawRow], columns: _Columns) -> RawRow:
+    """Make one row of the words of a sentence; its other values are those of the first."""
+    first = group[0].values
+    lists = {
+        role: [row.values[name] for row in group]
+        for role, name in (("tokens", columns.tokens), ("tags", columns.tags))
+    }
+    named = {columns.tokens: lists["tokens"], columns.tags: lists["tags"]}
+    return RawRow(group[0].where, {**first, **lists, **named})

@@ -1,0 +1,193 @@
+"""The first words of a CoNLL file in, what each of its columns holds out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from nlp_transfer.errors import UserError
+
+RANGE_OR_EMPTY_NODE = re.compile(r"\d+[-.]\d+")  # CoNLL-U: 1-2 is written twice, 3.1 not at all
+_NUMBER = re.compile(r"\d{1,9}")
+TAG = re.compile(r"O|[BIESLUMW]([-_]\S+)?|\S+[-_][BIESLUMW]", re.IGNORECASE)
+_MOST = 0.5  # of a column of tags look like one; bare types do not, but O does
+_HARDLY_ANY = 0.05  # of a column of words: I, E-mail
+
+Block = Sequence[Sequence[str]]
+"""Fields of the words of a run of lines without an empty one between them."""
+Given = str | int | None
+"""A column as the recipe has it: its number, or "auto"."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the columns of a file hold."""
+
+    separator: str | None
+    """Between columns; None is any run of blanks."""
+    width: int
+    """Columns of the first word."""
+    tokens: int = 0
+    tags: int | None = None
+    """None reads no tags."""
+    word_numbers: int | None = None
+    """Where words are numbered; a number that does not rise begins a sentence."""
+    sentence_numbers: int | None = None
+    """Where sentences are numbered or named; another name begins a sentence."""
+
+
+def tell_layout(
+    blocks: Sequence[Block],
+    separator: str | None,
+    *,
+    tokens: Given,
+    tags: Given,
+    sentence: Given,
+    where: str,
+) -> Layout:
+    """Tell what the columns hold, as far as the recipe does not.
+
+    tags:     None where no tags are wanted
+    sentence: None where no column is named for it
+    raises:   UserError where it cannot be told, or one column would be both words and tags
+    """
+    width = len(blocks[0][0])
+    shares = _tag_shares([row for block in blocks for row in block], width)
+    layout = _numbering(Layout(separator, width), blocks, shares)
+    if sentence is not None:
+        layout = replace(layout, sentence_numbers=_given(sentence, "sentence", width))
+    numbers = (layout.word_numbers, layout.sentence_numbers)
+    left = [column for column in range(width) if column not in numbers]
+    word, tag = _given(tokens, "tokens", width), _given(tags, "tags", width)
+    if tag is None and tags is not None:
+        tag = _found_tags(left, word, shares, numbered=layout.word_numbers is not None, where=where)
+    if word is None:
+        labels = left[0] if tags is None and _tags_come_first(left, shares) else tag
+        word = _found_words(left, labels, where)
+    if word == tag:
+        raise UserError(
+            f"data.columns: column {tag} of {where} cannot be both the words and their tags. Name "
+            "two columns by their numbers from 0: data.columns={tokens: NUMBER, tags: NUMBER}"
+        )
+    return replace(
+        layout,
+        tokens=word if tokens in ("auto", None) else int(tokens),  # counted from each word's end
+        tags=tag if tags in ("auto", None) else int(tags),
+    )
+
+
+def _given(value: Given, role: str, width: int) -> int | None:
+    """Read the number of a column; negative ones count from the end."""
+    if value is None or value == "auto":
+        return None
+    try:
+        number = int(value)
+        return number + width if -width <= number < 0 else number
+    except ValueError:
+        raise UserError(
+            f"data.columns.{role}: CoNLL columns are numbered from 0, not named; found "
+            f"{value!r}. data.columns={{}} finds them by position."
+        ) from None
+
+
+def _tag_shares(rows: Block, width: int) -> list[float]:
+    """Measure which share of each column looks like tags."""
+    columns = [[row[column] for row in rows if column < len(row)] for column in range(width)]
+    return [len([v for v in values if TAG.fullmatch(v)]) / len(values) for values in columns]
+
+
+def _found_tags(
+    left: Sequence[int],
+    word: int | None,
+    shares: Sequence[float],
+    *,
+    numbered: bool,
+    where: str,
+) -> int:
+    """Choose the column of the tags: the usual one, unless only another one looks like it.
+
+    left: columns that hold no numbers
+    word: the column of the words, where the recipe names it
+    """
+    others = [column for column in left if column != word]
+    if not others or len(left) < 2:
+        raise UserError(
+            f"{where}: beside the words no column is left for tags. A CoNLL line is a word, a "
+            "separator and a tag; set data.format if this is another format."
+        )
+    # CoNLL-U and its kin have theirs after the word, the others at the end.
+    usual = others[int(word is None)] if numbered else others[-1]
+    likely = [column for column in others if shares[column] >= _MOST]
+    if shares[usual] >= _HARDLY_ANY or not likely:
+        return usual
+    if len(likely) > 1:
+        raise UserError(
+            f"{where}: columns {' and '.join(map(str, likely))} both look like tags. Name one with "
+            "data.columns.tags=NUMBER."
+        )
+    return likely[0]
+
+
+def _tags_come_first(left: Sequence[int], shares: Sequence[float]) -> bool:
+    return len(left) > 1 and shares[left[0]] >= _MOST and shares[left[-1]] < _HARDLY_ANY
+
+
+def _found_words(left: Sequence[int], tag: int | None, where: str) -> int:
+    """Choose the column of the words: the first, or where that has the tags the only other one."""
+    others = [column for column in left if column != tag]
+    if others and (left[0] != tag or len(others) == 1):
+        return others[0]
+    raise UserError(
+        f"{where}: the tags are in column {tag}; which of the others holds the words cannot be "
+        f"told. Name it with data.columns={{tokens: NUMBER, tags: {tag}}}"
+    )
+
+
+def _numbering(layout: Layout, blocks: Sequence[Block], shares: Sequence[float]) -> Layout:
+    """Find the leading columns that number words or sentences."""
+    for column in range(layout.width - 1):
+        # Of two columns the second may be the tags, and the first the words "1", "2", "3".
+        if layout.width == 2 and shares[1] >= _HARDLY_ANY:
+            break
+        values = [[row[column] for row in block if column < len(row)] for block in blocks]
+        numbers = _as_numbers(values)
+        if numbers is None:
+            break
+        if layout.word_numbers is None and _count_words(numbers):
+            layout = replace(layout, word_numbers=column)
+        elif layout.sentence_numbers is None and _count_sentences(numbers):
+            layout = replace(layout, sentence_numbers=column)
+        else:
+            break
+    return layout
+
+
+def _as_numbers(blocks: Sequence[Sequence[str]]) -> list[list[int]] | None:
+    """Read a column as numbers, if it has no other values."""
+    kept = [[v for v in values if not RANGE_OR_EMPTY_NODE.fullmatch(v)] for values in blocks]
+    if not all(_NUMBER.fullmatch(value) for values in kept for value in values):
+        return None
+    return [[int(value) for value in values] for values in kept if values]
+
+
+def _count_words(blocks: Sequence[Sequence[int]]) -> bool:
+    """Tell numbers that go up by one: from 0 or 1 in each sentence, or through the document."""
+    last = None if len(blocks) > 1 else 0
+    for numbers in blocks:
+        begins = numbers[0] in (0, 1) or last is None or numbers[0] > last > 0
+        rises = all(after == before + 1 or after in (0, 1) for before, after in pairwise(numbers))
+        if not begins or not rises:
+            return False
+        last = numbers[-1]
+    return any(after == before + 1 for numbers in blocks for before, after in pairwise(numbers))
+
+
+def _count_sentences(blocks: Sequence[Sequence[int]]) -> bool:
+    """Tell numbers that stay as they are through a sentence, and never fall."""
+    steps = [after - before for numbers in blocks for before, after in pairwise(numbers)]
+    if len(blocks) > 1:
+        firsts = [numbers[0] for numbers in blocks]
+        return bool(steps) and not any(steps) and firsts == sorted(firsts)
+    return bool(blocks) and blocks[0][0] in (0, 1) and set(steps) == {0, 1}
