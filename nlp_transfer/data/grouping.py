@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any
 
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import Column, DataSection
 
 # Names by which such columns are known, without case and signs ("Sentence #"), the surest first.
@@ -64,24 +64,24 @@ def _columns(head: Sequence[RawRow], data: DataSection) -> _Columns | None:
     if len(head) < 2:
         return None
     names = list(head[0].values)
-    tokens, tags, sentence = (_column(names, role, data) for role in ("tokens", "tags", "sentence"))
-    if tokens is None or tags is None:
+    tokens, tags = _column(names, "tokens", data), _column(names, "tags", data)
+    if tokens not in names or tags not in names:
         return None
     words = [row.values.get(tokens) for row in head]
     if not all(_is_blank(word) or _is_one_word(word) for word in words):
         return None
+    sentence = _column(names, "sentence", data)
+    if sentence is not None and sentence not in names:
+        raise UserError(
+            f"data.columns.sentence: there is no column {sentence!r} in {head[0].where}. "
+            f"Found: {', '.join(names)}.{nearest(sentence, names)}"
+        )
     return _Columns(tokens, tags, sentence)
 
 
 def _column(names: Sequence[str], role: Column, data: DataSection) -> str | None:
     given = data.columns.get(role)
-    if given is None:
-        return known_column(names, role)
-    if role == "sentence" and str(given) not in names:
-        raise UserError(
-            f"data.columns.sentence: there is no column {given!r}. Found: {', '.join(names)}."
-        )
-    return str(given) if str(given) in names else None
+    return known_column(names, role) if given is None else str(given)
 
 
 def _is_one_word(value: Any) -> bool:

@@ -137,21 +137,21 @@ class TagReading:
 
     def _bare_fault(self, tag: str) -> str | None:
         """Refuse letters for places in the scheme io, where they would become part of the type."""
-        if tag in ("B", "I"):
-            return f"tag {tag!r} has no type; beside others it cannot be read. Correct it"
-        if _begins(STANDARD, tag) or self._begins_elsewhere(tag):
+        if _begins(STANDARD, tag) or self._has_letter(tag):
             return (
-                f'scheme io has no tag with a "B" for where an entity begins ({tag!r}); '
+                f"scheme io has no letters for where an entity begins ({tag!r}); "
                 "data.scheme=auto tells the scheme from the tags"
             )
+        if tag in ("B", "I"):
+            return f"tag {tag!r} has no type; beside others it cannot be read. Correct it"
         return None
 
-    def _begins_elsewhere(self, tag: str) -> bool:
+    def _has_letter(self, tag: str) -> bool:
         """Tell B_PER beside I_PER, or where all are spelled so, from types like B_cell."""
         spelled = self.spelled
-        if spelled is None or not _begins(spelled.spelling, tag):
+        if spelled is None or "B" not in spelled.letters or not spelled.fits_inside(tag):
             return False
-        return "I" in spelled.letters or not spelled.others
+        return not spelled.others or ("I" in spelled.letters and _begins(spelled.spelling, tag))
 
     def _stray_fault(self, tag: str) -> str:
         """Say what is wrong with a tag that is not spelled as the others are."""

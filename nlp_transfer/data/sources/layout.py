@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from nlp_transfer.errors import UserError
 
@@ -146,48 +146,45 @@ def _found_words(left: Sequence[int], tag: int | None, where: str) -> int:
 
 
 def _numbering(layout: Layout, blocks: Sequence[Block], shares: Sequence[float]) -> Layout:
-    """Find the leading columns that number words or sentences."""
+    """Find the leading columns that number words, or number or name sentences."""
     for column in range(layout.width - 1):
         # Of two columns the second may be the tags, and the first the words "1", "2", "3".
-        if layout.width == 2 and shares[1] >= _HARDLY_ANY:
+        if shares[column] >= _MOST or (layout.width == 2 and shares[1] >= _HARDLY_ANY):
             break
         values = [[row[column] for row in block if column < len(row)] for block in blocks]
-        numbers = _as_numbers(values)
-        if numbers is None:
-            break
-        if layout.word_numbers is None and _count_words(numbers):
-            layout = replace(layout, word_numbers=column)
-        elif layout.sentence_numbers is None and _count_sentences(numbers):
+        if layout.sentence_numbers is None and _tell_sentences(values):
             layout = replace(layout, sentence_numbers=column)
+        elif layout.word_numbers is None and _count_words(values):
+            layout = replace(layout, word_numbers=column)
         else:
             break
     return layout
 
 
-def _as_numbers(blocks: Sequence[Sequence[str]]) -> list[list[int]] | None:
-    """Read a column as numbers, if it has no other values."""
+def _tell_sentences(blocks: Sequence[Sequence[str]]) -> bool:
+    """Tell a column that stays as it is through a sentence, as no words do."""
+    runs = [[len(list(run)) for _, run in groupby(values)] for values in blocks]
+    if len(blocks) > 1 and any(len(lengths) > 1 for lengths in runs):
+        return False
+    if len(blocks) == 1 and not 1 < len(set(blocks[0])) == len(runs[0]):
+        return False  # one name only, or one that comes back
+    lengths = [length for block in runs for length in block]
+    numbers = all(_NUMBER.fullmatch(value) for values in blocks for value in values)
+    return max(lengths) > 1 if numbers else sum(lengths) >= 2 * len(lengths)
+
+
+def _count_words(blocks: Sequence[Sequence[str]]) -> bool:
+    """Tell numbers that go up by one: from 0 or 1 in each sentence, or through the document."""
     kept = [[v for v in values if not RANGE_OR_EMPTY_NODE.fullmatch(v)] for values in blocks]
     if not all(_NUMBER.fullmatch(value) for values in kept for value in values):
-        return None
-    return [[int(value) for value in values] for values in kept if values]
-
-
-def _count_words(blocks: Sequence[Sequence[int]]) -> bool:
-    """Tell numbers that go up by one: from 0 or 1 in each sentence, or through the document."""
-    last = None if len(blocks) > 1 else 0
-    for numbers in blocks:
-        begins = numbers[0] in (0, 1) or last is None or numbers[0] > last > 0
-        rises = all(after == before + 1 or after in (0, 1) for before, after in pairwise(numbers))
-        if not begins or not rises:
+        return False
+    sentences = [[int(value) for value in values] for values in kept if values]
+    starts = {0, 1} | ({sentences[0][0]} if len(sentences) > 1 else set())
+    last = 0
+    for numbers in sentences:
+        if numbers[0] not in starts and not numbers[0] > last > 0:
+            return False
+        if any(b not in (a + 1, *starts) for a, b in pairwise(numbers)):
             return False
         last = numbers[-1]
-    return any(after == before + 1 for numbers in blocks for before, after in pairwise(numbers))
-
-
-def _count_sentences(blocks: Sequence[Sequence[int]]) -> bool:
-    """Tell numbers that stay as they are through a sentence, and never fall."""
-    steps = [after - before for numbers in blocks for before, after in pairwise(numbers)]
-    if len(blocks) > 1:
-        firsts = [numbers[0] for numbers in blocks]
-        return bool(steps) and not any(steps) and firsts == sorted(firsts)
-    return bool(blocks) and blocks[0][0] in (0, 1) and set(steps) == {0, 1}
+    return any(b == a + 1 for numbers in sentences for a, b in pairwise(numbers))
