@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -11,7 +12,7 @@ from nlp_transfer.data.check import check_classes
 from nlp_transfer.data.columns import Read, RowReader
 from nlp_transfer.data.grouping import whole_sentences
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.scheme import TagEvidence, TagReading, entity_type, types_of
+from nlp_transfer.data.scheme import UNNAMED, TagEvidence, TagReading, entity_type, types_of
 from nlp_transfer.data.sources import RawSplit, open_source
 from nlp_transfer.data.splitting import hold_out
 from nlp_transfer.data.tables import fingerprint, iterate, write_table
@@ -22,6 +23,8 @@ from nlp_transfer.records import SPLIT_NAMES, LossLedger, Splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 _PLACE = {"document": "string", "id": "string", "where": "string"}
@@ -48,6 +51,14 @@ def load_ner(data: DataSection, *, types: tuple[str, ...] | None, held_out: bool
         reading = TagReading() if reader.reads_spans else evidence.reading(data, types)
         if reader.reads_spans or data.scheme != "none":
             reading.check(split.place, types_declared=bool(types or data.label_names))
+            if reading.is_unnamed and reading.entity_type == UNNAMED:
+                log.warning(
+                    "%s: the tags (%s) name no type, so entities are called %s; "
+                    "data.entity_type=NAME calls them otherwise",
+                    split.name,
+                    ", ".join(reading.tags),
+                    UNNAMED,
+                )
             conversion = _Conversion(reading, repair=data.repair)
             table = write_table(conversion.rows(iterate(table)), schema)
             losses[split.name] = LossLedger(tags_repaired=conversion.repaired)
