@@ -168,3 +168,38 @@ def test_figures_are_fractions_with_four_digits():
     for table in split_tables(ner_report().metrics, "test")[:-1]:
         for row in table.rows:
             assert all(re.fullmatch(r"[01]\.\d{4}", cell) for cell in row[1:4] if cell)
+
+
+class Boxes(HTMLParser):
+    """Note in which classes of elements each table stands."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.of_tables: list[list[str | None]] = []
+        self._open: list[tuple[str, str | None]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "table":
+            self.of_tables.append([name for _, name in self._open])
+        if tag not in ("meta", "link", "br"):
+            self._open.append((tag, dict(attrs).get("class")))
+
+    def handle_endtag(self, tag):
+        while self._open.pop()[0] != tag:
+            pass
+
+
+@pytest.mark.parametrize("report", [ner_report(), class_report_of(["x" * 200, "y"])])
+def test_a_narrow_page_scrolls_a_table_in_its_own_box_never_itself(report):
+    page = html_page(report)
+    boxes = Boxes(page).of_tables
+    assert len(boxes) == page.count("<table>") >= 2
+    assert all("wide" in box for box in boxes)
+    rules = dict(re.findall(r"^ *([\w.-]+) \{([^}]*)\}", page, re.MULTILINE))
+    assert "overflow-x: auto" in rules[".wide"]
+    assert "overflow-wrap: anywhere" in rules["body"]  # long names outside of tables
+    assert not re.search(
+        r"(?<!max-)(?<!min-)\bwidth: *\d+(px|rem)|white-space: *(pre|nowrap)", page
+    )
+    assert '<meta name="viewport" content="width=device-width' in page
