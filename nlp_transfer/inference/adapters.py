@@ -13,8 +13,15 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.inference.loading import base_of
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.tasks.base import Task
-from nlp_transfer.tasks.loading import explaining_damage, quiet_transformers
+from nlp_transfer.tasks.fit import check_encoder
+from nlp_transfer.tasks.loading import (
+    ADAPTER_FILE,
+    load_adapter_config,
+    load_config,
+    load_model,
+)
 
+_COPY = "Copy the base model again with all its files."
 _ITEM = ("text", "text_pair", "tokens")
 """What of a result is the item itself, not an answer."""
 
@@ -53,8 +60,9 @@ class Adapters:
         base_folder = resolve_checkpoint(base, setting="MODEL")
         for folder in folders.values():
             _check_base(folder, base_folder)
-        with quiet_transformers(), explaining_damage(base_folder, "MODEL"):
-            shared = AutoModel.from_pretrained(base_folder, dtype="float32")
+        config = load_config(base_folder, "MODEL")
+        shared, weights = load_model(AutoModel, base_folder, config, "MODEL")
+        check_encoder(shared, weights, base_folder, "MODEL", advice=_COPY)
         return cls(
             {
                 name: Predictor.from_run(
@@ -97,9 +105,7 @@ class Adapters:
 
 
 def _check_base(adapter: Path, base: Path) -> None:
-    from peft import PeftConfig
-
-    own = base_of(PeftConfig.from_pretrained(adapter))
+    own = base_of(load_adapter_config(adapter, "--adapter"))
     if own.resolve() != base.resolve():
         raise UserError(f"--adapter: the base of {adapter} is {own}, not MODEL, which is {base}.")
 
@@ -111,7 +117,7 @@ def _name(adapter: str | Path) -> str:
 
 def _adapter_folder(path: Path) -> Path:
     for folder in (path / "adapter", path / "model", path):
-        if (folder / "adapter_config.json").is_file():
+        if (folder / ADAPTER_FILE).is_file():
             return folder
     raise UserError(
         f"--adapter: {path} holds no adapter (adapter_config.json). Name a run of the strategies "

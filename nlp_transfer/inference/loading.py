@@ -5,27 +5,57 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.errors import UserError
+from nlp_transfer.inference.labels import output_names
 from nlp_transfer.inference.onnx_model import OnnxModel
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.strategies.prompt import aligned
 from nlp_transfer.tasks.base import LoadedModel, Task
 from nlp_transfer.tasks.classification import ClassificationTask
 from nlp_transfer.tasks.finite import check_finite
-from nlp_transfer.tasks.loading import explaining_damage, load_tokenizer, quiet_transformers
+from nlp_transfer.tasks.fit import (
+    check_encoder,
+    check_length,
+    check_vocabulary,
+    check_whole,
+    embedding_rows,
+    position_limit,
+)
+from nlp_transfer.tasks.loading import (
+    ADAPTER_FILE,
+    CONFIG_FILE,
+    Weights,
+    load_adapter,
+    load_adapter_config,
+    load_config,
+    load_model,
+    load_tokenizer,
+)
 from nlp_transfer.tasks.ner import NerTask
 from nlp_transfer.tasks.shared_encoder import share_weights
 
 if TYPE_CHECKING:
     from peft import PeftConfig
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 SETTINGS_KEY = "nlp_transfer"
 """Where a model's config.json keeps the task and the window settings it was trained with."""
 
+_WINDOWS = {"max_pieces": 256, "overlap": 64}
+"""How a model that was trained elsewhere reads long texts, where it has positions for so many."""
+_COPY = "Copy the model again with all its files, or train it anew."
+
 
 def load_trained(
-    folder: Path, setting: str, *, device: str, onnx: bool, shared: Any = None
+    folder: Path,
+    setting: str,
+    *,
+    device: str,
+    onnx: bool,
+    shared: PreTrainedModel | None = None,
 ) -> tuple[LoadedModel, Task, dict[str, Any]]:
     """Load a model for prediction, an adapter on top of its base if it is one.
 
@@ -35,49 +65,37 @@ def load_trained(
     shared:  a model whose encoder an adapter uses as it is
     returns: model and tokenizer, its task, and the settings it was trained with
     """
-    from transformers import AutoConfig
-
     from nlp_transfer.cpu import speed_up
 
-    if not (folder / "config.json").is_file():
+    if not (folder / CONFIG_FILE).is_file():
         raise UserError(
             f"{folder}: an adapter without config.json does not say its labels. Copy the "
             "config.json of its run beside adapter_config.json."
         )
-    with explaining_damage(folder, setting):
-        config = AutoConfig.from_pretrained(folder)
-    settings = getattr(config, SETTINGS_KEY, None) or {}
+    names = output_names(folder, setting)
+    config = load_config(folder, setting)
+    config.id2label = dict(enumerate(names))
+    config.label2id = {name: number for number, name in enumerate(names)}
+    settings = _settings(config, folder, setting)
     task = _task(config, settings, folder)
-    tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)))
+    tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)), setting)
     if onnx:
+        check_vocabulary(config.vocab_size, tokenizer, folder, setting)
         stand_in: Any = OnnxModel(folder, config)
-        return LoadedModel(stand_in, tokenizer, frozenset()), task, settings
-    auto_class = task.auto_class()
-    with quiet_transformers(), explaining_damage(folder, setting):
-        if (folder / "adapter_config.json").is_file():
-            model = _with_adapter(auto_class, config, folder, shared)
-        else:
-            model = auto_class.from_pretrained(folder, config=config, dtype="float32")
+        return LoadedModel(stand_in, tokenizer, frozenset()), task, {**_WINDOWS, **settings}
+    if (folder / ADAPTER_FILE).is_file():
+        model = _with_adapter(task.auto_class(), config, folder, shared, setting)
+    else:
+        model, weights = load_model(task.auto_class(), folder, config, setting)
+        check_whole(model, weights, folder, setting)
     check_finite(model, f"{setting}: {folder}")
+    check_vocabulary(embedding_rows(model), tokenizer, folder, setting)
+    settings = {**_windows(model), **settings}
+    check_length(model, ModelSection(checkpoint=str(folder), max_pieces=settings["max_pieces"]))
+    setattr(model.config, SETTINGS_KEY, settings)
     model.to(device)
     speed_up(model)
     return LoadedModel(model, tokenizer, frozenset()), task, settings
-
-
-def _with_adapter(auto_class: Any, config: Any, folder: Path, shared: Any) -> Any:
-    """Load an adapter on its base: merged into it, or beside the encoder of `shared`."""
-    from peft import PeftConfig, PeftModel
-
-    adapter = PeftConfig.from_pretrained(folder)
-    model = auto_class.from_pretrained(
-        base_of(adapter), config=config, ignore_mismatched_sizes=True, dtype="float32"
-    )
-    if shared is not None:
-        share_weights(shared, model)
-    model = PeftModel.from_pretrained(model, folder)
-    if adapter.is_prompt_learning:
-        return aligned(model)
-    return model if shared is not None else model.merge_and_unload()
 
 
 def base_of(adapter: PeftConfig) -> Path:
@@ -89,23 +107,102 @@ def base_of(adapter: PeftConfig) -> Path:
     )
 
 
-def _task(config: Any, settings: dict[str, Any], folder: Path) -> Task:
+def _with_adapter(
+    auto_class: Any,
+    config: PreTrainedConfig,
+    folder: Path,
+    shared: PreTrainedModel | None,
+    setting: str,
+) -> Any:
+    """Load an adapter on its base: merged into it, or beside the encoder of `shared`."""
+    adapter = load_adapter_config(folder, setting)
+    base = base_of(adapter)
+    model, weights = load_model(auto_class, base, config, setting)
+    check_encoder(model, weights, base, setting, advice=_COPY)
+    if shared is not None:
+        share_weights(shared, model)
+    adapted, stored = load_adapter(model, folder, adapter, setting)
+    _check_head(weights, stored, folder, setting)
+    if adapter.is_prompt_learning:
+        return aligned(adapted)
+    return adapted if shared is not None else adapted.merge_and_unload()
+
+
+def _check_head(weights: Weights, stored: frozenset[str], folder: Path, setting: str) -> None:
+    """Refuse an adapter that does not bring what its base lacks: it would answer at random.
+
+    stored: names of the weights that the adapter holds
+    """
+    lacking = sorted(weights.random - stored)
+    if lacking:
+        raise UserError(
+            f"{setting}: neither the adapter in {folder} nor its base model holds {lacking[0]}, "
+            f"so its answers would be random. {_COPY}"
+        )
+
+
+def _windows(model: PreTrainedModel) -> dict[str, int]:
+    """Return the windows that a model reads where it does not say."""
+    limit = position_limit(model)
+    pieces = _WINDOWS["max_pieces"] if limit is None else min(_WINDOWS["max_pieces"], limit)
+    return {**_WINDOWS, "max_pieces": pieces}
+
+
+def _settings(config: PreTrainedConfig, folder: Path, setting: str) -> dict[str, Any]:
+    """Return what we keep with a model of ours; nothing for one trained elsewhere."""
+    settings = getattr(config, SETTINGS_KEY, None) or {}
+    if not isinstance(settings, dict) or not isinstance(settings.get("task", {}), dict):
+        raise UserError(
+            f"{setting}: {SETTINGS_KEY} in {folder / CONFIG_FILE} is not what nlpt writes. {_COPY}"
+        )
+    try:
+        windows = {name: settings[name] for name in _WINDOWS if name in settings}
+        ModelSection.model_validate({"checkpoint": str(folder), **windows})
+    except ValidationError as error:
+        raise _unreadable(error, folder, setting) from None
+    return settings
+
+
+def _task(config: PreTrainedConfig, settings: dict[str, Any], folder: Path) -> Task:
     """Tell the task from the saved settings, or from the head of a model trained elsewhere."""
-    kind = settings.get("task", {}).get("name")
     heads = " ".join(config.architectures or [])
-    if "ForTokenClassification" not in heads and "ForSequenceClassification" not in heads:
+    is_tagger = "ForTokenClassification" in heads
+    if not is_tagger and "ForSequenceClassification" not in heads:
         raise UserError(
             f"{folder}: the model has no head for NER or classification "
             f"({heads or 'no architecture named'}). Fine-tune it first with nlpt finetune."
         )
-    if all(str(name).startswith("LABEL_") for name in config.id2label.values()):
-        raise UserError(
-            f"{folder}: the labels have no names (LABEL_0, LABEL_1...), so predictions would mean "
-            "nothing. Write their names under id2label and label2id in config.json."
-        )
-    if kind == "ner" or (kind is None and "ForTokenClassification" in heads):
-        return NerTask.model_validate(settings.get("task", {"name": "ner"}))
     multi_label = config.problem_type == "multi_label_classification"
-    return ClassificationTask.model_validate(
-        settings.get("task", {"name": "classification", "multi_label": multi_label})
+    _check_chooses(config, folder, multi_label=multi_label)
+    own = settings.get("task")
+    name = "ner" if is_tagger else "classification"
+    if own and own.get("name") != name:
+        raise UserError(
+            f"{folder}: the model was trained for {own.get('name')!r}, but its head is for {name} "
+            f"({heads}). {_COPY}"
+        )
+    try:
+        if is_tagger:
+            return NerTask.model_validate(own or {"name": name})
+        return ClassificationTask.model_validate(own or {"name": name, "multi_label": multi_label})
+    except ValidationError as error:
+        raise _unreadable(error, folder, "MODEL") from None
+
+
+def _check_chooses(config: PreTrainedConfig, folder: Path, *, multi_label: bool) -> None:
+    """Refuse a head that does not choose between labels."""
+    if config.problem_type == "regression" or (len(config.id2label) == 1 and not multi_label):
+        raise UserError(
+            f"{folder}: the model's head gives a number (regression: {len(config.id2label)} "
+            f"output, problem_type {config.problem_type!r}), it does not choose between labels. "
+            "Fine-tune it on labelled texts with nlpt finetune: its encoder is used, its head new."
+        )
+
+
+def _unreadable(error: ValidationError, folder: Path, setting: str) -> UserError:
+    fault = error.errors()[0]
+    where = ".".join(map(str, fault["loc"]))
+    return UserError(
+        f"{setting}: {SETTINGS_KEY} in {folder / CONFIG_FILE}: {where} is "
+        f"{fault['input']!r:.60}, which nlpt did not write. {_COPY}"
     )

@@ -83,8 +83,8 @@ class Predictor:
         )
         options = ModelSection(
             checkpoint=str(folder),
-            max_pieces=settings.get("max_pieces", 256),
-            overlap=settings.get("overlap", 64),
+            max_pieces=settings["max_pieces"],
+            overlap=settings["overlap"],
         )
         if onnx:
             return cls(loaded, task, options, "fp32", tokens_per_batch or TOKENS_PER_BATCH)

@@ -105,7 +105,14 @@ class ModelSection(Section):
     attention: Literal["auto", "eager", "flash_attention_2", "flash_attention_3"] = Field(
         "auto", description="auto: PyTorch's fused one on GPUs; flash needs a GPU and its library"
     )
-    trust_remote_code: bool = False
+    trust_remote_code: bool = Field(
+        False, description="run code that lies beside the checkpoint's weights"
+    )
+    allow_random: bool = Field(
+        False,
+        description="let weights of the encoder that the checkpoint lacks start at random; false: "
+        "an error that names them",
+    )
 
     @field_validator("layers")
     @classmethod

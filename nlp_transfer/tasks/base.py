@@ -15,10 +15,13 @@ from nlp_transfer.recipe import DataSection, ModelSection, Section
 from nlp_transfer.records import EncodedSplit, LossLedger, Prediction, Splits
 from nlp_transfer.tasks.carry_over import is_fine_tuned, keep_layers, with_new_head
 from nlp_transfer.tasks.finite import check_finite
+from nlp_transfer.tasks.fit import check_encoder, check_length, check_vocabulary, embedding_rows
 from nlp_transfer.tasks.loading import (
-    explaining_damage,
+    ADAPTER_FILE,
+    CONFIG_FILE,
+    load_config,
+    load_model,
     load_tokenizer,
-    quiet_transformers,
     set_attention,
 )
 from nlp_transfer.tasks.objective import IGNORED as IGNORED
@@ -35,6 +38,13 @@ log = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 WindowRow = dict[str, Any]
+
+_KEY = "model.checkpoint"
+OR_ALLOW = (
+    "Correct config.json or the files, take another checkpoint, or let what is missing start at "
+    "random with model.allow_random=true."
+)
+"""What to do about a checkpoint whose files lack weights of its encoder."""
 
 
 @dataclass(frozen=True)
@@ -167,21 +177,18 @@ class Task(Section):
         self.configure(config)
         if options.dropout is not None:
             _set_dropout(config, options.dropout)
-        with quiet_transformers(), explaining_damage(folder, "model.checkpoint"):
-            model, info = self.auto_class().from_pretrained(
-                folder,
-                config=config,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-                trust_remote_code=options.trust_remote_code,
-                dtype="float32",
-            )
-        check_finite(model, f"model.checkpoint: {folder}")
+        model, weights = load_model(
+            self.auto_class(),
+            folder,
+            config,
+            _KEY,
+            trust_remote_code=options.trust_remote_code,
+        )
+        if not options.allow_random:
+            check_encoder(model, weights, folder, _KEY, advice=OR_ALLOW)
+        check_finite(model, f"{_KEY}: {folder}")
         set_attention(model, options.attention)
-        mismatched = {
-            name[0] if isinstance(name, tuple) else name for name in info["mismatched_keys"]
-        }
-        new = frozenset(info["missing_keys"]) | mismatched
+        new = weights.random
         if fine_tuned:
             # A head that fits by its size may still be for other labels, or for others' order.
             log.info("%s is fine-tuned: encoder carried over, head new", options.checkpoint)
@@ -190,7 +197,9 @@ class Task(Section):
         if options.layers is not None:
             model = keep_layers(model, options.layers)
         check_length(model, options)
-        return LoadedModel(model, load_tokenizer(folder, options), new)
+        tokenizer = load_tokenizer(folder, options)
+        check_vocabulary(embedding_rows(model), tokenizer, folder, _KEY)
+        return LoadedModel(model, tokenizer, new)
 
     def encode(
         self,
@@ -234,17 +243,14 @@ def pad(lists: Sequence[Sequence[int]], value: int) -> torch.Tensor:
 
 
 def _encoder_config(folder: Path, options: ModelSection, auto_class: Any) -> Any:
-    from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoConfig
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING
 
-    if not (folder / "config.json").is_file():
+    if (folder / ADAPTER_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
         raise UserError(
             f"model.checkpoint: {folder} holds an adapter, not a whole model. Start from its base "
             "model, or from a run that merges the adapter (strategies lora: merge: true)."
         )
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=options.trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"model.checkpoint: {folder}: config.json is not usable: {error}") from None
+    config = load_config(folder, _KEY, trust_remote_code=options.trust_remote_code)
     known = type(config) in auto_class._model_mapping
     if not known or type(config) not in MODEL_FOR_MASKED_LM_MAPPING or config.is_encoder_decoder:
         raise UserError(
@@ -272,28 +278,3 @@ def _set_dropout(config: Any, rate: float) -> None:
         )
     for name in names:
         setattr(config, name, rate)
-
-
-def check_length(
-    model: PreTrainedModel,
-    options: ModelSection,
-    *,
-    reader: str = "this checkpoint",
-    reserved: int = 0,
-) -> None:
-    """Refuse windows longer than the positions of a model, which a message calls `reader`.
-
-    reserved: positions that are taken already
-    """
-    import torch
-
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            # RoBERTa counts positions from padding_idx + 1.
-            offset = 0 if module.padding_idx is None else module.padding_idx + 1
-            limit = module.num_embeddings - offset - reserved
-            if options.max_pieces > limit:
-                raise UserError(
-                    f"model.max_pieces is {options.max_pieces}, {reader} reads at most "
-                    f"{limit} pieces. Set model.max_pieces={limit}; longer texts are windowed."
-                )

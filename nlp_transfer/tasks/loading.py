@@ -1,9 +1,15 @@
-"""A checkpoint's folder in, its tokenizer out; and what can go wrong with its files."""
+"""A model's folder in; its configuration, tokenizer, weights and adapters out.
+
+The only place of the package that calls `from_pretrained`: no code that lies beside the weights is
+run unless a recipe trusts it (`model.trust_remote_code`), nothing is asked on standard input, and
+weights are safetensors or pickles of nothing but tensors.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +17,129 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import ModelSection
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from peft import PeftConfig
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+ADAPTER_FILE = "adapter_config.json"
+CONFIG_FILE = "config.json"
 
 
-def load_tokenizer(folder: Path, options: ModelSection) -> PreTrainedTokenizerBase:
-    """Load the fast tokenizer of a checkpoint, with a blank before words where it needs one."""
+@dataclass(frozen=True)
+class Weights:
+    """How the weights in a model's files went with what its configuration asks for."""
+
+    missing: frozenset[str]
+    """Parameters that are not in the files; they start at random."""
+    resized: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+    """Those of another size in the files: (size there, size wanted); they start at random too."""
+    unused: frozenset[str]
+    """Weights in the files that the model has no place for."""
+
+    @property
+    def random(self) -> frozenset[str]:
+        """Every parameter that starts at random."""
+        return self.missing | frozenset(self.resized)
+
+
+def load_config(folder: Path, setting: str, *, trust_remote_code: bool = False) -> PreTrainedConfig:
+    """Read a model's configuration.
+
+    setting: the argument or recipe key that named the model, for error messages
+    """
+    from transformers import AutoConfig
+
+    with quiet_transformers(), explaining_damage(folder, setting):
+        config = AutoConfig.from_pretrained(
+            folder, trust_remote_code=trust_remote_code, local_files_only=True
+        )
+    # It may name a kernel on the Hub to be fetched and run. Ours is set by `set_attention`.
+    config._attn_implementation = None
+    return config
+
+
+def load_model(
+    auto_class: Any,
+    folder: Path,
+    config: PreTrainedConfig,
+    setting: str,
+    *,
+    trust_remote_code: bool = False,
+) -> tuple[PreTrainedModel, Weights]:
+    """Build a model and read its weights, in fp32; what the files lack starts at random.
+
+    auto_class: of transformers
+    returns:    the model, and how its weights went with the files: the caller judges that
+    """
+    with quiet_transformers(), explaining_damage(folder, setting):
+        model, info = auto_class.from_pretrained(
+            folder,
+            config=config,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            trust_remote_code=trust_remote_code,
+            local_files_only=True,
+            dtype="float32",
+        )
+    resized = {
+        name: (tuple(there), tuple(wanted)) for name, there, wanted in info["mismatched_keys"]
+    }
+    missing = frozenset(info["missing_keys"]) - resized.keys()
+    return model, Weights(missing, resized, frozenset(info["unexpected_keys"]))
+
+
+def load_adapter_config(folder: Path, setting: str) -> PeftConfig:
+    """Read what an adapter is, and which model it is for."""
+    from peft import PeftConfig
+
+    with explaining_damage(folder, setting):
+        adapter = PeftConfig.from_pretrained(str(folder))
+    if getattr(adapter, "megatron_config", None):  # names a module to be imported
+        raise UserError(
+            f"{setting}: the adapter in {folder} is for Megatron, which is not read here."
+        )
+    return adapter
+
+
+def load_adapter(
+    model: PreTrainedModel, folder: Path, adapter: PeftConfig, setting: str
+) -> tuple[Any, frozenset[str]]:
+    """Put an adapter on its base model.
+
+    returns: the adapted model, and the names that the adapter's weights have in the base model
+    raises:  UserError where its files lack some of them
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+    from peft.utils.save_and_load import load_peft_weights
+
+    with quiet_transformers(), explaining_damage(folder, setting):
+        adapted = PeftModel.from_pretrained(model, str(folder), config=adapter)
+        stored = load_peft_weights(str(folder), device="cpu").keys()
+        absent = sorted(get_peft_model_state_dict(adapted).keys() - stored)
+    if absent:
+        raise UserError(
+            f"{setting}: the adapter in {folder} lacks {len(absent)} of its weights ({absent[0]}). "
+            "Copy it again, or train it anew."
+        )
+    names = (name.removeprefix("base_model.").removeprefix("model.") for name in stored)
+    return adapted, frozenset(names)
+
+
+def load_tokenizer(
+    folder: Path, options: ModelSection, setting: str = "model.checkpoint"
+) -> PreTrainedTokenizerBase:
+    """Load the fast tokenizer of a model, with a blank before words where it needs one.
+
+    setting: the argument or recipe key that named the model, for error messages
+    """
     from transformers import AutoTokenizer
 
     def load(**extra: Any) -> PreTrainedTokenizerBase:
         with quiet_transformers():
             return AutoTokenizer.from_pretrained(
-                folder, trust_remote_code=options.trust_remote_code, **extra
+                folder,
+                trust_remote_code=options.trust_remote_code,
+                local_files_only=True,
+                **extra,
             )
 
     try:
@@ -31,15 +149,15 @@ def load_tokenizer(folder: Path, options: ModelSection) -> PreTrainedTokenizerBa
         if tokenizer.is_fast and '"ByteLevel"' in tokenizer.backend_tokenizer.to_str():
             tokenizer = load(add_prefix_space=True)
             _put_blank_before_words(tokenizer)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise UserError(f"model.checkpoint: {folder} has no usable tokenizer: {error}") from None
+    except Exception as error:  # the Rust library's errors have no class of their own
+        raise UserError(f"{setting}: {folder} has no usable tokenizer: {_reason(error)}") from None
     if not tokenizer.is_fast:
         raise UserError(
-            f"model.checkpoint: {folder} has no fast tokenizer (tokenizer.json); it is needed to "
+            f"{setting}: {folder} has no fast tokenizer (tokenizer.json); it is needed to "
             "keep words and pieces together."
         )
     if tokenizer.pad_token_id is None:
-        raise UserError(f"model.checkpoint: the tokenizer of {folder} has no padding token.")
+        raise UserError(f"{setting}: the tokenizer of {folder} has no padding token.")
     return tokenizer
 
 
@@ -79,17 +197,35 @@ def _put_blank_before_words(tokenizer: PreTrainedTokenizerBase) -> None:
 
 @contextlib.contextmanager
 def explaining_damage(folder: Path, setting: str) -> Iterator[None]:
-    """Say which model cannot be read, and which setting names it."""
-    from safetensors import SafetensorError
+    """Say which model cannot be read and why, and which setting names it.
 
+    Every error counts: what damaged or hostile files raise in the libraries has no common class.
+    """
     try:
         yield
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
+    except UserError:
+        raise
+    except Exception as error:
         raise UserError(
-            f"{setting}: the model in {folder} cannot be read: {reason} "
+            f"{setting}: the model in {folder} cannot be read: {_reason(error)} "
             "Copy it again, or train it anew."
         ) from None
+
+
+def _reason(error: Exception) -> str:
+    """Say in one line what is wrong with a file."""
+    from pickle import UnpicklingError
+
+    if "custom code" in str(error) or "trust_remote_code" in str(error):
+        return "it needs code of its own, which is not run (see docs/security.md)."
+    if isinstance(error, UnpicklingError):
+        return (
+            "its weights are a pickle that holds more than tensors, or is damaged; it is not "
+            "loaded, for it could run code. Use weights in safetensors."
+        )
+    text = next((line for line in str(error).splitlines() if line.strip()), "")
+    line = f"{type(error).__name__}: {text}" if len(text) < 12 else text
+    return line.strip() if line.rstrip().endswith((".", "!", "?")) else f"{line.strip()}."
 
 
 class quiet_transformers:  # noqa: N801 - reads as a verb at its place of use

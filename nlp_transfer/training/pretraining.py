@@ -25,15 +25,23 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import autocast, token_batches
 from nlp_transfer.recipe import Recipe, TrainingSection
 from nlp_transfer.strategies.base import Batch, Forward
-from nlp_transfer.tasks.base import IGNORED, pad
+from nlp_transfer.tasks.base import IGNORED, OR_ALLOW, pad
 from nlp_transfer.tasks.finite import check_finite
-from nlp_transfer.tasks.loading import explaining_damage, load_tokenizer, quiet_transformers
+from nlp_transfer.tasks.fit import check_encoder, check_length, check_vocabulary, embedding_rows
+from nlp_transfer.tasks.loading import (
+    ADAPTER_FILE,
+    CONFIG_FILE,
+    load_config,
+    load_model,
+    load_tokenizer,
+)
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.material import log_new_parameters
 from nlp_transfer.training.progress import Progress
 
 HEADLINE = "masked accuracy"
+_KEY = "model.checkpoint"
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,8 @@ def prepare_reading(recipe: Recipe[Any, Any]) -> Reading:
             if texts
             else f"{_origin(recipe)}: there is no text."
         )
-    tokenizer = load_tokenizer(folder, options)
+    # Code that a checkpoint brings is run by `finetune` and `prepare` only.
+    tokenizer = load_tokenizer(folder, options.model_copy(update={"trust_remote_code": False}))
     if tokenizer.mask_token_id is None:
         raise UserError(f"model.checkpoint: the tokenizer of {folder} has no mask token.")
     seed = recipe.training.seed
@@ -91,6 +100,7 @@ def prepare_reading(recipe: Recipe[Any, Any]) -> Reading:
     set_seed(seed)
     fingerprint = hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
     model = _load_model(folder, recipe)
+    check_vocabulary(embedding_rows(model), tokenizer, folder, _KEY)
     return Reading(model, tokenizer, train, held_out, lengths, counts, fingerprint)
 
 
@@ -115,27 +125,21 @@ def _origin(recipe: Recipe[Any, Any]) -> str:
 
 def _load_model(folder: Path, recipe: Recipe[Any, Any]) -> Any:
     """Load a checkpoint with its language-modelling head; one that it lacks starts at random."""
-    from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoConfig, AutoModelForMaskedLM
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoModelForMaskedLM
 
-    if not (folder / "config.json").is_file():
-        raise UserError(f"model.checkpoint: {folder} holds an adapter, not a whole model.")
-    config = AutoConfig.from_pretrained(folder)
+    if (folder / ADAPTER_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
+        raise UserError(f"{_KEY}: {folder} holds an adapter, not a whole model.")
+    config = load_config(folder, _KEY)
     if type(config) not in MODEL_FOR_MASKED_LM_MAPPING:
-        raise UserError(
-            f"model.checkpoint: a {config.model_type!r} model does not guess masked words."
-        )
-    with quiet_transformers(), explaining_damage(folder, "model.checkpoint"):
-        model, info = AutoModelForMaskedLM.from_pretrained(
-            folder,
-            config=config,
-            output_loading_info=True,
-            dtype="float32",
-            trust_remote_code=recipe.model.trust_remote_code,
-        )
-    check_finite(model, f"model.checkpoint: {folder}")
-    if info["missing_keys"]:
+        raise UserError(f"{_KEY}: a {config.model_type!r} model does not guess masked words.")
+    model, weights = load_model(AutoModelForMaskedLM, folder, config, _KEY)
+    if not recipe.model.allow_random:
+        check_encoder(model, weights, folder, _KEY, advice=OR_ALLOW)
+    check_finite(model, f"{_KEY}: {folder}")
+    check_length(model, recipe.model)
+    if weights.random:
         log_new_parameters(
-            recipe.model.checkpoint, model, info["missing_keys"], head="language-modelling head"
+            recipe.model.checkpoint, model, weights.random, head="language-modelling head"
         )
     return model
 
