@@ -1,33 +1,23 @@
-"""The config.json of a trained model in, the names of its outputs out, in their order."""
+"""What the config.json of a trained model says in, the names of its outputs out, in order."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from nlp_transfer.errors import UserError, shortened
-from nlp_transfer.tasks.loading import CONFIG_FILE
 
 _WRITE = 'Write it as {"0": "first name", "1": "second name"}, one for each output of the head.'
 
 
-def output_names(folder: Path, setting: str) -> list[str]:
+def output_names(config: Mapping[str, Any], where: str) -> list[str]:
     """Read the names of a model's outputs from `id2label`, or from `label2id` where it is alone.
 
-    Read from the file itself: transformers takes what is not there for two outputs without names.
-
-    setting: the argument or recipe key that named the model, for error messages
-    raises:  UserError where there are none, or they are not one for each output
+    config: what config.json holds; transformers takes what is not there for two nameless outputs
+    where:  the setting that named the model and the file, for error messages
+    raises: UserError where there are no names, or not one for each output
     """
-    where = f"{setting}: {folder / CONFIG_FILE}"
-    try:
-        config = json.loads((folder / CONFIG_FILE).read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{where} cannot be read: {error}. Copy the model again.") from None
-    given = config if isinstance(config, dict) else {}
-    numbered, named = given.get("id2label"), given.get("label2id")
+    numbered, named = config.get("id2label"), config.get("label2id")
     if not numbered and not named:
         raise UserError(
             f"{where} names no labels, so predictions would mean nothing. Add id2label. {_WRITE}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from nlp_transfer.tasks.loading import (
     ADAPTER_FILE,
     CONFIG_FILE,
     Weights,
+    explaining_damage,
     load_adapter,
     load_adapter_config,
     load_config,
@@ -46,6 +48,7 @@ SETTINGS_KEY = "nlp_transfer"
 
 _WINDOWS = {"max_pieces": 256, "overlap": 64}
 """How a model that was trained elsewhere reads long texts, where it has positions for so many."""
+_TAGGER, _CLASSIFIER = "ForTokenClassification", "ForSequenceClassification"
 _COPY = "Copy the model again with all its files, or train it anew."
 
 
@@ -72,10 +75,7 @@ def load_trained(
             f"{folder}: an adapter without config.json does not say its labels. Copy the "
             "config.json of its run beside adapter_config.json."
         )
-    names = output_names(folder, setting)
-    config = load_config(folder, setting)
-    config.id2label = dict(enumerate(names))
-    config.label2id = {name: number for number, name in enumerate(names)}
+    config = _configuration(folder, setting)
     settings = _settings(config, folder, setting)
     task = _task(config, settings, folder)
     tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)), setting)
@@ -148,6 +148,25 @@ def _windows(model: PreTrainedModel) -> dict[str, int]:
     return {**_WINDOWS, "max_pieces": pieces}
 
 
+def _configuration(folder: Path, setting: str) -> PreTrainedConfig:
+    """Read the configuration of a model with a head of ours, its labels told from the file itself."""
+    with explaining_damage(folder, setting):
+        said = json.loads((folder / CONFIG_FILE).read_text("utf-8"))
+    if not isinstance(said, dict):
+        raise UserError(f"{setting}: {folder / CONFIG_FILE} is no model's configuration. {_COPY}")
+    heads = str(said.get("architectures") or "no architecture named")
+    if _TAGGER not in heads and _CLASSIFIER not in heads:
+        raise UserError(
+            f"{folder}: the model has no head for NER or classification ({heads}). Fine-tune it "
+            "first with nlpt finetune."
+        )
+    names = output_names(said, f"{setting}: {folder / CONFIG_FILE}")
+    config = load_config(folder, setting)
+    config.id2label = dict(enumerate(names))
+    config.label2id = {name: number for number, name in enumerate(names)}
+    return config
+
+
 def _settings(config: PreTrainedConfig, folder: Path, setting: str) -> dict[str, Any]:
     """Return what we keep with a model of ours; nothing for one trained elsewhere."""
     settings = getattr(config, SETTINGS_KEY, None) or {}
@@ -166,12 +185,7 @@ def _settings(config: PreTrainedConfig, folder: Path, setting: str) -> dict[str,
 def _task(config: PreTrainedConfig, settings: dict[str, Any], folder: Path) -> Task:
     """Tell the task from the saved settings, or from the head of a model trained elsewhere."""
     heads = " ".join(config.architectures or [])
-    is_tagger = "ForTokenClassification" in heads
-    if not is_tagger and "ForSequenceClassification" not in heads:
-        raise UserError(
-            f"{folder}: the model has no head for NER or classification "
-            f"({heads or 'no architecture named'}). Fine-tune it first with nlpt finetune."
-        )
+    is_tagger = _TAGGER in heads
     multi_label = config.problem_type == "multi_label_classification"
     _check_chooses(config, folder, multi_label=multi_label)
     own = settings.get("task")
