@@ -149,7 +149,7 @@ def _windows(model: PreTrainedModel) -> dict[str, int]:
 
 
 def _configuration(folder: Path, setting: str) -> PreTrainedConfig:
-    """Read the configuration of a model with a head of ours, its labels told from the file itself."""
+    """Read the configuration of a model with a head of ours; its labels as the file says."""
     with explaining_damage(folder, setting):
         said = json.loads((folder / CONFIG_FILE).read_text("utf-8"))
     if not isinstance(said, dict):
