@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlp_transfer.data.load import load_ner
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import brat, label_studio, spacy_docs
 from nlp_transfer.data.spans import CharSpan, read_spans, to_words
@@ -307,8 +308,27 @@ def test_brat_lines_that_cannot_be_used_are_named(tmp_path, notes, expected):
 
 def test_brat_pieces_are_covered_on_request(tmp_path):
     pair(tmp_path, "Ada left Rome", "T1\tPER 0 3;9 13\tAda Rome\n")
-    (row,) = brat.read(tmp_path, encoding="utf-8", expand=True)
-    assert row.values["spans"] == [{"start": 0, "end": 13, "label": "PER"}]
+    (row,) = brat.read(tmp_path, encoding="utf-8", in_pieces=True)
+    (found,) = row.values["spans"]
+    assert found == {"start": 0, "end": 13, "label": "PER", "pieces": [(0, 3), (9, 13)]}
+
+
+@pytest.mark.parametrize("misaligned", ["expand", "drop"])
+def test_brat_pieces_are_counted_however_they_are_read(tmp_path, misaligned):
+    pair(tmp_path, "Ada left Rome", "T1\tPER 0 3;9 13\tAda Rome\nT2\tV 4 8\tleft\n")
+    data = DataSection(source=str(tmp_path), misaligned=misaligned, overlapping="longest")
+    splits = load_ner(data, types=None, held_out=False)
+    tags, counts = {
+        "expand": (["B-PER", "I-PER", "I-PER"], {"spans_expanded": 1, "entities_dropped": 1}),
+        "drop": (["O", "B-V", "O"], {"entities_dropped": 1}),
+    }[misaligned]
+    assert splits["train"]["tags"][0] == tags
+    assert splits.losses["train"] == LossLedger(**counts)
+
+
+def test_pieces_of_a_span_are_refused_with_both_ways_out():
+    with pytest.raises(UserError, match=r"in pieces.*misaligned=expand.*misaligned=drop"):
+        aligned(ADA, [{"start": 0, "end": 13, "label": "A", "pieces": [[0, 3], [9, 13]]}])
 
 
 def test_half_a_brat_pair_is_named(tmp_path):
@@ -399,6 +419,67 @@ def test_label_studio_tasks_without_annotation_are_dropped_on_request_only(tmp_p
     assert [r.values["text"] for r in studio(tmp_path, items, annotated=False)] == [ADA] * 3
 
 
+def test_label_studio_annotators_who_agree_are_one_and_the_ground_truth_goes_first(tmp_path):
+    one, other = (task(result("choices", choices=[found])) for found in ("pos", "neg"))
+    (agreed,) = studio(tmp_path, [{**one, "annotations": one["annotations"] * 2}])
+    assert agreed.values["label"] == "pos"
+    truth = {**other["annotations"][0], "ground_truth": True}
+    (chosen,) = studio(tmp_path, [{**one, "annotations": [*one["annotations"], truth]}])
+    assert chosen.values["label"] == "neg"
+
+
+def about(target, **data):
+    return task(result("choices", "mood", target, choices=["pos"]), **data)
+
+
+TITLED = {"text": "A title", "body": "I love it"}
+
+
+def test_label_studio_never_takes_another_text_in_silence(tmp_path):
+    for target in ("text", "review"):  # a name of a tag, which may show any part of the data
+        with pytest.raises(UserError, match=r"\(text, body\).*data\.columns\.text=KEY"):
+            studio(tmp_path, [about(target, **TITLED)])
+    (told,) = studio(tmp_path, [about("text", **TITLED)], columns={"text": "body"})
+    assert told.values["body"] == "I love it"
+    assert "text" not in told.values
+    for target, data in (("body", TITLED), ("text", {"text": "I love it", "source": "web"})):
+        (row,) = studio(tmp_path, [about(target, **data)])
+        assert row.values["text"] == "I love it"
+
+
+def test_label_studio_regions_tell_their_text_for_all_tasks(tmp_path):
+    region = result(start=2, end=6, text="love", labels=["V"])
+    rows = studio(tmp_path, [task(**TITLED), task(region, **TITLED)])
+    assert [row.values["text"] for row in rows] == ["I love it"] * 2
+
+
+def test_label_studio_reads_the_labels_of_the_text_that_is_asked_for(tmp_path):
+    of_body = result(target="body", start=2, end=6, labels=["V"])
+    items = [task(of_body, result(target="text", start=2, end=7, labels=["N"]), **TITLED)]
+    with pytest.raises(UserError, match="about several texts, body, text"):
+        studio(tmp_path, items)
+    (row,) = studio(tmp_path, items, columns={"text": "body"})
+    assert row.values["spans"] == [{"start": 2, "end": 6, "labels": ["V"]}]
+    choice = result("choices", "kind", "text", choices=["short"])
+    mixed = [task(choice, result("choices", "mood", "body", choices=["pos"]), **TITLED)]
+    (row,) = studio(tmp_path, mixed, columns={"label": "mood"})
+    assert (row.values["text"], row.values["mood"]) == ("I love it", "pos")
+    with pytest.raises(UserError, match=r"data\.columns\.label=QUESTION"):
+        studio(tmp_path, mixed)
+
+
+def test_label_studio_minimal_json_is_known_by_a_task_without_entities(tmp_path):
+    empty = {"text": "Nothing here", "id": 1, "annotator": 1, "annotation_id": 5}
+    full = {**empty, "text": "Ada left", "id": 2, "label": [
+        {"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}]}  # fmt: skip
+    older = [{k: v for k, v in i.items() if k[:3] != "ann"} for i in (empty, full)]
+    for items in ([empty, full], older):
+        path = tmp_path / "min.json"
+        path.write_text(json.dumps(items))
+        splits = load_ner(DataSection(source=str(path)), types=None, held_out=False)
+        assert list(splits["train"]["tags"]) == [["O", "O"], ["B-PER", "O"]]
+
+
 def test_label_studio_minimal_json(tmp_path):
     region = {"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}
     items = [{"id": 1, "text": ADA, "ner": [region], "annotator": 1}, {"id": 2, "text": "no"}]
@@ -420,9 +501,11 @@ def test_label_studio_minimal_json(tmp_path):
         ([1], "this is not a Label Studio export"),
         ([{**task(), "data": "x"}], "its data are 'x'"),
         (
-            [{**task(), "annotations": task()["annotations"] * 2}],
-            "2 completed annotations (by 2, 2",
+            [{**task(), "annotations": [*task()["annotations"], *task(result())["annotations"]]}],
+            "2 completed annotations that differ (by 2, 2). Mark the right one as ground truth",
         ),
+        ([task("x")], "a result is 'x'"),
+        ([task(result("choices", choices="x"))], "its choices are 'x'"),
         ([{**task(), "annotations": [{"result": None}]}], "no list of results"),
         ([task({**result(), "value": 5})], "a result has the value 5"),
         ([task(result("hypertextlabels"))], "type hypertextlabels"),

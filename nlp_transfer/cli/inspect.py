@@ -87,7 +87,14 @@ def inspect(
 
 def _is_override(argument: str) -> bool:
     key, equals, _ = argument.partition("=")
-    return bool(equals) and not {"/", "\\"} & set(key) and not Path(argument).exists()
+    return bool(equals) and not {"/", "\\"} & set(key) and not _is_file(argument)
+
+
+def _is_file(argument: str) -> bool:
+    try:
+        return Path(argument).exists()
+    except OSError:  # too long for a file's name
+        return False
 
 
 def _recipe_for(sources: list[str], task: _Task | None, overrides: list[str]) -> AnyRecipe:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from nlp_transfer.data.label_values import WHOLE, LabelReader
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.spans import read_spans, to_words
-from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.errors import UserError, nearest, shortened
 from nlp_transfer.recipe import Column, DataSection
 from nlp_transfer.records import LossLedger
 
@@ -17,7 +17,7 @@ from nlp_transfer.records import LossLedger
 CANDIDATES: Mapping[Column, tuple[str, ...]] = {
     "tokens": ("tokens", "words"),
     "tags": ("tags", "ner_tags", "labels"),
-    "text": ("text", "sentence", "utterance", "content"),
+    "text": ("text", "sentence", "utterance", "content", "data"),
     "spans": ("spans", "entities", "label", "labels"),
     "text_pair": ("text_pair",),
     "label": ("label", "labels", "category", "intent", "class"),
@@ -49,19 +49,21 @@ class RowReader:
 
     def __init__(self, data: DataSection, label_names: tuple[str, ...] | None) -> None:
         self._data = data
-        self._names = data.label_names or label_names
+        self.labels = LabelReader(data, label_names)
         self.reads_spans = False
         """Tags were made from character spans, so they are IOB2 whatever the recipe says."""
         self._known: dict[str, str] = {}  # few tags, said over and over
 
     def ner(self, raw: RawRow) -> Read:
         """Return {words, tags, lost, document, id, where}; tags are in the source's own scheme."""
-        if raw.values.get("answer") in ("reject", "ignore"):  # Prodigy: the annotator says no
+        if self._is_rejected(raw):
             return None, _DROPPED
         if self._has_spans(raw):
             return self._from_spans(raw)
-        words = _listed(self._value(raw, "tokens"), raw, "tokens")
-        tags = _listed(self._value(raw, "tags"), raw, "tags")
+        words, tags = self._value(raw, "tokens"), self._value(raw, "tags")
+        if self._data.drop_missing and (words is None or tags is None):
+            return None, _DROPPED
+        words, tags = _listed(words, raw, "tokens"), _listed(tags, raw, "tags")
         if len(words) != len(tags):
             raise UserError(
                 f"{raw.where}: {len(words)} tokens but {len(tags)} tags; each token has one tag."
@@ -80,8 +82,12 @@ class RowReader:
 
     def classification(self, raw: RawRow, *, multi_label: bool) -> Read:
         """Return {text, text_pair, labels, document, id, where}; labels None: unlabelled."""
+        if self._is_rejected(raw):
+            return None, _DROPPED
         text, label = self._value(raw, "text"), self._value(raw, "label")
-        if self._data.drop_missing and (_is_blank(text) or _is_blank(label)):
+        # Several labels may be none: an empty field says so.
+        unknown = self.labels.is_hidden(label) or (_is_blank(label) and not multi_label)
+        if self._data.drop_missing and (_is_blank(text) or unknown):
             return None, _DROPPED
         if not isinstance(text, str):
             raise UserError(f"{raw.where}: the text is {text!r}; it must be a string.")
@@ -89,12 +95,18 @@ class RowReader:
             raise UserError(
                 f"{raw.where}: the text is empty. Leave such rows out with data.drop_missing=true."
             )
+        read = self.labels.several if multi_label else self.labels.one
         row = {
             "text": text,
             "text_pair": _text_or_none(self._value(raw, "text_pair")),
-            "labels": self._labels(label, raw, multi_label),
+            "labels": read(label, raw.where),
         }
         return row | self._place(raw), _NOTHING_LOST
+
+    def _is_rejected(self, raw: RawRow) -> bool:
+        """Tell a row of which Prodigy's annotator said that it is wrong, or of no use."""
+        is_column = "answer" in map(str, self._data.columns.values())
+        return not is_column and raw.values.get("answer") in ("reject", "ignore")
 
     def _has_spans(self, raw: RawRow) -> bool:
         """Tell character spans from tags: by the recipe, else by the columns there are."""
@@ -107,19 +119,23 @@ class RowReader:
         tagged = any(name in values for name in CANDIDATES["tokens"]) and any(
             isinstance(values.get(name), list | str) for name in CANDIDATES["tags"]
         )
-        return not tagged and self._found(raw, "spans") and self._found(raw, "text")
+        has_spans = self._found(raw, "spans") or _is_prodigys(raw)
+        return not tagged and has_spans and self._found(raw, "text")
 
     def _from_spans(self, raw: RawRow) -> Read:
-        text = self._value(raw, "text")
-        if self._data.drop_missing and _is_blank(text):
+        text, value = self._value(raw, "text"), self._value(raw, "spans")
+        if value is None and _is_prodigys(raw):
+            value = []
+        if self._data.drop_missing and (_is_blank(text) or value is None):
             return None, _DROPPED
         if not isinstance(text, str):
             raise UserError(f"{raw.where}: the text is {text!r}; it must be a string.")
-        value = self._value(raw, "spans")
         if value is None:
             raise UserError(
-                f"{raw.where}: there are no character spans. Found: {', '.join(raw.values)}. Name "
-                "their column with data.columns.spans=COLUMN; a text without entities has []."
+                f"{raw.where}: there are no character spans. Found: "
+                f"{shortened(list(raw.values))}. Name their column with "
+                "data.columns.spans=COLUMN; a text without entities has [], and texts that are "
+                "not annotated are left out with data.drop_missing=true."
             )
         self.reads_spans = True
         spans = read_spans(value, raw.where)
@@ -136,23 +152,6 @@ class RowReader:
             "where": raw.where,
         }
 
-    def _labels(self, value: Any, raw: RawRow, multi_label: bool) -> list[str] | None:
-        hidden = isinstance(value, int) and not isinstance(value, bool) and value == -1
-        if value is None or hidden:
-            return None  # the Hub's convention for a hidden test label is -1
-        if not multi_label:
-            if isinstance(value, list) and len(value) == 1:
-                return [self._name(value[0], raw)]  # doccano's way
-            if isinstance(value, list):
-                raise UserError(
-                    f"{raw.where}: the label is a list, {value!r}. Set task.multi_label=true if "
-                    "a text may have several labels."
-                )
-            return [self._name(value, raw)]
-        if isinstance(value, str):
-            value = [part for part in value.split(self._data.label_separator) if part.strip()]
-        return sorted({self._name(label, raw) for label in _listed(value, raw, "label")})
-
     def _tag(self, value: Any, raw: RawRow) -> str:
         known = self._known.get(value) if isinstance(value, str) else None
         if known is None:
@@ -162,38 +161,13 @@ class RowReader:
         return known
 
     def _checked_tag(self, value: Any, raw: RawRow) -> str:
-        tag = self._name(value, raw)
-        if self._names is None and tag.lstrip("-").isdecimal():
+        tag = self.labels.name(value, raw.where)
+        if not self.labels.has_names and WHOLE.fullmatch(tag):
             raise UserError(
                 f"{raw.where}: the tag {tag} is a number without a name. Name the numbers in "
                 "their order with data.label_names=[O, B-PER, I-PER, ...]."
             )
         return tag
-
-    def _name(self, value: Any, raw: RawRow) -> str:
-        given = self._data.label_names
-        if given and isinstance(value, str):
-            text = value.strip()  # CSV and CoNLL files hold their numbers as text
-            if text.lstrip("-").isdecimal() and text not in given:
-                value = int(text)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # a table with gaps keeps its integers as fractions
-        if isinstance(value, bool):
-            return str(value).lower()
-        if isinstance(value, str):
-            return _checked_name(value.strip(), raw)
-        if not isinstance(value, int):
-            raise UserError(
-                f"{raw.where}: the label is {value!r}; a label is a name or a whole number."
-            )
-        if self._names is None:
-            return str(value)
-        if not 0 <= value < len(self._names):
-            raise UserError(
-                f"{raw.where}: label number {value} has no name; there are {len(self._names)} "
-                f"(0 to {len(self._names) - 1}). Check data.label_names."
-            )
-        return self._names[value]
 
     def _found(self, raw: RawRow, role: Column) -> bool:
         return role in self._data.columns or any(name in raw.values for name in CANDIDATES[role])
@@ -208,7 +182,7 @@ class RowReader:
         if wanted is not None:
             raise UserError(
                 f"data.columns.{role}: there is no column {wanted!r} in {raw.where}. "
-                f"Found: {', '.join(values)}.{nearest(str(wanted), list(values))}"
+                f"Found: {shortened(list(values))}.{nearest(str(wanted), list(values))}"
             )
         for candidate in CANDIDATES[role]:
             if candidate in values:
@@ -217,23 +191,21 @@ class RowReader:
             return None
         hint = " If the file has no header: data.header=false" if _TABLE.search(raw.where) else ""
         raise UserError(
-            f"{raw.where}: no column looks like {role}. Found: {', '.join(values)}. "
+            f"{raw.where}: no column looks like {role}. Found: {shortened(list(values))}. "
             f"Name it with data.columns.{role}=COLUMN.{hint}"
         )
 
 
-def _checked_name(name: str, raw: RawRow) -> str:
-    if not name:
-        raise UserError(
-            f"{raw.where}: the label is empty. Leave such rows out with data.drop_missing=true."
-        )
-    if any(unicodedata.category(char) == "Cc" for char in name):
-        raise UserError(f"{raw.where}: the label {name!r} holds a line break or control character.")
-    return name
-
-
 def _is_blank(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    """Tell a missing value; a table with gaps may have NaN there."""
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
+
+
+def _is_prodigys(raw: RawRow) -> bool:
+    """Tell a row of Prodigy's, which has no spans where its text has no entities."""
+    tokens = raw.values.get("tokens")
+    has_tokens = isinstance(tokens, list) and any(isinstance(token, dict) for token in tokens)
+    return has_tokens or raw.values.get("answer") == "accept"
 
 
 def _listed(value: Any, raw: RawRow, role: str) -> list[Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.check import check_classes
+from nlp_transfer.data.class_names import Renames, check_joined, settle
 from nlp_transfer.data.columns import Read, RowReader
 from nlp_transfer.data.grouping import whole_sentences
+from nlp_transfer.data.label_values import WHOLE
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.scheme import UNNAMED, TagEvidence, TagReading, entity_type, types_of
 from nlp_transfer.data.sources import RawSplit, open_source
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 _PLACE = {"document": "string", "id": "string", "where": "string"}
 
 
@@ -84,17 +84,25 @@ def load_classification(
     raw = open_source(data)
     schema = _schema({"text": "string", "text_pair": "string", "labels": ["string"]})
     tables, losses = {}, {}
-    found: set[str] = set()
+    found: dict[str, set[str]] = {}
     for split in raw:
         reader = RowReader(data, split.label_names)
         rows = _Rows(split, partial(reader.classification, multi_label=multi_label))
-        tables[split.name] = write_table(_collecting(rows, found), schema)
+        found[split.name] = set()
+        tables[split.name] = write_table(_collecting(rows, found[split.name]), schema)
         rows.check_not_empty()
+        reader.labels.finish()
         losses[split.name] = rows.losses
-    _check_numbers(found)
+        check_joined(reader.labels.cut - set(classes or data.label_names or ()))
+    for name, renames in settle(found, classes or data.label_names).items():
+        if renames:
+            tables[name] = write_table(_renamed(iterate(tables[name]), renames), schema)
+            found[name] = {label for labels in tables[name]["labels"] for label in labels or ()}
     if not multi_label and "train" in tables:
         check_classes(tables["train"])
-    names = _declared(classes, _label_names(data, raw), tuple, found, "task.classes", data)
+    names = _declared(
+        classes, _label_names(data, raw), tuple, set().union(*found.values()), "task.classes", data
+    )
     return _finished(tables, data, names, losses, held_out)
 
 
@@ -192,6 +200,13 @@ def _collecting(rows: Iterable[dict[str, Any]], found: set[str]) -> Iterator[dic
         yield row
 
 
+def _renamed(rows: Iterable[dict[str, Any]], renames: Renames) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        read = [renames.get(name, name) for name in row["labels"] or ()]
+        known = row["labels"] is not None and None not in read
+        yield {**row, "labels": read if known else None}
+
+
 def _label_names(data: DataSection, raw: list[RawSplit]) -> tuple[str, ...]:
     """Name what integer labels stand for: by the recipe, else by the source, else not at all."""
     return data.label_names or next((s.label_names for s in raw if s.label_names), ())
@@ -222,22 +237,9 @@ def _declared(
 
 def _sorted(names: set[str]) -> list[str]:
     """Sort names, numbers by their value: 2 before 10."""
-    if all(name.lstrip("-").isdecimal() for name in names):
+    if all(map(WHOLE.fullmatch, names)):
         return sorted(names, key=int)
     return sorted(names)
-
-
-def _check_numbers(names: set[str]) -> None:
-    """Refuse 1 and 1.0 as two classes."""
-    by_value: dict[float, str] = {}
-    for name in sorted(names):
-        if not _NUMBER.fullmatch(name):
-            continue
-        other = by_value.setdefault(float(name), name)
-        if other != name:
-            raise UserError(
-                f"The labels {other!r} and {name!r} mean the same number. Write it in one way."
-            )
 
 
 def _finished(

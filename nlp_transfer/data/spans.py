@@ -28,6 +28,8 @@ class CharSpan(NamedTuple):
     type: str
     text: str | None
     """The characters that the tool says it covers, where it says so."""
+    whole: bool = True
+    """Not in pieces with other words between them, as brat has them."""
 
     def __str__(self) -> str:
         return f"span {self.start}-{self.end} ({self.type})"
@@ -57,7 +59,8 @@ def read_spans(value: Any, where: str) -> list[CharSpan]:
     """Read a list of spans as annotation tools export them.
 
     value:  [start, end, "TYPE"], or objects with start and end (start_offset, end_offset), a label
-            (labels, type, tag, entity_type), and perhaps the text they cover
+            (labels, type, tag, entity_type), and perhaps the text they cover, or the pieces of an
+            entity with other words between them
     raises: UserError that numbers the faulty span, from 1
     """
     if not isinstance(value, list | tuple):
@@ -96,13 +99,13 @@ def to_words(text: str, spans: Sequence[CharSpan], *, where: str, data: DataSect
 
 
 def _read_span(item: Any, where: str) -> CharSpan:
-    text = None
+    text = pieces = None
     if isinstance(item, Mapping):
         start, end, label = (
             next((item[key] for key in keys if item.get(key) is not None), None)
             for keys in (_STARTS, _ENDS, _LABELS)
         )
-        text = item.get("text")
+        text, pieces = item.get("text"), item.get("pieces")
     elif isinstance(item, list | tuple) and len(item) == 3:
         start, end, label = item
     else:
@@ -110,7 +113,7 @@ def _read_span(item: Any, where: str) -> CharSpan:
     if text is not None and not isinstance(text, str):
         raise UserError(f"{where}: its text is {text!r}; it must be a string.")
     start, end = _read_offset(start, where), _read_offset(end, where)
-    return CharSpan(start, end, _read_type(label, where), text)
+    return CharSpan(start, end, _read_type(label, where), text, whole=not pieces)
 
 
 def _read_offset(value: Any, where: str) -> int:
@@ -140,12 +143,12 @@ def _in_code_points(
     borders = offsets.borders(text, unit)
     result = []
     for span in spans:
-        start, end, _, covered = span
+        start, end, _, covered, _ = span
         if fault := offsets.fault(text, borders, start, end, covered, unit):
             hint = offsets.advice(text, start, end, covered, unit)
             raise UserError(f"{where}: {span} {fault}. {hint}")
         start, end = (bisect_left(borders, offset) for offset in (start, end))
-        result.append(CharSpan(start, end, span.type, None))
+        result.append(span._replace(start=start, end=end, text=None))
     return result
 
 
@@ -167,11 +170,17 @@ def _over_words(span: CharSpan, words: Sequence[Word]) -> _Entity:
 
 def _is_aligned(entity: _Entity, words: Sequence[Word]) -> bool:
     span, first, last = entity
-    return (words[first].start, words[last].end) == (span.start, span.end)
+    return span.whole and (words[first].start, words[last].end) == (span.start, span.end)
 
 
 def _misaligned(text: str, entity: _Entity, words: Sequence[Word], where: str) -> UserError:
     span = entity.span
+    if not span.whole:
+        return UserError(
+            f"{where}: {span} is in pieces; words have one tag each and cannot hold it. Make it "
+            "one piece, take all from its first to its last word with data.misaligned=expand, or "
+            "leave such entities out (and count them as missed) with data.misaligned=drop."
+        )
     begins_inside = words[entity.first].start < span.start
     word = words[entity.first if begins_inside else entity.last].text
     verb = "begins" if begins_inside else "ends"

@@ -56,7 +56,9 @@ class DataSection(Section):
         description="of tags without one (B, I, O); null: the one of task.types, else ENTITY",
     )
     separator: str | None = Field(
-        None, description="column separator of CoNLL files; null: the tab, else blanks"
+        None,
+        min_length=1,
+        description="column separator of CoNLL files; null: the tab, else blanks",
     )
     header: bool = Field(True, description="the first row of a CSV or TSV file names its columns")
     quoted: bool | None = Field(
@@ -81,7 +83,9 @@ class DataSection(Section):
     label_names: tuple[str, ...] | None = Field(
         None, description="names of integer tags or labels, in the order of their numbers"
     )
-    label_separator: str = Field("|", description="between the labels of a multi-label CSV field")
+    label_separator: str = Field(
+        "|", min_length=1, description="between the labels of a multi-label CSV field"
+    )
     validation_share: float = Field(0.1, gt=0, lt=1)
     test_share: float = Field(0.1, gt=0, lt=1)
     split_seed: int = 42

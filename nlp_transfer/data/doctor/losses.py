@@ -21,7 +21,7 @@ _KINDS = {
     ),
     "spans_expanded": (
         "span", "spans",
-        "that began or ended inside a word, widened to whole words",
+        "that began or ended inside a word, or had gaps, widened to whole words",
         "Check them: a model that tags words cannot find a part of one.",
     ),
     "entities_dropped": (
@@ -31,8 +31,9 @@ _KINDS = {
     ),
     "examples_dropped": (
         "row", "rows",
-        "left out: no words, no text or no label",
-        "Check that these rows are meant to be empty.",
+        "left out: no words, no text, no label, or rejected by the annotator",
+        "Check that these rows are meant to be left out. Where a text may have no label: "
+        "task.multi_label=true.",
     ),
 }  # fmt: skip
 

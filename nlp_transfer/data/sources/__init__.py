@@ -6,6 +6,7 @@ A raw row is what the file says, before any task looks at it. Each format is one
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -42,6 +43,17 @@ def open_source(data: DataSection) -> list[RawSplit]:
     returns: one RawSplit for each split that the source has
     raises:  UserError when nothing is found, naming what was looked for
     """
+    try:
+        return _open(data)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise UserError(
+            "data.source, data.splits: there is no such file; a name is too long for one."
+        ) from None
+
+
+def _open(data: DataSection) -> list[RawSplit]:
     if data.source.startswith("samples/"):
         return _from_folder(sample_folder(data.source), data)
     path = Path(data.source).expanduser()

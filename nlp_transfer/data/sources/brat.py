@@ -14,7 +14,9 @@ from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources.text_file import Errors, open_binary, read_lines
 from nlp_transfer.errors import UserError
 
-_ENTITY = re.compile(r"T\S+\t(?P<type>\S+) (?P<places>\d+ \d+(?:;\d+ \d+)*)(?:\t(?P<text>.*))?")
+_ENTITY = re.compile(
+    r"T\S+\t(?P<type>\S+) (?P<places>\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)(?:\t(?P<text>.*))?"
+)
 _OTHERS = "REAMN*#"
 """Relations, events, attributes, normalisations, equivalences, notes: no entities."""
 
@@ -29,12 +31,13 @@ def read(
     *,
     encoding: str,
     errors: Errors = "strict",
-    expand: bool = False,
+    in_pieces: bool = False,
     annotated: bool = True,
 ) -> Iterator[RawRow]:
     """Read the documents of a folder by name, or the one that a .txt or .ann file is half of.
 
-    expand:    read an entity in several pieces as all from its first to its last character
+    in_pieces: read an entity in several pieces too: from its first to its last character, and
+               the pieces
     annotated: False reads the texts alone, without their .ann files
     raises:    UserError for half a pair, or an entity that is not where its line says
     """
@@ -43,7 +46,7 @@ def read(
         values: dict[str, Any] = {"text": text, "id": text_file.stem, "document": text_file.stem}
         if annotated:
             notes = text_file.with_suffix(".ann")
-            values["spans"] = list(_spans(notes, text, encoding, errors, expand=expand))
+            values["spans"] = list(_spans(notes, text, encoding, errors, in_pieces=in_pieces))
         yield RawRow(str(text_file), values)
 
 
@@ -75,7 +78,7 @@ def _text(path: Path, encoding: str, errors: Errors) -> str:
 
 
 def _spans(
-    path: Path, text: str, encoding: str, errors: Errors, *, expand: bool
+    path: Path, text: str, encoding: str, errors: Errors, *, in_pieces: bool
 ) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(read_lines(path, encoding=encoding, errors=errors), start=1):
         where = f"{path}:{number}"
@@ -89,13 +92,18 @@ def _spans(
             )
         pieces = [(int(a), int(b)) for a, b in re.findall(r"(\d+) (\d+)", entity["places"])]
         _check(pieces, text, entity["text"], where)
-        if not expand and not _is_whole(pieces, text):
+        span = {"start": pieces[0][0], "end": pieces[-1][1], "label": entity["type"]}
+        if _is_whole(pieces, text):
+            yield span
+        elif in_pieces:
+            yield {**span, "pieces": pieces}
+        else:
             raise UserError(
                 f"{where}: the entity {entity['text']!r} is in {len(pieces)} pieces; words have "
-                "one tag each and cannot hold it. Make it one piece, or read all from its first "
-                "to its last character with data.misaligned=expand."
+                "one tag each and cannot hold it. Make it one piece, take all from its first to "
+                "its last word with data.misaligned=expand, or leave such entities out (and count "
+                "them as missed) with data.misaligned=drop."
             )
-        yield {"start": pieces[0][0], "end": pieces[-1][1], "label": entity["type"]}
 
 
 def _check(pieces: list[tuple[int, int]], text: str, given: str | None, where: str) -> None:

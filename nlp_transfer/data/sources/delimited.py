@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources.text_file import Errors, read_lines
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import UserError, shortened
 
-csv.field_size_limit(2**31 - 1)  # the default refuses texts over 131,072 characters
+csv.field_size_limit(1 << 26)  # the default refuses texts over 131,072 characters
 
 
 def read(
@@ -52,7 +53,7 @@ def read(
             if len(record) != len(names):
                 raise UserError(
                     f"{where}: {len(record)} fields, the first row has {len(names)} "
-                    f"({', '.join(names)}). Quote fields that hold {delimiter!r}."
+                    f"({shortened(names)}). Quote fields that hold {delimiter!r}."
                 )
             yield RawRow(where, dict(zip(names, record, strict=True)))
     except csv.Error as error:
@@ -65,9 +66,9 @@ def _names(record: list[str], where: str, header: bool, delimiter: str) -> list[
     if not header:
         return [str(number) for number in range(len(record))]
     names = [name.strip() for name in record]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"{where}: the column {twice[0]!r} stands twice in the header. Rename one.")
+    ((first, count),) = Counter(names).most_common(1)
+    if count > 1:
+        raise UserError(f"{where}: the column {first!r} stands twice in the header. Rename one.")
     other = next((mark for mark in ";\t|" if mark in names[0]), None)
     if len(names) == 1 and delimiter == "," and other:
         hint = "data.format=tsv" if other == "\t" else f"data.separator='{other}'"

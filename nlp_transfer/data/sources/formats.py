@@ -36,6 +36,7 @@ EXTENSIONS = {
 }  # fmt: skip
 _HEAD_BYTES = 4096
 _SAMPLED_JSON_BYTES = 1 << 20
+_NEXT_ITEM = re.compile(r"[\s,]*")
 
 
 def reader(path: Path, data: DataSection, *, annotated: bool = True) -> Read:
@@ -55,12 +56,16 @@ def reader(path: Path, data: DataSection, *, annotated: bool = True) -> Read:
         return lambda: brat.read(
             path,
             **text,
-            expand=data.misaligned == "expand",
+            in_pieces=data.misaligned != "refuse",
             annotated=annotated,
         )
     if file_format == "label-studio":
         return lambda: label_studio.read(
-            path, **text, drop_missing=data.drop_missing, annotated=annotated
+            path,
+            **text,
+            drop_missing=data.drop_missing,
+            annotated=annotated,
+            columns=data.columns,
         )
     if file_format in ("jsonl", "json", "spans"):
         return lambda: jsonl.read(path, **text)
@@ -119,17 +124,23 @@ def detect_format(path: Path, data: DataSection) -> str:
 
 
 def _is_label_studio(path: Path) -> bool:
-    """Look at the first task of a JSON list, as far as it can be told without reading it all."""
+    """Look at the first tasks of a JSON list; one without entities may say nothing."""
     with open_binary(path) as stream:
         text = stream.read(_SAMPLED_JSON_BYTES).decode("utf-8", errors="replace")
     text = text.lstrip("\ufeff \t\r\n")
-    if not text.startswith("["):
-        return False
-    try:
-        first, _ = json.JSONDecoder().raw_decode(text[1:].lstrip())
-    except (ValueError, RecursionError):
-        return False
-    return label_studio.is_label_studio(first)
+    return text.startswith("[") and any(map(label_studio.is_label_studio, _items(text)))
+
+
+def _items(text: str) -> Iterator[Any]:
+    """Yield the items of a JSON list, as far as they are whole."""
+    decoder = json.JSONDecoder()
+    after = 1
+    while item := _NEXT_ITEM.match(text, after):
+        try:
+            found, after = decoder.raw_decode(text, item.end())
+        except (ValueError, RecursionError):
+            return
+        yield found
 
 
 def _looks_like_conll(text: str) -> bool:

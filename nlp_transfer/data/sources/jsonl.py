@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources.text_file import Errors, read_lines
+from nlp_transfer.data.sources.text_file import Errors, read_lines, read_text
 from nlp_transfer.errors import UserError
+
+
+class _TwiceError(Exception):
+    """A key that an object has twice."""
 
 
 def read(path: Path, *, encoding: str, errors: Errors = "strict") -> Iterator[RawRow]:
@@ -25,9 +30,7 @@ def read(path: Path, *, encoding: str, errors: Errors = "strict") -> Iterator[Ra
         return
     second = next(numbered, None)
     if _is_document(first[1], alone=second is None):
-        rest = [second[1]] if second else []
-        text = "".join([first[1], *rest, *(line for _, line in numbered)])
-        yield from rows_of(parse(text, path, first[0]), str(path))
+        yield from rows_of(read_document(path, encoding=encoding, errors=errors), str(path))
         return
     for number, line in chain([first], [second] if second else [], numbered):
         yield _row(parse(line.rstrip("\n"), path, number), f"{path}:{number}")
@@ -35,8 +38,7 @@ def read(path: Path, *, encoding: str, errors: Errors = "strict") -> Iterator[Ra
 
 def read_document(path: Path, *, encoding: str, errors: Errors = "strict") -> Any:
     """Read one JSON value that fills the file."""
-    text = "".join(read_lines(path, encoding=encoding, errors=errors))
-    return parse(text, path, 1)
+    return parse(read_text(path, encoding=encoding, errors=errors), path, 1)
 
 
 def split_lists(path: Path, *, encoding: str, errors: Errors = "strict") -> dict[str, Any]:
@@ -89,8 +91,15 @@ def parse(text: str, path: Path | str, line: int) -> Any:
         ) from None
     except RecursionError:
         raise UserError(f"{path}:{line}: this JSON is nested too deeply.") from None
-    except ValueError as error:
-        raise UserError(f"{path}:{line}: {error}.") from None
+    except _TwiceError as error:
+        raise UserError(
+            f"{path}:{line}: the key {str(error)!r} stands twice in one object; rename or remove "
+            "one."
+        ) from None
+    except ValueError:
+        raise UserError(
+            f"{path}:{line}: a number has too many digits. Write it as text, in quotes."
+        ) from None
     if "\\u" in text:
         _check_escapes(item, f"{path}:{line}")
     return item
@@ -99,9 +108,8 @@ def parse(text: str, path: Path | str, line: int) -> Any:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     item = dict(pairs)
     if len(item) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object; rename or remove one")
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise _TwiceError(twice)
     return item
 
 

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import jsonl
+from nlp_transfer.data.sources.label_studio_tasks import (
+    KEPT,
+    Columns,
+    Item,
+    Task,
+    annotations_of,
+    key_of_text,
+    read_task,
+    several_texts,
+)
 from nlp_transfer.data.sources.text_file import Errors
-from nlp_transfer.errors import UserError
-
-
-class _Task(NamedTuple):
-    """A task of the full export, with the results of its one annotation; None: there is none."""
-
-    where: str
-    item: Mapping[str, Any]
-    results: list[Mapping[str, Any]] | None
-
-    def of(self, kind: str) -> list[Mapping[str, Any]]:
-        """Return the results of a type; a choice about a region of the text is none about it."""
-        found = [result for result in self.results or [] if result.get("type") == kind]
-        return [r for r in found if kind == "labels" or "start" not in r["value"]]
+from nlp_transfer.errors import UserError, shortened
 
 
 def is_label_studio(item: Any) -> bool:
-    """Tell an item of an export by its annotations, or by labelled regions of JSON-MIN."""
+    """Tell an item of an export by its annotations, or by what JSON-MIN says of a task."""
     if not isinstance(item, dict):
         return False
-    if isinstance(item.get("data"), dict) and _annotations(item) is not None:
+    if isinstance(item.get("data"), dict) and annotations_of(item) is not None:
         return True
-    return any(_is_regions(value) for value in item.values())
+    return {"annotator", "annotation_id"} <= item.keys() or any(map(_is_regions, item.values()))
 
 
 def read(
@@ -41,14 +38,17 @@ def read(
     errors: Errors = "strict",
     drop_missing: bool = False,
     annotated: bool = True,
+    columns: Columns | None = None,
 ) -> Iterator[RawRow]:
     """Read the tasks of an export.
 
     drop_missing: a task without a completed annotation is a row without a text, not an error
     annotated:    False reads the texts alone, whatever their annotations
+    columns:      the recipe's, which may name keys of a task's data, or one of several questions
     returns:      rows of text and spans, or text and label; the choice of each question also
                   under the question's name, and label only where all tasks answer the same one
-    raises:       UserError for a task with several annotations
+    raises:       UserError for a task with several annotations that differ, or whose labels may be
+                  about another of its texts
     """
     items = jsonl.read_document(path, encoding=encoding, errors=errors)
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
@@ -56,7 +56,7 @@ def read(
     if not all("data" in item for item in items):
         yield from _minimal(items, path)
         return
-    tasks = [_task(item, _where(path, n, item), annotated) for n, item in enumerate(items)]
+    tasks = [read_task(item, _where(path, n, item), annotated) for n, item in enumerate(items)]
     missing = [task.where for task in tasks if task.results is None]
     if missing and not drop_missing:
         raise UserError(
@@ -65,79 +65,69 @@ def read(
         )
     questions = sorted({str(r.get("from_name")) for task in tasks for r in task.of("choices")})
     has_spans = not questions or any(task.of("labels") for task in tasks)
+    columns = columns or {}
+    key = key_of_text([task for task in tasks if task.results is not None], columns)
     for task in tasks:
         if task.results is None:
-            yield RawRow(task.where, dict.fromkeys(["text", "spans", "label", *questions]))
-        elif not annotated:
-            yield RawRow(task.where, _text_of(task))
-        else:
-            yield RawRow(task.where, _row(task, questions, has_spans=has_spans))
+            names = {"text", "spans", "label", *questions, *map(str, columns.values())}
+            yield RawRow(task.where, dict.fromkeys(names))
+            continue
+        row = _data_of(task, key, columns)
+        if annotated:
+            row |= _answers(task, questions, key)
+            if has_spans:
+                row["spans"] = _spans(task, key)
+        yield RawRow(task.where, row)
 
 
-def _row(task: _Task, questions: Sequence[str], *, has_spans: bool) -> dict[str, Any]:
-    row = _text_of(task)
-    if has_spans:
-        row["spans"] = [_region(result["value"], row["text"]) for result in task.of("labels")]
+def _spans(task: Task, key: str) -> list[dict[str, Any]]:
+    """Return the regions of a text; where there are regions of several, of the one of its name."""
+    regions = task.of("labels")
+    targets = {str(result.get("to_name")) for result in regions}
+    if len(targets) > 1:
+        if key not in targets:
+            raise several_texts(task.where, targets)
+        regions = [result for result in regions if result.get("to_name") == key]
+    text = str(task.item["data"].get(key))
+    return [_region(result["value"], text) for result in regions]
+
+
+def _answers(task: Task, questions: Sequence[str], key: str) -> dict[str, Any]:
+    """Return the choice of each question, and as label that of the only one."""
+    row: dict[str, Any] = {}
     for question in questions:
         chosen = [
             choice
-            for result in task.of("choices")
-            if str(result.get("from_name")) == question
-            for choice in result["value"].get("choices", [])
+            for result in task.of("choices", question)
+            for choice in _choices(result["value"], task.where)
         ]
         answer = chosen[0] if len(chosen) == 1 else chosen or None
-        row.setdefault(question, answer)  # a question may be called "text"
+        if question not in ("text", key):  # a question may be called like the text
+            row[question] = answer
         if len(questions) == 1:
             row["label"] = answer
     return row
 
 
-def _task(item: Mapping[str, Any], where: str, annotated: bool) -> _Task:
-    if not isinstance(item["data"], dict):
-        raise UserError(f"{where}: its data are {item['data']!r}; they must be an object.")
-    completed = [a for a in _annotations(item) or [] if not a.get("was_cancelled")]
-    if not annotated:
-        return _Task(where, item, [])
-    if len(completed) > 1:
-        by = ", ".join(str(a.get("completed_by", a.get("id", "?"))) for a in completed)
-        raise UserError(
-            f"{where}: {len(completed)} completed annotations (by {by}). Export one a task: which "
-            "of them is right cannot be told here."
-        )
-    if not completed:
-        return _Task(where, item, None)
-    results = completed[0].get("result")
-    if not isinstance(results, list):
-        raise UserError(f"{where}: its annotation has no list of results, {results!r}.")
-    for result in results:
-        kind = str(result.get("type"))
-        if kind in ("labels", "choices") and not isinstance(result.get("value"), dict):
-            raise UserError(f"{where}: a result has the value {result.get('value')!r}.")
-        if kind.endswith("labels") and kind != "labels":
-            raise UserError(
-                f"{where}: it has a result of type {kind}; regions of plain text are of type "
-                "labels. Export a project whose text is a Text tag."
-            )
-    return _Task(where, item, results)
+def _choices(value: Item, where: str) -> list[Any]:
+    choices = value.get("choices", [])
+    if not isinstance(choices, list):
+        raise UserError(f"{where}: its choices are {choices!r}; they must be a list.")
+    return choices
 
 
-def _text_of(task: _Task) -> dict[str, Any]:
-    """Find the text that the results are about: by their to_name, as "text", or the only one."""
+def _data_of(task: Task, key: str, columns: Columns) -> dict[str, Any]:
+    """Return the text, and the parts of a task's data that are asked for."""
     data = task.item["data"]
-    targets = {str(r.get("to_name")) for kind in ("labels", "choices") for r in task.of(kind)}
-    if len(targets) > 1:
+    if key not in data:
         raise UserError(
-            f"{task.where}: its results are about several texts, {', '.join(sorted(targets))}. "
-            "Export a project with one."
+            f"{task.where}: its data have no {key!r}, which is the text. Found: "
+            f"{shortened(list(data))}. Say which is: data.columns.text=KEY."
         )
-    texts = [key for key, value in data.items() if isinstance(value, str)]
-    named = [key for key in (*targets, "text") if key in texts]
-    if not named and len(texts) != 1:
-        raise UserError(
-            f"{task.where}: none of its data is surely the text ({', '.join(data)}). Call it text."
-        )
-    row = {"text": data[(named or texts)[0]], "id": data.get("id", task.item.get("id"))}
-    return row | {key: data[key] for key in ("text_pair", "document") if key in data}
+    asked = {*KEPT, *map(str, columns.values())}
+    row = {name: value for name, value in data.items() if name in asked}
+    row["id"] = data.get("id", task.item.get("id"))
+    return row if "text" in columns else {**row, "text": data[key]}
 
 
 def _minimal(items: list[dict[str, Any]], path: Path) -> Iterator[RawRow]:
@@ -152,24 +142,32 @@ def _minimal(items: list[dict[str, Any]], path: Path) -> Iterator[RawRow]:
                 f"{where}: the same task as {seen[key]}, so it has several annotations. "
                 "Export one a task."
             )
-        spans = [region for key in sorted(regions) for region in item.get(key) or []]
-        spans = [_region(region, str(item.get("text"))) for region in spans]
-        others = {key: value for key, value in item.items() if key not in regions}
+        found = [_listed(item.get(key), where) for key in sorted(regions)]
+        spans = [_region(region, str(item.get("text"))) for part in found for region in part]
+        others = {key: _answer(value) for key, value in item.items() if key not in regions}
         yield RawRow(where, {**others, "spans": spans})
 
 
-def _region(value: Mapping[str, Any], text: str) -> dict[str, Any]:
+def _listed(value: Any, where: str) -> list[Item]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(region, dict) for region in value):
+        raise UserError(f"{where}: its regions are {value!r}; they must be a list of objects.")
+    return value
+
+
+def _answer(value: Any) -> Any:
+    """Read several answers to one question as a list."""
+    is_answer = isinstance(value, dict) and value.keys() == {"choices"}
+    return value["choices"] if is_answer else value
+
+
+def _region(value: Item, text: str) -> dict[str, Any]:
     """Take what a span is made of; the editor writes a line break in its text as \\n."""
     region = {key: value[key] for key in ("start", "end", "labels", "text") if key in value}
     if isinstance(region.get("text"), str) and "\\n" not in text:
         region["text"] = region["text"].replace("\\n", "\n")
     return region
-
-
-def _annotations(item: Mapping[str, Any]) -> list[Any] | None:
-    """Return the annotations of a task, called completions before 2021; None: it is no task."""
-    found = item.get("annotations", item.get("completions"))
-    return found if isinstance(found, list) and all(isinstance(a, dict) for a in found) else None
 
 
 def _is_regions(value: Any) -> bool:
@@ -180,6 +178,6 @@ def _is_regions(value: Any) -> bool:
     )
 
 
-def _where(path: Path, number: int, item: Mapping[str, Any]) -> str:
+def _where(path: Path, number: int, item: Item) -> str:
     named = f" (task {item['id']})" if "id" in item else ""
     return f"{path}: item {number}{named}"

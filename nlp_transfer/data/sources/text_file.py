@@ -7,12 +7,16 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 from nlp_transfer.errors import UserError
 
 _CHUNK_BYTES = 1 << 16
+# Characters of one line, or of one document. A packed file of 1 MB can hold a line of gigabytes.
+_MOST, _MOST_PACKED = 1 << 28, 1 << 26
 _MARKS = {
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
@@ -27,22 +31,50 @@ def read_lines(
 
     errors:  "replace" reads bytes that are not in the encoding as U+FFFD
     newline: None reads every line end as \\n, "" leaves them as they are
-    raises:  UserError that names the first byte that is not in the encoding, or the line of a NUL
+    raises:  UserError that names the first byte that is not in the encoding, the line of a NUL, or
+             a line that no memory should have to hold
     """
+    most = _most(path)
+    with _decoded(path, encoding, errors, newline) as text:
+        # Only \n, \r\n and \r end a line: str.splitlines() would also cut at U+2028 inside a word.
+        for number, line in enumerate(iter(partial(text.readline, most + 1), ""), start=1):
+            if len(line) > most:
+                raise UserError(
+                    f"{path}:{number}: this line has more than {most:,} characters. Write one "
+                    "example a line."
+                )
+            if "\0" in line:
+                raise _nul(path, number)
+            yield line
+
+
+def read_text(path: Path, *, encoding: str, errors: Errors = "strict") -> str:
+    """Read a whole text file, line ends as \\n."""
+    most = _most(path)
+    with _decoded(path, encoding, errors, None) as text:
+        whole = text.read(most + 1)
+    if len(whole) > most:
+        raise UserError(
+            f"{path}: this document has more than {most:,} characters, which must be read at "
+            "once. Write one example a line (JSON lines), or several files."
+        )
+    if "\0" in whole:
+        raise _nul(path, whole[: whole.index("\0")].count("\n") + 1)
+    return whole
+
+
+@contextmanager
+def _decoded(
+    path: Path, encoding: str, errors: Errors, newline: str | None
+) -> Iterator[io.TextIOWrapper]:
+    """Open a file as text; what goes wrong while it is read becomes a UserError."""
     codec = _codec(path, encoding)
     try:
-        # Only \n, \r\n and \r end a line: str.splitlines() would also cut at U+2028 inside a word.
         with (
             open_binary(path) as stream,
             io.TextIOWrapper(stream, encoding=codec, errors=errors, newline=newline) as text,
         ):
-            for number, line in enumerate(text, start=1):
-                if "\0" in line:
-                    raise UserError(
-                        f"{path}:{number}: there is a NUL byte. Remove it, or name the file's "
-                        "encoding (utf-16?) with data.encoding=..."
-                    )
-                yield line
+            yield text
     except UnicodeDecodeError:
         raise _undecodable(path, encoding, codec) from None
     except UnicodeError as error:
@@ -53,9 +85,15 @@ def read_lines(
         raise UserError(f"{path}: cannot be read: {error.strerror or error}.") from None
 
 
-def read_text(path: Path, *, encoding: str, errors: Errors = "strict") -> str:
-    """Read a whole text file, line ends as \\n."""
-    return "".join(read_lines(path, encoding=encoding, errors=errors))
+def _most(path: Path) -> int:
+    return _MOST_PACKED if path.suffix == ".gz" else _MOST
+
+
+def _nul(path: Path, line: int) -> UserError:
+    return UserError(
+        f"{path}:{line}: there is a NUL byte. Remove it, or name the file's encoding (utf-16?) "
+        "with data.encoding=..."
+    )
 
 
 def open_binary(path: Path) -> BinaryIO:
@@ -68,7 +106,7 @@ def _codec(path: Path, encoding: str) -> str:
     try:
         name = codecs.lookup(encoding).name
         "".encode(encoding)
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):  # a NUL in the name is a ValueError
         raise UserError(f"data.encoding: {encoding!r} is not a known text encoding.") from None
     try:
         with open_binary(path) as stream:

@@ -1,0 +1,219 @@
+"""A tag or label as a row of any source writes it in, names of tags or classes out."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+import unicodedata
+from typing import Any
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import DataSection
+
+WHOLE = re.compile(r"-?\d{1,18}")
+"""A whole number that is not too long to be one."""
+_WHOLE_FRACTION = re.compile(r"(-?\d{1,18})\.0+")
+_BRACKETS = {"[": "]", "(": ")", "{": "}"}
+_ARRAY = re.compile(r"(?:np\.)?array\((.*?)(?:,\s*dtype=.*)?\)", re.DOTALL)
+_LONGEST_LIST = 10_000
+_BITS = {0: False, 1: True, "0": False, "1": True}  # True is 1 and 1.0 too
+
+
+class LabelReader:
+    """Reads the labels of one split.
+
+    names: what integer labels stand for, by the recipe or by the source
+    """
+
+    def __init__(self, data: DataSection, names: tuple[str, ...] | None) -> None:
+        self._data = data
+        self._names = data.label_names or names
+        self.cut: set[str] = set()
+        """Labels as they stood between the separators of a table's fields."""
+        self._pair_at = ""  # of [0, 1]: two numbers of classes, or no and yes for two classes
+        self._other_lists = False
+
+    @property
+    def has_names(self) -> bool:
+        """Whether integers have names."""
+        return self._names is not None
+
+    def name(self, value: Any, where: str) -> str:
+        """Name one tag or label, a text or a whole number."""
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, str):
+            number = self._number(value.strip())
+            if number is None:
+                return _checked(value.strip(), where)
+            value = number
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # a table with gaps keeps its integers as fractions
+        if not isinstance(value, int):
+            raise UserError(
+                f"{where}: the label is {value!r}; a label is a name or a whole number. Leave "
+                "rows without one out with data.drop_missing=true."
+            )
+        if self._names is None:
+            return str(value)
+        if not 0 <= value < len(self._names):
+            raise UserError(
+                f"{where}: label number {value} has no name; there are {len(self._names)} "
+                f"(0 to {len(self._names) - 1}). Check data.label_names."
+            )
+        return self._names[value]
+
+    def one(self, value: Any, where: str) -> list[str] | None:
+        """Read the label of a text that has exactly one; None: it has none that we know."""
+        if self.is_hidden(value):
+            return None
+        if isinstance(value, str) and not value.strip():
+            raise UserError(
+                f"{where}: the label is empty. Leave such rows out with data.drop_missing=true; if "
+                "a text may have several labels, or none: task.multi_label=true."
+            )
+        items = self._listed(value, sure=True)
+        if items is None:
+            return [self._class(value, where)]
+        if len(items) == 1:
+            return [self._class(items[0], where)]  # doccano's way
+        named = ", and name the classes with data.label_names=[...]" if _is_bits(items) else ""
+        raise UserError(
+            f"{where}: the label is a list, {items!r}. If a text may have several labels, set "
+            f"task.multi_label=true{named}."
+        )
+
+    def several(self, value: Any, where: str) -> list[str] | None:
+        """Read the labels of a text that may have any number of them; None: they are not known."""
+        if self.is_hidden(value):
+            return None
+        items = self._listed(value, sure=False)
+        if items is None and isinstance(value, str):
+            items = [part for part in value.split(self._data.label_separator) if part.strip()]
+            self.cut.update(part.strip() for part in items)
+        if items is None:
+            raise UserError(f"{where}: the labels are {value!r}; they must be a list.")
+        chosen = self._multi_hot(items, where) if _is_bits(items) else None
+        self._other_lists |= bool(items) and not (len(items) == 2 and _is_bits(items))
+        return sorted({self._class(i, where) for i in items} if chosen is None else chosen)
+
+    def is_hidden(self, value: Any) -> bool:
+        """Tell a label that is not there; -1 among named numbers is the Hub's way to hide one."""
+        if value is None:
+            return True
+        if isinstance(value, bool) or self._names is None or str(value) in self._names:
+            return False
+        return value == -1 or (isinstance(value, str) and value.strip() in ("-1", "-1.0"))
+
+    def finish(self) -> None:
+        """Refuse, at the end of a split, lists of 0 and 1 that can be read in two ways."""
+        if not self._pair_at:
+            return
+        if self._names is None and not self._other_lists:
+            raise _unnamed(self._pair_at, 2)
+        if self._names and len(self._names) == 2 and self._other_lists:
+            raise UserError(
+                f"{self._pair_at}: the labels 0 and 1 are two classes, or a no and a yes for each "
+                "of the two; other rows have lists of another length. Write names, not numbers."
+            )
+
+    def _class(self, value: Any, where: str) -> str:
+        """Name a class; whether numbers with fractions are any is judged when all are known."""
+        if self._names is None and isinstance(value, float) and math.isfinite(value % 1):
+            return repr(value) if value % 1 else str(int(value))
+        return self.name(value, where)
+
+    def _number(self, text: str) -> int | None:
+        """Take text for a number where the recipe names numbers: CSV and CoNLL files have text."""
+        given = self._data.label_names
+        if not given or text in given:
+            return None
+        whole = _WHOLE_FRACTION.fullmatch(text)
+        digits = whole[1] if whole else text
+        return int(digits) if WHOLE.fullmatch(digits) else None
+
+    def _listed(self, value: Any, *, sure: bool) -> list[Any] | None:
+        is_name = isinstance(value, str) and value.strip() in (self._names or ())
+        return None if is_name else listed(value, sure=sure)
+
+    def _multi_hot(self, bits: list[Any], where: str) -> list[str] | None:
+        """Name the classes of a yes or no for each; None where these are numbers of classes."""
+        repeats = len({_BITS[bit] for bit in bits}) < len(bits)  # numbers of classes never do
+        if not repeats:
+            self._pair_at = self._pair_at or where
+        if self._names is None:
+            if repeats:
+                raise _unnamed(where, len(bits))
+            return None
+        if len(bits) == len(self._names):
+            return [name for name, bit in zip(self._names, bits, strict=True) if _BITS[bit]]
+        if repeats:
+            raise UserError(
+                f"{where}: the labels say 0 or 1 for {len(bits)} classes, but there are "
+                f"{len(self._names)} names ({', '.join(self._names)}). Check data.label_names."
+            )
+        return None
+
+
+def listed(value: Any, *, sure: bool) -> list[Any] | None:
+    """Return the items of a list, or of a list that a table's field holds as text; else None.
+
+    sure: take text for a list only where nothing else can be meant: quotes, numbers, commas
+    """
+    if isinstance(value, list | tuple):
+        return list(value)
+    if not isinstance(value, str) or len(value) > _LONGEST_LIST:
+        return None
+    text = value.strip()
+    array = _ARRAY.fullmatch(text)
+    text = array[1].strip() if array else text
+    if len(text) < 2 or _BRACKETS.get(text[0]) != text[-1]:
+        return None
+    if not text[1:-1].strip():
+        return []
+    found = _parsed(text)
+    if found is not None or text[0] == "(" or re.search(r"[][(){}]", text[1:-1]):
+        return found
+    parts = [part.strip() for part in text[1:-1].split(",")]
+    return [part for part in parts if part] if len(parts) > 1 or not sure else None
+
+
+def _parsed(text: str) -> list[Any] | None:
+    """Read a list as JSON, Python or numpy write it."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        # Python would join the neighbours of numpy's ['a' 'b'] to one.
+        commas = re.sub(r"(['\"])\s+(?=['\"])", r"\1, ", text)
+        commas = re.sub(r"(?<=[\d.])\s+(?=-?\d)", ", ", commas) if "'" not in text else commas
+        try:
+            found = ast.literal_eval(commas)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            return None
+    return list(found) if isinstance(found, list | tuple | set) else None
+
+
+def _is_bits(items: list[Any]) -> bool:
+    are_bits = (isinstance(item, int | float | str) and item in _BITS for item in items)
+    return len(items) > 1 and all(are_bits)
+
+
+def _unnamed(where: str, width: int) -> UserError:
+    names = ", ".join(f"NAME{number}" for number in range(1, min(width, 3) + 1))
+    return UserError(
+        f"{where}: the labels are {width} numbers 0 or 1, a yes or no for each class. Name the "
+        f"classes in their order: data.label_names=[{names}{', ...' if width > 3 else ''}]. If "
+        "they are numbers of classes, name those."
+    )
+
+
+def _checked(name: str, where: str) -> str:
+    if not name:
+        raise UserError(
+            f"{where}: the label is empty. Leave such rows out with data.drop_missing=true."
+        )
+    if any(unicodedata.category(char) == "Cc" for char in name):
+        raise UserError(f"{where}: the label {name!r} holds a line break or control character.")
+    return name
