@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,9 @@ def finetune(
     """
     from nlp_transfer.publish.push import check_repo, publish
     from nlp_transfer.training.arguments import training_arguments
+    from nlp_transfer.training.entering import begin, show_again
     from nlp_transfer.training.material import describe_data, prepare
+    from nlp_transfer.training.sources import read_again
     from nlp_transfer.training.train import train
 
     if push_to_hub:
@@ -66,13 +69,13 @@ def finetune(
     args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
     state = folder.check(recipe.as_yaml(), fresh=fresh)
     if state == "finished":
-        log.info("%s is finished; --fresh starts over", folder.path)
+        show_again(folder, partial(read_again, recipe, needed_splits(recipe)))
     else:
         with folder.explaining_interrupt(begun=False, fresh=fresh):
             earlier = _earlier_round(recipe, folder, fresh=fresh)
             material = prepare(recipe, needed_splits(recipe), earlier_round=earlier)
             model, sides = material.loaded.model, len(material.sides)
-            _begin(folder, recipe, describe_data(material), model, side_tasks=sides, fresh=fresh)
+            begin(folder, recipe, describe_data(material), model, side_tasks=sides, fresh=fresh)
         with folder.explaining_interrupt(begun=True, fresh=fresh), folder.noticing_full_disk():
             trained = train(recipe, material, args, folder=folder)
             _finish(folder, recipe, material, trained)
@@ -94,19 +97,28 @@ def pretrain(
     from nlp_transfer.processes import is_main_process, wait_for_all
     from nlp_transfer.tasks.base import LoadedModel
     from nlp_transfer.training.arguments import training_arguments
-    from nlp_transfer.training.pretraining import prepare_reading, read_on, section_of
+    from nlp_transfer.training.entering import begin, show_again
+    from nlp_transfer.training.pretraining import (
+        prepare_reading,
+        read_on,
+        read_texts_again,
+        section_of,
+    )
     from nlp_transfer.training.train import save_model
 
     recipe = recipe.model_copy(update={"name": f"{recipe.name}-pretrained"})
     folder = _run_folder(recipe, output)
     training_arguments(section_of(recipe), folder.checkpoints)
     if folder.check(recipe.as_yaml(), fresh=fresh) == "finished":
-        log.info("%s is finished; --fresh starts over", folder.path)
+        show_again(folder, partial(read_texts_again, recipe))
         return folder.path, folder.read_json("metrics.json")
     with folder.explaining_interrupt(begun=False, fresh=fresh):
         reading = prepare_reading(recipe)
-        data = {"splits": {"train": {"sha256": reading.fingerprint, **reading.counts}}}
-        _begin(folder, recipe, data, reading.model, fresh=fresh)
+        data = {
+            "splits": {"train": {"sha256": reading.read["texts"]["sha256"], **reading.counts}},
+            "read": reading.read,
+        }
+        begin(folder, recipe, data, reading.model, fresh=fresh)
     with folder.explaining_interrupt(begun=True, fresh=fresh), folder.noticing_full_disk():
         metrics = read_on(recipe, reading, folder.checkpoints, folder.last_checkpoint())
         if is_main_process():
@@ -279,37 +291,6 @@ def _earlier_round(recipe: AnyRecipe, folder: RunFolder, *, fresh: bool) -> str 
     log.info("the round before first")
     finetune(earlier, output=folder.earlier_round, fresh=fresh)
     return str(folder.earlier_round)
-
-
-def _begin(
-    folder: RunFolder,
-    recipe: AnyRecipe,
-    data: dict[str, Any],
-    model: Any,
-    *,
-    side_tasks: int = 0,
-    fresh: bool,
-) -> None:
-    """Write what identifies the run, before the first step."""
-    from nlp_transfer.processes import is_main_process, wait_for_all, world_size
-    from nlp_transfer.training.environment import describe_environment
-    from nlp_transfer.training.run_folder import check_disk_space, disk_bytes
-    from nlp_transfer.training.train import parameter_counts
-
-    if not fresh:
-        folder.check_same_data(data)
-    needed = disk_bytes(**parameter_counts(model), side_tasks=side_tasks)
-    check_disk_space(folder.path, needed)
-    wait_for_all()  # every process has looked at the folder before one changes it
-    if is_main_process():
-        if fresh:
-            folder.clear()
-        folder.path.mkdir(parents=True, exist_ok=True)
-        environment = describe_environment(seed=recipe.training.seed, world_size=world_size())
-        folder.write_json("environment.json", environment)
-        folder.write_json("data.json", data)
-        folder.write_text("recipe.yaml", recipe.as_yaml())
-    wait_for_all()
 
 
 def _finish(folder: RunFolder, recipe: AnyRecipe, material: Material, trained: Trained) -> None:

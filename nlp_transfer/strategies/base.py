@@ -152,6 +152,10 @@ class Strategy(Section):
         """Return this strategy as the run before this one has it, where it takes several rounds."""
         return None
 
+    def reads(self) -> Mapping[str, str]:
+        """Name the files and models that it reads, by the keys that they stand under."""
+        return {}
+
     def sides(self, recipe: Recipe[Any, Any]) -> SideTasks | None:
         """Name other tasks that learn along with the recipe's own."""
         return None

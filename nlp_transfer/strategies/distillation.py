@@ -59,6 +59,10 @@ class Distillation(Strategy):
         0.4, gt=0, le=1, description="share, at most, of a copy's words that give way to others"
     )
 
+    def reads(self) -> Mapping[str, str]:
+        """Name the teacher."""
+        return {"teacher": self.teacher}
+
     def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
         """Refuse a teacher that cannot teach this task; let it label the copies."""
         teacher = setting.open_model(self.teacher, _KEY)

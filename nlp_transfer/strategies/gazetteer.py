@@ -37,6 +37,10 @@ class Gazetteer(Strategy):
     )
     match_case: bool = Field(True, description="false: rome is Rome")
 
+    def reads(self) -> Mapping[str, str]:
+        """Name the dictionary and the texts."""
+        return {"dictionary": self.dictionary, "texts": self.texts}
+
     def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
         """Add every new sentence with a name of the dictionary to the training split."""
         names = self._names(splits.labels)

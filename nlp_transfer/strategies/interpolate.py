@@ -6,6 +6,7 @@ source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
@@ -41,6 +42,10 @@ class Interpolate(Strategy):
     source: str | None = Field(
         None, description="run with the same labels; null: the checkpoint that the run starts from"
     )
+
+    def reads(self) -> Mapping[str, str]:
+        """Name the other run."""
+        return {} if self.source is None else {"source": self.source}
 
     def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
         """Refuse, before any time is spent, a source that does not fit."""

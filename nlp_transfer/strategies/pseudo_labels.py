@@ -56,6 +56,10 @@ class PseudoLabels(Strategy):
         """Return the strategy of the run whose model is the teacher of this one."""
         return self.model_copy(update={"rounds": self.rounds - 1}) if self.rounds > 1 else None
 
+    def reads(self) -> Mapping[str, str]:
+        """Name the teacher and the texts."""
+        return {"teacher": self.teacher, "texts": self.texts}
+
     def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
         """Add what the teacher is sure of to the training split."""
         task = setting.recipe.task.name

@@ -26,6 +26,7 @@ from nlp_transfer.strategies.base import Setting
 from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.tasks.shared_encoder import share_encoder, side_parameter
 from nlp_transfer.training.prepared import encode_or_load, prepared_folder
+from nlp_transfer.training.sources import Read, what_is_read
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class Material:
     splits: Splits
     loaded: LoadedModel
     data: Mapping[str, SplitData]
+    read: Read
+    """Fingerprints of all that was read, before any strategy changed it."""
     repeats: Mapping[str, Repeats]
     """What of each scored split is not new, in the data as it was before any strategy."""
     setting: Setting
@@ -115,6 +118,7 @@ def prepare(
     setting = Setting(recipe, opened, earlier_round)
     splits = load_splits(recipe, needed)
     repeats = load_repeats(splits, [split for split in needed if split != "train"])
+    read = what_is_read(recipe, splits, needed, start=folder)
     for strategy in recipe.strategies:
         splits = strategy.prepare_data(splits, setting)
     set_seed(recipe.training.seed)  # the new head starts from here
@@ -151,7 +155,7 @@ def prepare(
     for adapter in getattr(model, "peft_config", {}).values():
         adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
     loaded = replace(loaded, model=model)
-    return Material(splits, loaded, data, repeats, setting, folder, new, sides, temperature)
+    return Material(splits, loaded, data, read, repeats, setting, folder, new, sides, temperature)
 
 
 def _prepare_sides(
@@ -258,6 +262,7 @@ def describe_data(material: Material) -> dict[str, Any]:
     return {
         "splits": {split: _split_json(material, split) for split in material.data},
         "labels": list(material.splits.labels),
+        "read": material.read,
         **material.describe_sides(describe_data),
     }
 

@@ -39,6 +39,7 @@ from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.material import log_new_parameters
 from nlp_transfer.training.progress import Progress
+from nlp_transfer.training.sources import Read, checkpoint_read
 
 HEADLINE = "masked accuracy"
 _KEY = "model.checkpoint"
@@ -54,8 +55,8 @@ class Reading:
     held_out: MaskedWindows
     lengths: list[int]
     counts: Mapping[str, int]
-    fingerprint: str
-    """SHA-256 of the texts."""
+    read: Read
+    """Fingerprints of the texts and the checkpoint."""
 
 
 def prepare_reading(recipe: Recipe[Any, Any]) -> Reading:
@@ -65,20 +66,12 @@ def prepare_reading(recipe: Recipe[Any, Any]) -> Reading:
     """
     section, options = recipe.pretraining, recipe.model
     folder = resolve_checkpoint(options.checkpoint, revision=options.revision)
-    texts = list(_texts(recipe))
-    if len(texts) < 2:
-        raise UserError(
-            f"{_origin(recipe)}: {len(texts)} text is too little: some are read, some are to "
-            "measure on."
-            if texts
-            else f"{_origin(recipe)}: there is no text."
-        )
+    texts = _shuffled_texts(recipe)
     # Code that a checkpoint brings is run by `finetune` and `prepare` only.
     tokenizer = load_tokenizer(folder, options.model_copy(update={"trust_remote_code": False}))
     if tokenizer.mask_token_id is None:
         raise UserError(f"model.checkpoint: the tokenizer of {folder} has no mask token.")
     seed = recipe.training.seed
-    Random(seed).shuffle(texts)
     count = max(1, round(section.held_out * len(texts)))
     parts = [
         list(cut_texts(part, tokenizer, max_pieces=options.max_pieces))
@@ -98,10 +91,37 @@ def prepare_reading(recipe: Recipe[Any, Any]) -> Reading:
         "pieces": sum(lengths),
     }
     set_seed(seed)
-    fingerprint = hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
     model = _load_model(folder, recipe)
     check_vocabulary(embedding_rows(model), tokenizer, folder, _KEY)
-    return Reading(model, tokenizer, train, held_out, lengths, counts, fingerprint)
+    read = _what_is_read(recipe, texts, start=folder)
+    return Reading(model, tokenizer, train, held_out, lengths, counts, read)
+
+
+def read_texts_again(recipe: Recipe[Any, Any]) -> dict[str, Any]:
+    """Fingerprint what a run of the recipe would read now, as data.json has it."""
+    return {"read": _what_is_read(recipe, _shuffled_texts(recipe))}
+
+
+def _what_is_read(
+    recipe: Recipe[Any, Any], texts: Sequence[str], *, start: Path | None = None
+) -> Read:
+    content = "\n".join(texts).encode("utf-8", "surrogatepass")
+    own = {"sha256": hashlib.sha256(content).hexdigest(), "examples": len(texts)}
+    return {"texts": own, **checkpoint_read(recipe, start=start)}
+
+
+def _shuffled_texts(recipe: Recipe[Any, Any]) -> list[str]:
+    """Read all texts; the seed decides which of them are held out."""
+    texts = list(_texts(recipe))
+    if len(texts) < 2:
+        raise UserError(
+            f"{_origin(recipe)}: {len(texts)} text is too little: some are read, some are to "
+            "measure on."
+            if texts
+            else f"{_origin(recipe)}: there is no text."
+        )
+    Random(recipe.training.seed).shuffle(texts)
+    return texts
 
 
 def _texts(recipe: Recipe[Any, Any]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import yaml
 
 from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.recipe.yaml_reader import read_yaml
+from nlp_transfer.training.sources import changes
 
 _NEARLY_FULL = 2**20
 """Free bytes below which a failed write is put down to a full disk."""
@@ -88,16 +89,21 @@ class RunFolder:
             self._check_writable()
         return state
 
-    def check_same_data(self, data: Any) -> None:
-        """Refuse to go on with a run whose data has changed since it began."""
+    def check_same_data(self, data: Mapping[str, Any]) -> None:
+        """Refuse to go on with, or to show as new, a run that has read other data than there is.
+
+        data: as data.json has it
+        """
         if not (self.path / "data.json").is_file():
             return
-        before, now = _fingerprints(self.read_json("data.json")), _fingerprints(data)
-        changed = [split for split in now if before.get(split) != now[split]]
-        if changed:
+        if changed := changes(self.read_json("data.json"), data):
+            is_finished = self.state() == "finished"
+            since = "was finished: its report is of what it read then" if is_finished else "began"
+            lines = "\n".join(f"  {line}" for line in changed)
+            old = f" `nlpt report {self.path}` shows the old report." if is_finished else ""
             raise UserError(
-                f"{self.path}: the data of the {', '.join(changed)} split has changed since this "
-                "run began. Start over with --fresh, or choose another folder with --output DIR."
+                f"{self.path}: what this run reads has changed since it {since}:\n{lines}\n"
+                f"Train anew with --fresh, or choose another folder with --output DIR.{old}"
             )
 
     def clear(self) -> None:
@@ -264,17 +270,6 @@ def check_disk_space(folder: Path, needed: int) -> None:
             f"checkpoints, the disk has {free / 1e9:.1f} GB free. Free some space, or choose "
             "another disk with --output DIR."
         )
-
-
-def _fingerprints(data: Any, of: str = "") -> dict[str, str]:
-    """List the fingerprint of every split, those of side tasks too.
-
-    data: what data.json holds
-    """
-    found = {f"{of}{split}": values["sha256"] for split, values in data["splits"].items()}
-    for name, side in data.get("tasks", {}).items():
-        found |= _fingerprints(side, f"{name} ")
-    return found
 
 
 def _differences(there: Any, now: Any, path: str = "") -> Iterator[str]:

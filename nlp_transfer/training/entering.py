@@ -1,0 +1,62 @@
+"""A run folder as a command finds it: a run is begun in it, or one that is finished shown again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.processes import is_main_process, wait_for_all, world_size
+from nlp_transfer.recipe import Recipe
+from nlp_transfer.training.environment import describe_environment
+from nlp_transfer.training.run_folder import RunFolder, check_disk_space, disk_bytes
+from nlp_transfer.training.train import parameter_counts
+
+log = logging.getLogger(__name__)
+
+
+def begin(
+    folder: RunFolder,
+    recipe: Recipe[Any, Any],
+    data: dict[str, Any],
+    model: nn.Module,
+    *,
+    side_tasks: int = 0,
+    fresh: bool,
+) -> None:
+    """Write what identifies the run, before the first step."""
+    if not fresh:
+        folder.check_same_data(data)
+    needed = disk_bytes(**parameter_counts(model), side_tasks=side_tasks)
+    check_disk_space(folder.path, needed)
+    wait_for_all()  # every process has looked at the folder before one changes it
+    if is_main_process():
+        if fresh:
+            folder.clear()
+        folder.path.mkdir(parents=True, exist_ok=True)
+        environment = describe_environment(seed=recipe.training.seed, world_size=world_size())
+        folder.write_json("environment.json", environment)
+        folder.write_json("data.json", data)
+        folder.write_text("recipe.yaml", recipe.as_yaml())
+    wait_for_all()
+
+
+def show_again(folder: RunFolder, read_now: Callable[[], dict[str, Any]]) -> None:
+    """Say that a run is finished; refuse where its report is not of the data that is there now.
+
+    read_now: reads the data again
+    """
+    try:
+        now = read_now()
+    except UserError as error:
+        log.warning(
+            "%s is finished; not compared with its data, which cannot be read now: %s",
+            folder.path,
+            error,
+        )
+        return
+    folder.check_same_data(now)
+    log.info("%s is finished; --fresh starts over", folder.path)
