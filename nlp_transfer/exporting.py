@@ -30,6 +30,7 @@ def export(
     output: str | Path | None = None,
     min_agreement: float | None = None,
     max_f1_drop: float = 0.003,
+    scheme: str | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """Export a model, and check on the test split that it predicts as before.
 
@@ -41,6 +42,8 @@ def export(
     min_agreement: share of words or texts that must be predicted as before; by default 0.999 for
                    fp32 and 0.99 for int8
     max_f1_drop:   by how much F1 may fall, a fraction
+    scheme:        tag scheme of a NER model that was trained elsewhere, kept in the export; None:
+                   told from its labels
     returns:       the folder, and every figure of its export.json
     raises:        UserError when the model cannot be exported, or predicts otherwise afterwards;
                    nothing is left behind then
@@ -50,7 +53,7 @@ def export(
     split = recipe.evaluation.splits[-1]
     splits = load_splits(recipe, (split,))
     rows = splits[split]
-    model = Predictor.from_run(run, engine="torch", setting="RUN")
+    model = Predictor.from_run(run, engine="torch", setting="RUN", scheme=scheme)
     check_whole([model])
     model.check_fits(recipe.task, splits.labels)
     bound = MIN_AGREEMENT[quantize] if min_agreement is None else min_agreement

@@ -170,12 +170,14 @@ def evaluate(
     split: str = "test",
     engine: str = "auto",
     device: str = "auto",
+    scheme: str | None = None,
 ) -> Report:
     """Score any model on a split of a recipe's data, or several by their mean probabilities.
 
     models: run folders, model folders or Hub ids
     engine: torch; onnx, for what `export` wrote; auto: onnx where there is nothing else
     device: auto, cpu, cuda, cuda:1, mps...
+    scheme: tag scheme of a NER model that was trained elsewhere; None: told from its labels
     raises: UserError when a model is of another task, or knows none of the data's labels
     """
     from nlp_transfer.inference.ensemble import Ensemble
@@ -186,7 +188,11 @@ def evaluate(
         raise UserError(f"--split: {split!r} is unknown ({', '.join(SPLIT_NAMES)}).")
     splits = load_splits(recipe, (split,))
     predictor = Ensemble.from_runs(
-        models, precision=recipe.training.precision, engine=engine, device=device
+        models,
+        precision=recipe.training.precision,
+        engine=engine,
+        device=device,
+        scheme=scheme,
     )
     predictor.check_fits(recipe.task, splits.labels)
     rows = splits[split]

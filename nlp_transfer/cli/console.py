@@ -26,6 +26,13 @@ EngineOption = Annotated[
     str, typer.Option(help="auto, torch, or onnx: what nlpt export wrote of MODEL.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps...")]
+SchemeOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Tags of a NER model that was trained elsewhere: iob1, iob2, bioes, bilou or io; told "
+        "from its labels by default."
+    ),
+]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder first.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 

@@ -11,6 +11,7 @@ from nlp_transfer.cli.console import (
     EngineOption,
     JsonOption,
     RecipeOption,
+    SchemeOption,
     show_report,
     start_logging,
 )
@@ -30,6 +31,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     engine: EngineOption = "auto",
     device: DeviceOption = "auto",
+    scheme: SchemeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score a model on a split of a recipe's data.
@@ -49,6 +51,7 @@ def evaluate(
         split=split,
         engine=engine,
         device=device,
+        scheme=scheme,
     )
     show_report(report, as_json=as_json)
 

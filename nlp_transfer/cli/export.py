@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nlp_transfer.cli.console import JsonOption, print_json, start_logging
+from nlp_transfer.cli.console import JsonOption, SchemeOption, print_json, start_logging
 
 
 def export(
@@ -34,6 +34,7 @@ def export(
     max_f1_drop: Annotated[
         float, typer.Option(min=0, max=1, help="By how much F1 may fall, a fraction.")
     ] = 0.003,
+    scheme: SchemeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model for onnxruntime; it is kept only if it predicts the test split as before.
@@ -51,6 +52,7 @@ def export(
         output=output,
         min_agreement=min_agreement,
         max_f1_drop=max_f1_drop,
+        scheme=scheme,
     )
     if as_json:
         print_json({"folder": str(folder), **figures})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nlp_transfer.cli.console import DeviceOption, EngineOption, start_logging
+from nlp_transfer.cli.console import DeviceOption, EngineOption, SchemeOption, start_logging
 from nlp_transfer.errors import UserError
 from nlp_transfer.processes import wait_for_all, world_size
 
@@ -45,6 +45,7 @@ def predict(
     precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or fp32, of PyTorch.")] = "auto",
     engine: EngineOption = "auto",
     device: DeviceOption = "auto",
+    scheme: SchemeOption = None,
     adapter: Annotated[
         list[Path] | None,
         typer.Option(
@@ -79,13 +80,17 @@ def predict(
             "--output that is a new or a regular file."
         )
     _check_model(models, adapter or [], engine=engine, precision=precision, to=to)
+    if adapter and scheme:
+        raise UserError("--scheme: adapters of nlpt have IOB2 tags. Leave out --scheme.")
     wait_for_all()
     items = read_inputs(source, input_format=input_format, column=column)
     predictor: Ensemble | Adapters
     if adapter:
         predictor = Adapters.load(models[0], adapter, precision=precision, device=device)
     else:
-        predictor = Ensemble.from_runs(models, precision=precision, engine=engine, device=device)
+        predictor = Ensemble.from_runs(
+            models, precision=precision, engine=engine, device=device, scheme=scheme
+        )
     task = predictor.task.name
 
     def predicted(items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -95,7 +100,13 @@ def predict(
     if output is None or source == "-" or not is_file:
         write_results(predicted(items), to=to, output=output, task=task)
         return
-    settings = {"precision": precision, "engine": engine, "format": input_format, "column": column}
+    settings = {
+        "precision": precision,
+        "engine": engine,
+        "format": input_format,
+        "column": column,
+        "scheme": scheme or "auto",
+    }
     job = {"files": file_stamps(source, *predictor.folders), **settings}
     predict_to_file(predicted, items, to=to, output=output, task=task, job=job, resume=resume)
 

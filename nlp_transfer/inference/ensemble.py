@@ -13,6 +13,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.records import LossLedger
 from nlp_transfer.tasks.base import Row
+from nlp_transfer.tasks.foreign import ForeignNerTask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,10 +48,11 @@ class Ensemble(Predictor):
         tokens_per_batch: int | None = None,
         engine: str = "auto",
         device: str = "auto",
+        scheme: str | None = None,
     ) -> Ensemble:
         """Load one or more run folders, model folders or Hub ids.
 
-        engine, device: as `Predictor.from_run` has them
+        engine, device, scheme: as `Predictor.from_run` has them
         raises: UserError when one is no such thing, or they differ in task or labels
         """
         first, *others = (
@@ -60,6 +62,7 @@ class Ensemble(Predictor):
                 tokens_per_batch=tokens_per_batch,
                 engine=engine,
                 device=device,
+                scheme=scheme,
             )
             for model in models
         )
@@ -67,7 +70,7 @@ class Ensemble(Predictor):
             check_same_answers(first, other)
         return cls(
             first.loaded,
-            first.task,
+            _laxest(first, *others).task,
             first.options,
             first.precision,
             first.tokens_per_batch,
@@ -89,6 +92,11 @@ class Ensemble(Predictor):
             streams.append(_reordered(other.distributions(copy), other.labels, self.labels))
         for parts in zip(*streams, strict=True):
             yield np.logaddexp.reduce(parts) - math.log(len(parts))
+
+
+def _laxest(*models: Predictor) -> Predictor:
+    """Choose whose task decodes: of a model trained elsewhere I- may begin an entity."""
+    return next((model for model in models if isinstance(model.task, ForeignNerTask)), models[0])
 
 
 def check_same_answers(first: Predictor, other: Predictor) -> None:

@@ -14,7 +14,7 @@ from nlp_transfer.inference.labels import output_names
 from nlp_transfer.inference.onnx_model import OnnxModel
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.strategies.prompt import aligned
-from nlp_transfer.tasks.base import LoadedModel, Task
+from nlp_transfer.tasks.base import LoadedModel, Task, output_labels
 from nlp_transfer.tasks.classification import ClassificationTask
 from nlp_transfer.tasks.finite import check_finite
 from nlp_transfer.tasks.fit import (
@@ -25,6 +25,7 @@ from nlp_transfer.tasks.fit import (
     embedding_rows,
     position_limit,
 )
+from nlp_transfer.tasks.foreign import ForeignNerTask, foreign_task
 from nlp_transfer.tasks.loading import (
     ADAPTER_FILE,
     CONFIG_FILE,
@@ -59,6 +60,7 @@ def load_trained(
     device: str,
     onnx: bool,
     shared: PreTrainedModel | None = None,
+    scheme: str | None = None,
 ) -> tuple[LoadedModel, Task, dict[str, Any]]:
     """Load a model for prediction, an adapter on top of its base if it is one.
 
@@ -66,6 +68,7 @@ def load_trained(
     device:  from `resolve_device`
     onnx:    it is an exported model, which onnxruntime computes
     shared:  a model whose encoder an adapter uses as it is
+    scheme:  of the tags of a model that was trained elsewhere; None: told from its labels
     returns: model and tokenizer, its task, and the settings it was trained with
     """
     from nlp_transfer.cpu import speed_up
@@ -77,7 +80,9 @@ def load_trained(
         )
     config = _configuration(folder, setting)
     settings = _settings(config, folder, setting)
-    task = _task(config, settings, folder)
+    task = _task(config, settings, folder, scheme)
+    if isinstance(task, ForeignNerTask):
+        settings = {**settings, "scheme": task.scheme}
     tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)), setting)
     if onnx:
         check_vocabulary(config.vocab_size, tokenizer, folder, setting)
@@ -182,7 +187,9 @@ def _settings(config: PreTrainedConfig, folder: Path, setting: str) -> dict[str,
     return settings
 
 
-def _task(config: PreTrainedConfig, settings: dict[str, Any], folder: Path) -> Task:
+def _task(
+    config: PreTrainedConfig, settings: dict[str, Any], folder: Path, scheme: str | None
+) -> Task:
     """Tell the task from the saved settings, or from the head of a model trained elsewhere."""
     heads = " ".join(config.architectures or [])
     is_tagger = _TAGGER in heads
@@ -195,9 +202,16 @@ def _task(config: PreTrainedConfig, settings: dict[str, Any], folder: Path) -> T
             f"{folder}: the model was trained for {own.get('name')!r}, but its head is for {name} "
             f"({heads}). {_COPY}"
         )
+    if is_tagger and not own:
+        return foreign_task(output_labels(config), scheme or settings.get("scheme"), str(folder))
+    if scheme is not None:
+        raise UserError(
+            f"--scheme: {folder} is no NER model that was trained elsewhere: nlpt's have IOB2 "
+            "tags, classes have no scheme. Leave --scheme out."
+        )
     try:
         if is_tagger:
-            return NerTask.model_validate(own or {"name": name})
+            return NerTask.model_validate(own)
         return ClassificationTask.model_validate(own or {"name": name, "multi_label": multi_label})
     except ValidationError as error:
         raise _unreadable(error, folder, "MODEL") from None

@@ -62,6 +62,7 @@ class Predictor:
         device: str = "auto",
         setting: str = "MODEL",
         shared: PreTrainedModel | None = None,
+        scheme: str | None = None,
     ) -> Predictor:
         """Load a run folder, a model folder, an adapter folder or a Hub id.
 
@@ -71,6 +72,8 @@ class Predictor:
         device:           auto, cpu, cuda, cuda:1, mps...
         setting:          the argument or recipe key that named it, for error messages
         shared:           a model whose encoder an adapter uses, instead of one of its own
+        scheme:           tag scheme of a NER model that was trained elsewhere; None: told from its
+                          labels
         raises:           UserError when it is no such thing, its labels have no names, or there is
                           no such device
         """
@@ -79,7 +82,7 @@ class Predictor:
             raise UserError(f"--device: an ONNX model computes on the CPU here, not on {device!r}.")
         device = "cpu" if onnx else resolve_device(device)
         loaded, task, settings = load_trained(
-            folder, setting, device=device, onnx=onnx, shared=shared
+            folder, setting, device=device, onnx=onnx, shared=shared, scheme=scheme
         )
         options = ModelSection(
             checkpoint=str(folder),
@@ -167,10 +170,11 @@ class Predictor:
             raise UserError(
                 f"MODEL is a model for {self.task.name}, the recipe is for {task.name}."
             )
-        if not set(task.labels(labels)) & set(self.labels) - {"O"}:
+        known = list(dict.fromkeys(map(self.task.class_of, self.labels)))
+        if not set(map(task.class_of, task.labels(labels))) & set(known) - {"O"}:
             raise UserError(
-                f"MODEL knows none of the data's labels. Model: {', '.join(self.labels)}. "
-                f"Data: {', '.join(labels)}."
+                f"MODEL knows none of the data's labels. Model: {', '.join(known)}. "
+                f"Data: {', '.join(labels)}.{self.task.advice_on_labels(labels)}"
             )
 
     def __call__(self, items: Iterable[str | dict[str, Any]]) -> Iterator[dict[str, Any]]:

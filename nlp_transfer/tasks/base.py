@@ -91,6 +91,10 @@ class Task(Section):
         """Return the class that an output stands for: what frequencies and weights are of."""
         return label
 
+    def advice_on_labels(self, wanted: Sequence[str]) -> str:
+        """Say, after a blank, how a model comes to know the wanted labels; mostly it does not."""
+        return ""
+
     @abstractmethod
     def encode_rows(
         self, rows: Iterable[Row], loaded: LoadedModel, options: ModelSection

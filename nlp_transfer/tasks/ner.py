@@ -142,19 +142,26 @@ class NerTask(Task):
         """Choose the tags of a sentence."""
         import numpy as np
 
-        from nlp_transfer.tasks.viterbi import best_tags, inside_predecessors
-
         if not len(log_probabilities):
             return Tagging((), ())
-        if self.decoding == "viterbi":
-            path = best_tags(log_probabilities, inside_predecessors(labels))
-        else:
-            path = log_probabilities.argmax(axis=1)
+        path = self.best_path(log_probabilities, labels)
         chosen = np.exp(log_probabilities[np.arange(len(path)), path])
-        tags = tuple(labels[index] for index in path)
         # A tuple of floats takes four times the memory, of every word of a split that is scored.
-        scores = array("d", chosen.tolist())
-        return Tagging(tags if self.decoding == "viterbi" else _legal(tags), scores)
+        return Tagging(self.as_iob2([labels[i] for i in path]), array("d", chosen.tolist()))
+
+    def best_path(
+        self, log_probabilities: NDArray[np.floating[Any]], labels: Sequence[str]
+    ) -> NDArray[np.int64]:
+        """Choose the output of each word of a sentence, which has at least one."""
+        from nlp_transfer.tasks.viterbi import best_tags, inside_predecessors
+
+        if self.decoding == "viterbi":
+            return best_tags(log_probabilities, inside_predecessors(labels))
+        return log_probabilities.argmax(axis=1)
+
+    def as_iob2(self, tags: Sequence[str]) -> tuple[str, ...]:
+        """Read the labels chosen for a sentence as valid IOB2."""
+        return tuple(tags) if self.decoding == "viterbi" else _legal(tags)
 
     def headline_figure(self, rows: Dataset, predictions: Sequence[Prediction]) -> float:
         """Return strict entity F1."""
