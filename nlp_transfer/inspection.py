@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,11 +47,19 @@ def inspect_data(
 
 
 def at_least(result: dict[str, Any], severity: str) -> int:
-    """Count the findings of a severity or above."""
+    """Count the kinds of findings of a severity or above."""
     from nlp_transfer.data.doctor import SEVERITIES
 
     wanted = SEVERITIES[: SEVERITIES.index(severity) + 1]
-    return sum(finding["severity"] in wanted for finding in result["findings"])
+    return sum(same[0]["severity"] in wanted for same in by_kind(result["findings"]))
+
+
+def by_kind(findings: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Put the findings of one kind in different splits together: people count them as one."""
+    kinds: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for finding in findings:
+        kinds.setdefault((finding["severity"], finding["code"]), []).append(finding)
+    return list(kinds.values())
 
 
 def recipe_text(sources: Sequence[str], task: str) -> str:

@@ -348,6 +348,74 @@ def test_the_terminal_shows_sizes_labels_and_findings(nlpt: Run) -> None:
     assert "1 warning, " in out
 
 
+def test_findings_are_counted_as_they_are_shown(nlpt: Run) -> None:
+    """One kind of finding in three splits is one row, and one warning."""
+    names = ("train.csv", "validation.csv", "test.csv")
+    for name in names:
+        Path(name).write_text(table(*(f"{name} ?\u200b{i},{'ab'[i % 2]}" for i in range(12))))
+    _, out, _ = nlpt(*names, "--task", "classification", "--markdown", "page.md")
+    assert out.count("warning ") == 1
+    page = Path("page.md").read_text("utf-8")
+    for shown in (out, page):
+        assert "1 warning, 0 for your information" in shown
+    assert page.count("### warning, train, validation, test: hidden characters") == 1
+    assert "test: 12 texts with characters" in page
+    code, _, err = nlpt(*names, "--task", "classification", "--fail-on", "warning")
+    assert (code, "1 finding of severity" in err) == (2, True)
+
+
+LOOK_ALIKES = {
+    "composed": ("caf\u00e9", "cafe\u0301"),
+    "invisible": ("spam", "sp\u200bam"),
+    "soft hyphen": ("spam", "sp\u00adam"),
+    "width": ("spam", "\uff53pam"),
+    "filler": ("spam", "spam\u3164"),
+    "blanks": ("a b", "a\u00a0b"),
+}
+
+
+@pytest.mark.parametrize("pair", LOOK_ALIKES.values(), ids=LOOK_ALIKES)
+def test_labels_that_look_the_same_are_one_finding_that_says_what_is_done(
+    inspect: Find, pair: tuple[str, str]
+) -> None:
+    rows = [f"text {i} here,{pair[i % 2]}" for i in range(12)]
+    result = inspect("classification", {"train.csv": table(*rows)})
+    finding = only(result, "labels_alike")
+    assert finding["count"] == 1
+    assert "learned as different" in finding["fix"]
+    first, second = finding["message"].split(": ")[1].split(" / ")
+    assert first != second
+    assert result["splits"]["train"]["labels"] == dict.fromkeys(pair, 6)
+
+
+def test_vowel_signs_and_accents_tell_labels_apart(inspect: Find) -> None:
+    rows = [f"text {i} here,{('की', 'को', 'cote', 'coté')[i % 4]}" for i in range(20)]
+    assert not codes(inspect("classification", {"train.csv": table(*rows)})) & {
+        "labels_alike", "labels_unusual"}  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", ["|", ";"])
+def test_several_labels_in_a_field_name_the_option_that_reads_them(
+    inspect: Find, nlpt: Run, mark: str
+) -> None:
+    """Also where some texts have none: following the advice loses no row."""
+    cells = ["joy", f"joy{mark}fear", "", "fear"]
+    Path("train.csv").write_text(table(*(f"t{i},{cells[i % 4]}" for i in range(24))))
+    code, _, err = nlpt("train.csv", "--task", "classification")
+    assert code == 2
+    assert err.index("task.multi_label=true") < err.index("data.drop_missing=true")
+    content = {"train.csv": Path("train.csv").read_bytes()}
+    dropped = inspect("classification", content, "data.drop_missing=true")
+    finding = only(dropped, "labels_joined")
+    assert f"joy{mark}fear" in finding["message"]
+    advised = [part.replace("'", "") for part in finding["fix"].split(": ")[1].split()]
+    read = inspect("classification", content, *advised)
+    assert read["splits"]["train"]["examples"] == 24
+    assert read["splits"]["train"]["labels"] == {"fear": 12, "joy": 12}
+    assert "labels_joined" not in codes(read)
+    assert "task.multi_label" in only(dropped, "examples_dropped")["fix"]
+
+
 def test_a_markdown_page_lists_every_example(nlpt: Run) -> None:
     Path("train.csv").write_text(table("o|k<b>,a", "no,b", "o|k<b>,a"), encoding="utf-8")
     code, _, _ = nlpt("train.csv", "--task", "classification", "--markdown", "page.md")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from nlp_transfer.data.visible import alike, look, told_apart
 from nlp_transfer.errors import UserError
 from nlp_transfer.records import Splits
 
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 def check_ner(splits: Splits, needed: tuple[str, ...]) -> None:
     """Refuse missing or empty splits, and training data without entities."""
     _check_present(splits, needed)
+    _warn_of_look_alikes(splits)
     if not splits.labels:
         raise UserError(
             "The data has no entity: every tag is O, or data.scheme is none. Check "
@@ -35,6 +37,7 @@ def check_ner(splits: Splits, needed: tuple[str, ...]) -> None:
 def check_classification(splits: Splits, needed: tuple[str, ...]) -> None:
     """Refuse missing, empty or unlabelled splits, and training data of one class only."""
     _check_present(splits, needed)
+    _warn_of_look_alikes(splits)
     for name in needed:
         unlabelled = sum(labels is None for labels in splits[name]["labels"])
         if unlabelled:
@@ -53,6 +56,15 @@ def check_classes(rows: Dataset) -> None:
         raise UserError(
             f"The train split has one class only ({', '.join(classes) or 'none'}): training needs "
             "at least 2. Check data.columns.label and data.splits.train."
+        )
+
+
+def _warn_of_look_alikes(splits: Splits) -> None:
+    """Name labels that look the same: nobody sees that they are learned as different ones."""
+    for group in alike(splits.labels, look):
+        log.warning(
+            "The labels %s look the same, and are learned as different ones. Write them one way.",
+            told_apart(group),
         )
 
 

@@ -71,8 +71,8 @@ class LabelReader:
             return None
         if isinstance(value, str) and not value.strip():
             raise UserError(
-                f"{where}: the label is empty. Leave such rows out with data.drop_missing=true; if "
-                "a text may have several labels, or none: task.multi_label=true."
+                f"{where}: the label is empty. If a text may have several labels, or none: "
+                "task.multi_label=true; else leave such rows out with data.drop_missing=true."
             )
         items = self._listed(value, sure=True)
         if items is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console, Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from nlp_transfer.inspection import by_kind
 from nlp_transfer.report.escaping import visible
 from nlp_transfer.report.pages import MARKDOWN
 from nlp_transfer.report.tables import Table
@@ -23,28 +24,29 @@ def print_inspection(result: Mapping[str, Any], console: Console | None = None) 
     console = console or Console()
     for table in (sizes(result), labels(result, _MOST_LABELS)):
         console.print(_rich(table))
-    if result["findings"]:
-        console.print(_findings(result["findings"], list(result["splits"])))
-    console.print(verdict(result), style="bold", highlight=False)
-    if result["findings"]:
+    rows = _rows(result["findings"], list(result["splits"]))
+    if rows:
+        console.print(_findings(rows))
+    console.print(verdict([row.severity for row in rows]), style="bold", highlight=False)
+    if rows:
         console.print("Places and what to do: --markdown FILE, or --json.", highlight=False)
 
 
 def markdown_page(result: Mapping[str, Any]) -> str:
     """Write sizes, labels, and the findings with all their examples, as Markdown."""
+    kinds = by_kind(result["findings"])
     return MARKDOWN.get_template("inspection.md.jinja").render(
         tables=[sizes(result), labels(result)],
-        findings=result["findings"],
-        verdict=verdict(result),
+        kinds=kinds,
+        verdict=verdict([same[0]["severity"] for same in kinds]),
     )
 
 
-def verdict(result: Mapping[str, Any]) -> str:
-    """Say in one line how many findings there are of each severity."""
-    found = [finding["severity"] for finding in result["findings"]]
-    counts = {severity: found.count(severity) for severity in ("error", "warning")}
+def verdict(severities: Sequence[str]) -> str:
+    """Say in one line how many findings are shown of each severity."""
+    counts = {severity: severities.count(severity) for severity in ("error", "warning")}
     named = [f"{n} {name}{'s' if n > 1 else ''}" for name, n in counts.items() if n]
-    notes = f"{found.count('info')} for your information"
+    notes = f"{severities.count('info')} for your information"
     return f"{', '.join(named) or 'no errors, no warnings'}, {notes}"
 
 
@@ -94,33 +96,39 @@ def labels(result: Mapping[str, Any], most: int | None = None) -> Table:
     return Table("Labels", "", (kind, *splits), tuple(rows))
 
 
-def _findings(findings: Sequence[Mapping[str, Any]], known: Sequence[str]) -> RichTable:
+class _Row(NamedTuple):
+    """A finding of one kind, in all the splits that have it."""
+
+    severity: str
+    splits: str
+    text: Group | Text
+
+
+def _findings(rows: Sequence[_Row]) -> RichTable:
     table = RichTable(title="Findings", title_justify="left")
     table.add_column("")
     table.add_column("split")
     table.add_column("finding", overflow="fold")
+    for row in rows:
+        table.add_row(Text(row.severity, _STYLES[row.severity]), row.splits, row.text)
+    return table
+
+
+def _rows(findings: Sequence[Mapping[str, Any]], known: Sequence[str]) -> list[_Row]:
+    rows = []
     facts: dict[str, list[str]] = {}  # of files: one row for the splits that have the same
-    for same in _grouped(findings):
+    for same in by_kind(findings):
         first = same[0]
         if first["code"].startswith("file_"):
             for finding in same:
                 facts.setdefault(finding["split"], []).append(finding["message"])
         else:
-            severity = Text(first["severity"], _STYLES[first["severity"]])
-            table.add_row(severity, first["split"] or "", _cell(same))
+            rows.append(_Row(first["severity"], first["split"] or "", _cell(same)))
     for message in dict.fromkeys(map(", ".join, facts.values())):
         splits = [split for split, own in facts.items() if ", ".join(own) == message]
         named = "all" if len(splits) == len(known) > 1 else ", ".join(splits)
-        table.add_row(Text("info", _STYLES["info"]), named, Text(f"file with {message}"))
-    return table
-
-
-def _grouped(findings: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """Put the findings of one kind in different splits together."""
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for finding in findings:
-        groups.setdefault((finding["severity"], finding["code"]), []).append(finding)
-    return list(groups.values())
+        rows.append(_Row("info", named, Text(f"file with {message}")))
+    return rows
 
 
 def _cell(same: Sequence[Mapping[str, Any]]) -> Group:

@@ -40,6 +40,7 @@ NER: tuple[Check, ...] = (
 )
 CLASSIFICATION: tuple[Check, ...] = (
     classes.unlabelled,
+    classes.joined_labels,
     classes.order,
     texts.texts,
     texts.quotes,

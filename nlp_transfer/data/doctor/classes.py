@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from nlp_transfer.data.doctor.finding import Example, Finding, Tally, counted, shown
+from nlp_transfer.data.class_names import joined
+from nlp_transfer.data.doctor.finding import Example, Finding, Tally, counted
 from nlp_transfer.data.doctor.rows import columns
+from nlp_transfer.data.visible import shown
 from nlp_transfer.records import Splits
 
 _FEW_ROWS = 20  # fewer say nothing of their order
@@ -27,6 +29,22 @@ def unlabelled(splits: Splits) -> Iterator[Finding]:
                 f"Choose a labelled split with data.splits.{split}, or null to split one off.",
                 split=split,
             )
+
+
+def joined_labels(splits: Splits) -> Iterator[Finding]:
+    """Find classes that are several labels in one, such as "joy|anger" beside "joy"."""
+    rows = (labels for split in splits for (labels,) in columns(splits[split], "labels"))
+    if any(labels is not None and len(labels) != 1 for labels in rows):
+        return  # several labels a text are read as such
+    if found := joined(splits.labels):
+        name, mark = found
+        separator = "" if mark == "|" else f" data.label_separator='{mark}'"
+        yield Finding(
+            "labels_joined",
+            "warning",
+            f'{shown(name)} is read as one class, but looks like several, separated by "{mark}"',
+            f"If a text may have several labels, or none: task.multi_label=true{separator}",
+        )
 
 
 def order(splits: Splits) -> Iterator[Finding]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 MOST_EXAMPLES = 5
-_LONGEST_TEXT = 80
 
 
 class Example(NamedTuple):
@@ -82,24 +80,3 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
 def agree(count: int, verb: str, plural: str) -> str:
     """Choose the form of a verb: agree(1, "is", "are")."""
     return verb if count == 1 else plural
-
-
-def shown(text: str) -> str:
-    """Quote a text for people: shortened, with a visible escape for what cannot be seen."""
-    short = text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
-    return f'"{"".join(map(_visible, short))}"'
-
-
-def _visible(character: str) -> str:
-    if character.isprintable() and not is_hidden(character):
-        return character
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
-
-
-def is_hidden(character: str) -> bool:
-    """Tell whether a character leaves no mark: control, format, or variation selector."""
-    if character.isascii():
-        return not character.isprintable()
-    if "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":
-        return True
-    return unicodedata.category(character) in ("Cf", "Cc")

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from nlp_transfer.data.doctor.finding import Finding, agree, counted
 from nlp_transfer.data.doctor.rows import columns, is_ner
 from nlp_transfer.data.label_counts import label_counts
+from nlp_transfer.data.visible import alike, meaning, shown, told_apart
 from nlp_transfer.errors import shortened
 from nlp_transfer.records import Splits
-
-if TYPE_CHECKING:
-    pass
 
 _RARE = 5
 _IMBALANCE = 10
@@ -160,29 +157,32 @@ def unseen_tags(splits: Splits) -> Iterator[Finding]:
 
 def names(splits: Splits) -> Iterator[Finding]:
     """Find labels that are hard to tell apart, or hard to use as names."""
-    alike: dict[str, list[str]] = {}
-    for name in splits.labels:
-        alike.setdefault(re.sub(r"[\W_]+", "", name.casefold()) or name, []).append(name)
-    groups = [group for group in alike.values() if len(group) > 1]
+    groups = alike(splits.labels, meaning)
     if groups:
-        listed = "; ".join(" / ".join(f'"{name}"' for name in group) for group in groups[:5])
         yield Finding(
             "labels_alike",
             "warning",
-            f"labels that differ only by case, blanks or punctuation: {listed}",
-            "Write each label one way, or they are learned as different ones.",
+            "labels that differ only by case, blanks, punctuation or what cannot be seen: "
+            + "; ".join(map(told_apart, groups[:5])),
+            "Write each label one way at its source: as they are, they are learned as different "
+            "ones.",
             count=len(groups),
         )
-    unusual = [name for name in splits.labels if re.search(r"[^\w \-&/.]", name)]
+    unusual = [name for name in splits.labels if _is_unusual(name)]
     if unusual:
         yield Finding(
             "labels_unusual",
             "info",
             f"{counted(len(unusual), 'label')} with unusual characters: "
-            + _listed([f'"{name}"' for name in unusual]),
+            + _listed([shown(name) for name in unusual]),
             "They work here; take care where labels become file names, keys or columns.",
             count=len(unusual),
         )
+
+
+def _is_unusual(name: str) -> bool:
+    """Tell a name with more than letters, digits and the marks on them, blanks and _ - & / ."""
+    return any(c not in " _-&/." and unicodedata.category(c)[0] not in "LMN" for c in name)
 
 
 def _named(counts: dict[str, int]) -> str:

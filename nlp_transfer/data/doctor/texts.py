@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from nlp_transfer.data.doctor.characters import FAULTS, Fault, faults_of, says_something
-from nlp_transfer.data.doctor.finding import Finding, Tally, counted, shown
+from nlp_transfer.data.doctor.finding import Finding, Tally, counted
 from nlp_transfer.data.doctor.rows import columns
+from nlp_transfer.data.visible import shown
 from nlp_transfer.records import Splits
 
 _LONG_TEXT = 500
