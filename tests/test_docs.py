@@ -31,6 +31,24 @@ def test_the_custom_source_reads_its_shape(nlpt, tmp_path):
     assert "train_PlayMusic_full.json:1: byte 0xED at offset 16" in err
 
 
+def test_the_custom_source_reads_the_published_files_by_the_command_beside_it(nlpt):
+    """With a byte that is no UTF-8, and an entity that ends inside a word."""
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    Path("my_data.py").write_text(code)
+    folder = Path("snips2017", "PlayMusic")
+    folder.mkdir(parents=True)
+    data = [{"data": [{"text": "play caf?s on "}, {"text": "Halsey St", "entity": "poi"},
+                      {"text": "."}]}]  # fmt: skip
+    for name in ("train_PlayMusic_full.json", "validate_PlayMusic.json"):
+        broken = json.dumps({"PlayMusic": data}).encode().replace(b"?", b"\xe9")
+        (folder / name).write_bytes(broken)
+    command = re.search(r"nlpt (inspect my_data:load_published .*)", PAGE)[1]
+    status, out, err = nlpt(*shlex.split(command), "--json")
+    assert status == 0, err
+    counts = [split["losses"]["entities_dropped"] for split in json.loads(out)["splits"].values()]
+    assert counts == [1, 1]
+
+
 def test_the_command_for_a_document_of_splits_works(nlpt):
     command = re.search(r"nlpt (inspect data_full\.json.*?)```", PAGE, re.DOTALL)[1]
     names = ("oos_val", "val", "train", "oos_test", "test", "oos_train")
