@@ -47,6 +47,8 @@ class LossLedger:
     """Gold entities with a word that the model did not see in full."""
     examples_dropped: int = 0
     """Rows without words, or left out as the recipe says because text or label is missing."""
+    pairs_incomplete: int = 0
+    """Rows of a split of pairs that have no second text; their first is read alone."""
     examples_added: int = 0
     """Training examples that a strategy made; they are among `sentences` and `entities`."""
 

@@ -168,7 +168,7 @@ def test_predict_reads_every_format_and_keeps_the_order(
     assert len(found) == 1
     _, out, _ = nlpt("predict", intent_run, tmp_path / "a.csv")
     for row in map(json.loads, out.splitlines()):
-        assert set(row) == {"text", "label", "score", "scores"}
+        assert set(row) == {"id", "text", "label", "score", "scores"}
         assert row["score"] == max(row["scores"].values())
 
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlp_transfer.data.columns import RowReader
+from nlp_transfer.data.items import beside
 from nlp_transfer.data.sources import open_source
 from nlp_transfer.data.tags import spans
 from nlp_transfer.data.words import split_words
@@ -21,6 +22,7 @@ from nlp_transfer.data.writers import FORMATS, check_target, write_results
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.ensemble import Ensemble
 from nlp_transfer.recipe import DataSection
+from nlp_transfer.tasks.ner import NerTask
 
 NER = [name for name, known in FORMATS.items() if "ner" in known.tasks]
 CLASSES = [name for name, known in FORMATS.items() if "classification" in known.tasks]
@@ -175,9 +177,9 @@ def test_conll_says_how_many_items_have_no_words(tmp_path, caplog):
 
 
 def test_jsonl_is_what_the_predictor_gives(tmp_path):
-    output = written([one(id="x", document=None), one("Ada \ud83d")], "jsonl", tmp_path)
-    lines = output.read_text("utf-8").splitlines()
-    assert [json.loads(line) for line in lines] == [one(), one("Ada \ud83d")]
+    given = [one(id="x", document=None), one("Ada \ud83d")]
+    lines = written(given, "jsonl", tmp_path).read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == given
 
 
 def test_tools_find_what_they_expect(tmp_path):
@@ -310,10 +312,10 @@ def test_predict_writes_every_format_and_keeps_ids(nlpt, tmp_path, monkeypatch):
         """A model that finds a person in the first word of everything."""
 
         task = SimpleNamespace(name="ner")
-        folders = ()
+        folders, columns = (), {}
 
         def __call__(self, items):
-            yield from (one(item["text"]) for item in list(items))
+            yield from (beside(item, one(item.text), NerTask.result_keys) for item in list(items))
 
     loaded = []
     monkeypatch.setattr(Ensemble, "from_runs", lambda *_, **__: loaded.append(1) or Echo())

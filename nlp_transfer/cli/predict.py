@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import tee
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from nlp_transfer.cli.console import DeviceOption, EngineOption, SchemeOption, start_logging
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.processes import wait_for_all, world_size
 
 if TYPE_CHECKING:
+    from nlp_transfer.data.items import Columns, Item
     from nlp_transfer.inference.adapters import Adapters
     from nlp_transfer.inference.ensemble import Ensemble
+    from nlp_transfer.recipe import DataSection
 
 
 def predict(
@@ -39,9 +40,36 @@ def predict(
         ),
     ] = "jsonl",
     input_format: Annotated[
-        str, typer.Option("--format", help="auto, text, jsonl, csv, tsv or conll.")
+        str,
+        typer.Option(
+            "--format",
+            help="auto (by content, then extension), text, jsonl, csv, tsv, conll, parquet...",
+        ),
     ] = "auto",
-    column: Annotated[str, typer.Option(help="Column of a CSV or TSV file.")] = "text",
+    columns: Annotated[
+        str,
+        typer.Option(
+            metavar="ROLE=COLUMN,...",
+            help="What to read, if not the columns that the model learned from: "
+            "text=premise,text_pair=hypothesis; text=0 where there is no header.",
+        ),
+    ] = "",
+    column: Annotated[
+        str | None, typer.Option(help="Short for --columns text=COLUMN.", show_default=False)
+    ] = None,
+    header: Annotated[
+        bool, typer.Option(help="The first row of a CSV or TSV file names its columns.")
+    ] = True,
+    separator: Annotated[
+        str | None, typer.Option(help="Between the columns of CSV, TSV and CoNLL files.")
+    ] = None,
+    quoted: Annotated[
+        bool | None, typer.Option(help='"..." encloses fields; by default in CSV, not in TSV.')
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Of text files: utf-8, latin-1...")] = "utf-8",
+    encoding_errors: Annotated[
+        Literal["strict", "replace"], typer.Option(help="replace: read broken bytes as U+FFFD.")
+    ] = "strict",
     precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or fp32, of PyTorch.")] = "auto",
     engine: EngineOption = "auto",
     device: DeviceOption = "auto",
@@ -66,7 +94,8 @@ def predict(
         raise UserError(f"Name a model and an input: nlpt predict MODEL {source}")
     from tqdm.auto import tqdm
 
-    from nlp_transfer.data.inputs import read_inputs
+    from nlp_transfer.data.inputs import check_inputs, parse_columns, read_inputs, with_options
+    from nlp_transfer.data.items import ItemReader
     from nlp_transfer.data.writers import check_target, write_results
     from nlp_transfer.inference.adapters import Adapters
     from nlp_transfer.inference.ensemble import Ensemble
@@ -82,8 +111,20 @@ def predict(
     _check_model(models, adapter or [], engine=engine, precision=precision, to=to)
     if adapter and scheme:
         raise UserError("--scheme: adapters of nlpt have IOB2 tags. Leave out --scheme.")
+    named = parse_columns(columns if column is None else f"text={column},{columns}".rstrip(","))
+    data = _input_section(
+        source,
+        input_format,
+        named,
+        header=header,
+        separator=separator,
+        quoted=quoted,
+        encoding=encoding,
+        encoding_errors=encoding_errors,
+    )
+    with with_options():
+        check_inputs(data)
     wait_for_all()
-    items = read_inputs(source, input_format=input_format, column=column)
     predictor: Ensemble | Adapters
     if adapter:
         predictor = Adapters.load(models[0], adapter, precision=precision, device=device)
@@ -92,23 +133,45 @@ def predict(
             models, precision=precision, engine=engine, device=device, scheme=scheme
         )
     task = predictor.task.name
+    reader = ItemReader(predictor.columns, named)
 
-    def predicted(items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        results = _predicted(predictor, items)
-        return iter(tqdm(results, unit="text", disable=not sys.stderr.isatty()))
+    def items() -> Iterator[Item]:
+        with with_options():
+            yield from reader.items(read_inputs(data, predictor.columns))
+
+    def predicted(items: Iterable[Item]) -> Iterator[dict[str, Any]]:
+        return iter(tqdm(predictor(items), unit="text", disable=not sys.stderr.isatty()))
 
     if output is None or source == "-" or not is_file:
-        write_results(predicted(items), to=to, output=output, task=task)
+        write_results(predicted(items()), to=to, output=output, task=task)
         return
     settings = {
         "precision": precision,
         "engine": engine,
-        "format": input_format,
-        "column": column,
         "scheme": scheme or "auto",
+        "input": data.model_dump(mode="json"),
     }
     job = {"files": file_stamps(source, *predictor.folders), **settings}
-    predict_to_file(predicted, items, to=to, output=output, task=task, job=job, resume=resume)
+    predict_to_file(predicted, items(), to=to, output=output, task=task, job=job, resume=resume)
+
+
+def _input_section(
+    source: str, input_format: str, columns: Columns, **options: str | bool | None
+) -> DataSection:
+    """Say how an input is read as a recipe would; a format that is none is refused."""
+    from typing import get_args
+
+    from nlp_transfer.recipe import DataSection, Format
+
+    known: tuple[str, ...] = get_args(Format)
+    if input_format not in known:
+        raise UserError(
+            f"--format: {input_format!r} is unknown ({', '.join(known)})."
+            f"{nearest(input_format, known)}"
+        )
+    return DataSection.model_validate(
+        {"source": source, "format": input_format, "columns": columns, **options}
+    )
 
 
 def _check_model(
@@ -124,15 +187,6 @@ def _check_model(
             "--engine onnx: an ONNX model has its own precision, and takes no adapter. Leave out "
             "--precision and --adapter."
         )
-
-
-def _predicted(
-    predictor: Ensemble | Adapters, items: Iterable[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
-    """Predict items, and hand on the id and document that they come with."""
-    for_model, for_output = tee(items)
-    for item, result in zip(for_output, predictor(for_model), strict=True):
-        yield {**{key: item.get(key) for key in ("id", "document")}, **result}
 
 
 command = predict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -89,16 +90,18 @@ class RowReader:
         unknown = self.labels.is_hidden(label) or (_is_blank(label) and not multi_label)
         if self._data.drop_missing and (_is_blank(text) or unknown):
             return None, _DROPPED
-        if not isinstance(text, str):
-            raise UserError(f"{raw.where}: the text is {text!r}; it must be a string.")
-        if not text.strip():
+        first = checked_text(text, raw.where)
+        if first is None or not first.strip():
+            found = "empty" if first is not None else f"{text!r}, so there is none"
             raise UserError(
-                f"{raw.where}: the text is empty. Leave such rows out with data.drop_missing=true."
+                f"{raw.where}: the text is {found}. Leave such rows out with "
+                "data.drop_missing=true."
             )
+        second = checked_text(self._value(raw, "text_pair"), raw.where)
         read = self.labels.several if multi_label else self.labels.one
         row = {
-            "text": text,
-            "text_pair": _text_or_none(self._value(raw, "text_pair")),
+            "text": first,
+            "text_pair": second if second and second.strip() else None,
             "labels": read(label, raw.where),
         }
         return row | self._place(raw), _NOTHING_LOST
@@ -196,9 +199,27 @@ class RowReader:
         )
 
 
+def checked_text(value: Any, where: str) -> str | None:
+    """Take a string as it is; None and NaN, by which tables say that there is none, as None.
+
+    raises: UserError for anything else: a number would be read as what it is not
+    """
+    if _is_missing(value):
+        return None
+    if not isinstance(value, str):
+        raise UserError(
+            f"{where}: the text is {str(value)[:60]!s} ({type(value).__name__}); it must be a "
+            "string. Put it in quotes, or name another column."
+        )
+    return value
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def _is_blank(value: Any) -> bool:
-    """Tell a missing value; a table with gaps may have NaN there."""
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
+    return _is_missing(value) or (isinstance(value, str) and not value.strip())
 
 
 def _is_prodigys(raw: RawRow) -> bool:
@@ -218,4 +239,4 @@ def _listed(value: Any, raw: RawRow, role: str) -> list[Any]:
 
 
 def _text_or_none(value: Any) -> str | None:
-    return None if value is None else str(value)
+    return None if _is_missing(value) else str(value)

@@ -1,71 +1,228 @@
-"""A file or stdin in, unlabelled items for prediction out, as a stream."""
+"""A file, a folder or stdin in, the rows that are to be predicted out, as a stream."""
 
 from __future__ import annotations
 
+import base64
+import io
+import json
+import logging
+import math
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
+from nlp_transfer.data.items import ROLES, Columns
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources import formats, jsonl
-from nlp_transfer.data.sources.text_file import read_lines
-from nlp_transfer.errors import UserError, nearest
-from nlp_transfer.recipe import DataSection, Format
+from nlp_transfer.data.sources import NOT_DATA, arrow, brat, formats, jsonl
+from nlp_transfer.errors import UserError, nearest, shortened
+from nlp_transfer.recipe import DataSection
 
-FORMATS = ("text", *get_args(Format))
-_ALSO = ("text_pair", "document", "id")
+log = logging.getLogger(__name__)
+
+_STDIN_FORMATS = ("auto", "text", "jsonl")
+_BRAT = (".txt", ".ann")
+# A key of a recipe, as messages of readers name it, perhaps with a value.
+_KEY = re.compile(
+    r"data\.(?P<key>columns|encoding_errors|encoding|format|header|quoted|separator)"
+    r"(?:\.(?P<role>\w+))?(?P<value>=(?:'[^']*'|\.\.\.|[\w-]+))?"
+)
 
 
-def read_inputs(source: str, *, input_format: str, column: str) -> Iterator[dict[str, Any]]:
-    """Read what is to be predicted.
+def parse_columns(given: str) -> dict[str, str | int]:
+    """Read "text=premise,text_pair=hypothesis" or "text=0", as --columns takes it.
 
-    source:       a file, a brat folder, or - for one text a line on stdin
-    input_format: one of FORMATS; auto goes by the extension, text is one text a line
-    column:       the column with the text in tables
-    returns:      {"text"} or {"tokens"} an item, in order; labels in a file are not looked at
+    raises: UserError for what is none, or a role that no model reads
     """
-    if input_format not in FORMATS:
-        raise UserError(
-            f"--format: {input_format!r} is unknown ({', '.join(FORMATS)})."
-            f"{nearest(input_format, FORMATS)}"
-        )
-    if source == "-":
-        if input_format not in ("auto", "text", "jsonl"):
-            raise UserError(f"--format: stdin is read as text or jsonl, not {input_format}.")
-        return _stdin(as_json=input_format == "jsonl")
-    path = Path(source)
+    columns: dict[str, str | int] = {}
+    for part in filter(None, given.split(",")):
+        role, equals, name = (piece.strip() for piece in part.partition("="))
+        if not equals or not name:
+            raise UserError(
+                f"--columns: {part!r} is not ROLE=COLUMN. For example: "
+                "--columns text=premise,text_pair=hypothesis"
+            )
+        if role not in ROLES:
+            raise UserError(
+                f"--columns: {role!r} is nothing that a model reads ({', '.join(ROLES)})."
+                f"{nearest(role, ROLES)}"
+            )
+        columns[role] = int(name) if name.lstrip("-").isdecimal() else name
+    return columns
+
+
+def check_inputs(data: DataSection) -> None:
+    """Refuse an input that cannot be read, before a model is loaded."""
+    if data.source == "-":
+        if data.format not in _STDIN_FORMATS:
+            raise UserError(
+                f"--format: stdin is read as {' or '.join(_STDIN_FORMATS[1:])}, not "
+                f"{data.format}. Save it to a file first."
+            )
+        return
+    path = Path(data.source)
     if not path.exists():
-        raise UserError(f"INPUT: there is no file {source!r}. Use - for standard input.")
-    name = path.with_suffix("") if path.suffix == ".gz" else path
-    is_text = input_format == "auto" and path.is_file() and name.suffix not in formats.EXTENSIONS
-    if is_text or input_format == "text":
-        lines = read_lines(path, encoding="utf-8")
-        return ({"text": line.rstrip("\r\n")} for line in lines)
-    data = DataSection(source=source, format=input_format)
-    rows = formats.reader(path, data, annotated=False)()
-    return (_item(row, column) for row in rows)
+        raise UserError(f"INPUT: there is no file {data.source!r}. Use - for standard input.")
+    if not path.is_file() and not path.is_dir():
+        raise UserError(
+            f"INPUT: {data.source} is a pipe or a device, which cannot be looked at before it is "
+            "read. Use - for standard input, or a file."
+        )
+    for file in _files(path, data):
+        formats.detect_format(file, data, annotated=False)
 
 
-def _stdin(*, as_json: bool) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(sys.stdin, start=1):
+def read_inputs(data: DataSection, kept: Columns | None = None) -> Iterator[RawRow]:
+    """Read what is to be predicted, in order; labels are fields like any other.
+
+    data:   source: a file, a folder, or - for stdin; format and options as in a recipe
+    kept:   columns that the model learned from; the recipe's own columns go first
+    raises: UserError for what cannot be read
+    """
+    if data.source == "-":
+        rows = _stdin(data)
+    else:
+        path = Path(data.source)
+        files = _files(path, data)
+        _say_order(path, files)
+        rows = (row for file in files for row in _rows(file, data, kept or {}))
+    some = False
+    for row in rows:
+        some = True
+        yield row
+    if not some:
+        name = "stdin" if data.source == "-" else data.source
+        log.warning("%s: there is nothing to predict, it holds no text", name)
+
+
+@contextmanager
+def with_options() -> Iterator[None]:
+    """Let errors of reading name the options of `nlpt predict`, not the keys of a recipe."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(as_options(str(error))) from None
+
+
+def as_options(message: str) -> str:
+    """Write `data.encoding=latin-1` as `--encoding latin-1`, `data.header=false` as --no-header."""
+
+    def option(found: re.Match[str]) -> str:
+        name, value = found["key"].replace("_", "-"), (found["value"] or "")[1:]
+        if value in ("true", "false"):
+            return f"--{name}" if value == "true" else f"--no-{name}"
+        role = f" {found['role']}" if found["role"] else ""
+        equals = "=" if role and value else " " if value else ""
+        return f"--{name}{role}{equals}{value}"
+
+    return _KEY.sub(option, message)
+
+
+def _rows(path: Path, data: DataSection, kept: Columns) -> Iterator[RawRow]:
+    """Read one file: its rows with values that JSON can hold."""
+    told = data.model_copy(update={"columns": {**kept, **data.columns}})
+    file_format = formats.detect_format(path, told, annotated=False)
+    if file_format == "conll":  # its columns have numbers; the names are those of other files
+        numbers = {role: name for role, name in kept.items() if isinstance(name, int)}
+        told = data.model_copy(update={"columns": {**numbers, **data.columns}})
+    for row in formats.reader(path, told, annotated=False)():
+        values = {str(name): _plain(value) for name, value in row.values.items()}
+        if file_format == "conll":  # made by its reader, where the file says nothing
+            values = {name: value for name, value in values.items() if value is not None}
+            values.pop("tags", None)
+        yield RawRow(row.where, values)
+
+
+def _files(path: Path, data: DataSection) -> list[Path]:
+    """List the files of a folder by name, or the one thing that a path is.
+
+    raises: UserError for a folder whose files are not surely what is to be read
+    """
+    if not path.is_dir():
+        return [path]
+    if arrow.is_saved(path):
+        raise UserError(
+            f"{path}: this is a saved data set (save_to_disk). Name one of its .arrow files."
+        )
+    entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith((".", "_")))
+    folders = [entry.name for entry in entries if entry.is_dir()]
+    files = [entry for entry in entries if entry.is_file() and entry.suffix.lower() not in NOT_DATA]
+    shown = shortened([entry.name for entry in entries], 12) or "nothing"
+    if folders or not files:
+        raise UserError(
+            f"{path}: a folder is read if it holds files of texts and no folders. Found: {shown}. "
+            "Name a file, or one of the folders."
+        )
+    if data.format in ("auto", "brat"):
+        others = [file.name for file in files if file.suffix not in _BRAT]
+        if not others:
+            return [path]
+        if data.format == "brat" or brat.is_folder(path):
+            raise UserError(
+                f"{path}: beside brat's .txt and .ann there are other files: "
+                f"{shortened(others, 12)}. Move them away, or name one file."
+            )
+    return files
+
+
+def _say_order(path: Path, files: list[Path]) -> None:
+    """Say what of a folder is read, and in which order."""
+    if files == [path] and path.is_dir():
+        log.info("%s: its .txt files are read by name, each as one text", path)
+    elif files != [path]:
+        names = shortened([file.name for file in files], 12)
+        log.info("%s: %d file(s) are read, in this order: %s", path, len(files), names)
+
+
+def _stdin(data: DataSection) -> Iterator[RawRow]:
+    """Read a text a line, or JSON lines: by what the first line is, unless the format is told."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding=data.encoding, errors=data.encoding_errors)
+    lines = enumerate(_decoded(sys.stdin, data.encoding), start=1)
+    head = list(islice(lines, 1))
+    as_json = data.format == "jsonl"
+    if data.format == "auto" and any(_is_object(line) for _, line in head):
+        log.info("stdin: the first line is a JSON object, so JSON lines are read")
+        as_json = True
+    for number, line in chain(head, lines):
         if not as_json:
-            yield {"text": line.rstrip("\r\n")}
+            yield RawRow(f"stdin:{number}", {"text": line.rstrip("\r\n")})
         elif line.strip():
-            for row in jsonl.rows_of(jsonl.parse(line, "stdin", number), f"stdin:{number}"):
-                yield _item(row, "text")
+            yield from jsonl.rows_of(jsonl.parse(line, "stdin", number), f"stdin:{number}")
 
 
-def _item(row: RawRow, column: str) -> dict[str, Any]:
-    """Take the words of a row if it has them as text, else its text."""
-    values = row.values
-    others = {name: values[name] for name in _ALSO if values.get(name) is not None}
-    tokens = values.get("tokens")
-    if isinstance(tokens, list) and all(isinstance(token, str) for token in tokens):
-        return {"tokens": tokens, **others}
-    if isinstance(values.get(column), str):
-        return {"text": values[column], **others}
-    raise UserError(
-        f'{row.where}: an item needs "{column}" (a string) or "tokens" (a list of strings). '
-        f"Found: {', '.join(values)}. Name the text with --column."
-    )
+def _decoded(stream: Iterable[str], encoding: str) -> Iterator[str]:
+    try:
+        for number, line in enumerate(stream, start=1):
+            yield line.removeprefix("\ufeff") if number == 1 else line
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"stdin: byte 0x{error.object[error.start]:02X} is not "
+            f"{encoding}. Name its encoding with data.encoding=..., or read such bytes as U+FFFD "
+            "with data.encoding_errors=replace."
+        ) from None
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: tables also have dates, decimals, bytes and NaN."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    if isinstance(value, dict):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

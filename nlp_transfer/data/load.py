@@ -92,7 +92,7 @@ def load_classification(
         tables[split.name] = write_table(_collecting(rows, found[split.name]), schema)
         rows.check_not_empty()
         reader.labels.finish()
-        losses[split.name] = rows.losses
+        losses[split.name] = rows.losses + _incomplete_pairs(tables[split.name])
         check_joined(reader.labels.cut - set(classes or data.label_names or ()))
     for name, renames in settle(found, classes or data.label_names).items():
         if renames:
@@ -104,6 +104,12 @@ def load_classification(
         classes, _label_names(data, raw), tuple, set().union(*found.values()), "task.classes", data
     )
     return _finished(tables, data, names, losses, held_out)
+
+
+def _incomplete_pairs(rows: Dataset) -> LossLedger:
+    """Count the rows without a second text where others have one."""
+    missing = rows.data["text_pair"].null_count
+    return LossLedger(pairs_incomplete=missing if missing < len(rows) else 0)
 
 
 class _Rows:

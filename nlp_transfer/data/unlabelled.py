@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.data.inputs import read_inputs
+from nlp_transfer.data.items import Item, ItemReader
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import DataSection
 from nlp_transfer.records import Splits
 
 
@@ -23,22 +25,21 @@ def unlabelled_rows(path: str, *, task: str, setting: str) -> Iterator[dict[str,
     """
     if not Path(path).is_file():
         raise UserError(f"{setting}: there is no file {path!r}.")
-    items = read_inputs(path, input_format="auto", column="text")
+    items = ItemReader({}).items(read_inputs(DataSection(source=path)))
     for number, item in enumerate(items, start=1):
         row = _words(item) if task == "ner" else _text(item)
         if row.get("words") or row.get("text", "").strip():
             yield {**row, "where": f"{path}:{number}"}
 
 
-def _words(item: dict[str, Any]) -> dict[str, Any]:
-    if "tokens" in item:
-        return {"words": list(item["tokens"])}
-    return {"words": [word.text for word in split_words(item["text"])]}
+def _words(item: Item) -> dict[str, Any]:
+    if item.tokens is not None:
+        return {"words": item.tokens}
+    return {"words": [word.text for word in split_words(item.as_text())]}
 
 
-def _text(item: dict[str, Any]) -> dict[str, Any]:
-    text = item["text"] if "text" in item else " ".join(item["tokens"])
-    return {"text": text, "text_pair": item.get("text_pair")}
+def _text(item: Item) -> dict[str, Any]:
+    return {"text": item.as_text(), "text_pair": item.text_pair}
 
 
 def known_texts(splits: Splits) -> set[tuple[str, ...]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.checkpoint import resolve_checkpoint
+from nlp_transfer.data.items import Columns, Given, ItemReader, beside
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.loading import base_of
 from nlp_transfer.inference.predictor import Predictor
@@ -22,8 +23,8 @@ from nlp_transfer.tasks.loading import (
 )
 
 _COPY = "Copy the base model again with all its files."
-_ITEM = ("text", "text_pair", "tokens")
-"""What of a result is the item itself, not an answer."""
+_READ = ("text", "text_pair", "tokens")
+"""What of a result is what was read, not an answer."""
 
 
 @dataclass(frozen=True)
@@ -87,21 +88,37 @@ class Adapters:
         """Folders of all adapters."""
         return [predictor.options.checkpoint for predictor in self.predictors.values()]
 
-    def __call__(self, items: Iterable[str | dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    @property
+    def columns(self) -> Columns:
+        """Columns that the adapters learned from; where they differ, those of the first."""
+        return {
+            role: name
+            for predictor in reversed([*self.predictors.values()])
+            for role, name in predictor.columns.items()
+        }
+
+    def __call__(
+        self, items: Iterable[Given], *, columns: Columns | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Predict items as a Predictor does, streaming, in order.
 
         yields: what the predictor does where there is one; else {text or tokens, adapters: {name:
-                {tags, entities} or {label, score, scores}}}
+                {tags, entities} or {label, score, scores}}}, beside all other fields of the item
         """
-        copies = tee(items, len(self.predictors))
-        streams = [ask(copy) for ask, copy in zip(self.predictors.values(), copies, strict=True)]
-        if len(streams) == 1:
-            yield from streams[0]
+        if isinstance(items, str):
+            raise TypeError("give a list of texts, not one string")
+        read = ItemReader(self.columns, columns).items(items)
+        if len(self.predictors) == 1:
+            yield from next(iter(self.predictors.values()))(read)
             return
-        for results in zip(*streams, strict=True):
-            item = {key: results[0][key] for key in _ITEM if key in results[0]}
-            found = [{k: v for k, v in result.items() if k not in _ITEM} for result in results]
-            yield {**item, "adapters": dict(zip(self.predictors, found, strict=True))}
+        kept, *copies = tee(read, 1 + len(self.predictors))
+        asked = zip(self.predictors.values(), copies, strict=True)
+        answers = zip(*(one.answers(copy) for one, copy in asked), strict=True)
+        for item, results in zip(kept, answers, strict=True):
+            shown = {key: results[0][key] for key in _READ if key in results[0]}
+            found = [{k: v for k, v in result.items() if k not in _READ} for result in results]
+            adapters = {"adapters": dict(zip(self.predictors, found, strict=True))}
+            yield beside(item, {**shown, **adapters}, _READ)
 
 
 def _check_base(adapter: Path, base: Path) -> None:

@@ -74,6 +74,7 @@ class Ensemble(Predictor):
             first.options,
             first.precision,
             first.tokens_per_batch,
+            first.columns,
             tuple(others),
         )
 

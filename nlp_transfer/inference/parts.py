@@ -11,13 +11,13 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+from nlp_transfer.data.items import Item
 from nlp_transfer.data.writers import check_target, write_results
 from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.processes import is_main_process, rank, wait_for_all, world_size
 
 log = logging.getLogger(__name__)
 
-Item = dict[str, Any]
 Predict = Callable[[Iterable[Item]], Iterable[Mapping[str, Any]]]
 
 _BLOCK = 512  # items in a row that one process takes

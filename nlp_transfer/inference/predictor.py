@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlp_transfer.data.items import Columns, Given, Item, ItemReader, beside, kept_columns
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError
@@ -50,6 +51,8 @@ class Predictor:
     options: ModelSection
     precision: str
     tokens_per_batch: int | None = None
+    columns: Columns = field(default_factory=dict)
+    """Columns that the model learned from, by role."""
 
     @classmethod
     def from_run(
@@ -90,8 +93,10 @@ class Predictor:
             overlap=settings["overlap"],
         )
         if onnx:
-            return cls(loaded, task, options, "fp32", tokens_per_batch or TOKENS_PER_BATCH)
-        return cls(loaded, task, options, resolve_precision(precision, device), tokens_per_batch)
+            precision, tokens_per_batch = "fp32", tokens_per_batch or TOKENS_PER_BATCH
+        else:
+            precision = resolve_precision(precision, device)
+        return cls(loaded, task, options, precision, tokens_per_batch, kept_columns(settings))
 
     @classmethod
     def named(cls, model: str, setting: str, *, precision: str = "auto") -> Predictor:
@@ -177,29 +182,40 @@ class Predictor:
                 f"Data: {', '.join(labels)}.{self.task.advice_on_labels(labels)}"
             )
 
-    def __call__(self, items: Iterable[str | dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def __call__(
+        self, items: Iterable[Given], *, columns: Columns | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Predict texts or dicts, streaming, in order.
 
-        items:   strings, or dicts with "text" (and "text_pair"), or for NER with "tokens"
+        items:   strings, or dicts with "text" (and "text_pair"), or for NER with "tokens", under
+                 these names, the usual ones or those that the model learned from
+        columns: other names by role, as {"text": "body"}
         returns: for NER {text or tokens, tags, entities}; for classification {text, label, score,
-                 scores}; offsets are Unicode code points, ends are exclusive
+                 scores}; offsets are Unicode code points, ends are exclusive. All other fields of a
+                 dict come back beside these; "input_" stands before a name that results use
         """
         if isinstance(items, str):
             raise TypeError("give a list of texts, not one string")
+        read, kept = tee(ItemReader(self.columns, columns).items(items))
+        for item, answer in zip(kept, self.answers(read), strict=True):
+            yield beside(item, answer, self.task.result_keys)
+
+    def answers(self, items: Iterable[Item]) -> Iterator[dict[str, Any]]:
+        """Predict items, streaming, in order; without the fields that they come with."""
         for_model, for_output = tee(self._row(item) for item in items)
         for row, prediction in zip(for_output, self.predict(for_model), strict=True):
             yield self._output(row, prediction)
 
-    def _row(self, item: str | dict[str, Any]) -> dict[str, Any]:
-        given = {"text": item} if isinstance(item, str) else item
+    def _row(self, item: Item) -> dict[str, Any]:
         if not isinstance(self.task, NerTask):
-            return {"text": given["text"], "text_pair": given.get("text_pair")}
-        document = {"document": given.get("document")}
-        if "tokens" in given:
-            return {"words": list(given["tokens"]), **document}
-        words = split_words(given["text"])
+            return {"text": item.as_text(), "text_pair": item.text_pair}
+        document = {"document": item.document}
+        if item.tokens is not None:
+            return {"words": item.tokens, **document}
+        text = item.as_text()
+        words = split_words(text)
         return {
-            "text": given["text"],
+            "text": text,
             "words": [word.text for word in words],
             "offsets": [(word.start, word.end) for word in words],
             **document,

@@ -19,7 +19,7 @@ class Section(BaseModel):
 
 Format = Literal[
     "auto", "conll", "jsonl", "json", "spans", "csv", "tsv", "parquet", "arrow", "brat",
-    "label-studio", "spacy",
+    "label-studio", "spacy", "fasttext", "text",
 ]  # fmt: skip
 Column = Literal[
     "tokens", "tags", "text", "spans", "text_pair", "label", "document", "id", "sentence"

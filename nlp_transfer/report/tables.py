@@ -24,6 +24,7 @@ _LEDGER_NAMES = {
     "spans_trimmed": "spans trimmed of white space",
     "spans_expanded": "spans widened to whole words",
     "examples_dropped": "rows left out on reading",
+    "pairs_incomplete": "rows of pairs without a second text (read alone)",
     "examples_added": "training examples added by strategies",
 }
 # Lines of the ledger that say nothing about the other task.
@@ -31,12 +32,12 @@ _NER_ONLY = {
     "entities", "words_without_pieces", "entities_unseen_type", "entities_truncated",
     "entities_dropped", "tags_repaired", "spans_trimmed", "spans_expanded",
 }  # fmt: skip
-_CLASSIFICATION_ONLY = {"labels_unseen"}
+_CLASSIFICATION_ONLY = {"labels_unseen", "pairs_incomplete"}
 _COUNTS = {"sentences", "words", "entities", "windows"}
 # What reading may have cost; most data has none of it, so a line appears where there is some.
 _RARE = {
     "entities_truncated", "entities_dropped", "spans_trimmed", "spans_expanded",
-    "examples_dropped", "examples_added",
+    "examples_dropped", "pairs_incomplete", "examples_added",
 }  # fmt: skip
 
 

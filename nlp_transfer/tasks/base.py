@@ -74,6 +74,8 @@ class Task(Section):
     name: str
     headline: ClassVar[str]
     """The figure by which checkpoints are compared, as people call it."""
+    result_keys: ClassVar[tuple[str, ...]]
+    """Keys of predictions as `nlpt predict` writes them; no field of an input comes under them."""
 
     @abstractmethod
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:

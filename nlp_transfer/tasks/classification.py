@@ -29,6 +29,10 @@ class ClassificationTask(Task):
     """Sort texts into classes."""
 
     headline: ClassVar[str] = "macro F1"
+    # With "entities", by which writers tell the other task.
+    result_keys: ClassVar[tuple[str, ...]] = (
+        "text", "text_pair", "label", "labels", "score", "scores", "entities",
+    )  # fmt: skip
 
     name: Literal["classification"] = "classification"
     classes: tuple[str, ...] | None = Field(
@@ -81,12 +85,27 @@ class ClassificationTask(Task):
     def _encode_batch(
         self, rows: Sequence[Row], loaded: LoadedModel, options: ModelSection
     ) -> Iterator[tuple[list[WindowRow], LossLedger]]:
-        paired = any(row.get("text_pair") is not None for row in rows)
-        pairs = [row.get("text_pair") or "" for row in rows] if paired else None
+        """Tokenize texts alone and pairs apart, so that no row depends on those beside it."""
+        paired = [row.get("text_pair") is not None for row in rows]
+        encoded = {
+            of_pairs: self._encode_alike(
+                [row for row, pair in zip(rows, paired, strict=True) if pair == of_pairs],
+                loaded,
+                options,
+                paired=of_pairs,
+            )
+            for of_pairs in set(paired)
+        }
+        yield from (next(encoded[pair]) for pair in paired)
+
+    def _encode_alike(
+        self, rows: Sequence[Row], loaded: LoadedModel, options: ModelSection, *, paired: bool
+    ) -> Iterator[tuple[list[WindowRow], LossLedger]]:
+        """Tokenize rows that are all pairs, or all not."""
         windowed = self.long_texts == "windows" and not paired
         encoding = loaded.tokenizer(
             [row["text"] for row in rows],
-            pairs,
+            [row["text_pair"] for row in rows] if paired else None,
             truncation="only_first" if windowed else "longest_first",
             max_length=options.max_pieces,
             stride=min(options.overlap, options.max_pieces // 2) if windowed else 0,

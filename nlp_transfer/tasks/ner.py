@@ -32,6 +32,7 @@ class NerTask(Task):
     """Find entities: typed runs of words, tagged in IOB2."""
 
     headline: ClassVar[str] = "entity F1"
+    result_keys: ClassVar[tuple[str, ...]] = ("text", "tokens", "tags", "entities")
 
     name: Literal["ner"] = "ner"
     types: tuple[str, ...] | None = Field(

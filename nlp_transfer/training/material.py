@@ -16,6 +16,7 @@ from transformers import set_seed
 
 from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
 from nlp_transfer.data.doctor.rows import is_ner
+from nlp_transfer.data.items import ROLES
 from nlp_transfer.data.repeats import amount, count_repeats, leaks
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.loading import SETTINGS_KEY
@@ -36,6 +37,7 @@ _READING = {
     "spans_trimmed": "spans began or ended with white space, which was cut off",
     "spans_expanded": "spans were widened to whole words",
     "entities_dropped": "entities cannot be held by words; recall counts them as not found",
+    "pairs_incomplete": "rows of pairs have no second text; the first is read alone",
     "examples_dropped": "rows were left out (no words, text or label)",
 }
 
@@ -133,6 +135,7 @@ def prepare(
         "task": recipe.task.model_dump(mode="json"),
         "max_pieces": recipe.model.max_pieces,
         "overlap": recipe.model.overlap,
+        "columns": _columns_read(recipe, splits),
     }
     setattr(loaded.model.config, SETTINGS_KEY, settings)
     new = log_new_parameters(
@@ -156,6 +159,18 @@ def prepare(
         adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
     loaded = replace(loaded, model=model)
     return Material(splits, loaded, data, read, repeats, setting, folder, new, sides, temperature)
+
+
+def _columns_read(recipe: Recipe[Any, Any], splits: Splits) -> dict[str, str | int]:
+    """Name the columns that the model learns from, for raw rows to be read by them later."""
+    named = recipe.data.columns
+    columns: dict[str, str | int] = {role: named[role] for role in ROLES if role in named}
+    rows = splits["train"]
+    if "text_pair" in rows.column_names:
+        seconds = rows.data["text_pair"]
+        if seconds.null_count < len(seconds):
+            columns.setdefault("text_pair", "text_pair")
+    return columns
 
 
 def _prepare_sides(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from nlp_transfer.data.doctor.finding import Finding, Tally, counted
 from nlp_transfer.data.doctor.rows import columns
+from nlp_transfer.data.sources.formats import named_format
+from nlp_transfer.data.sources.text_file import open_binary
 from nlp_transfer.records import Splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 _PLACE = re.compile(r"(.+?):(?:\d+| .*)")  # "path:12", "path: item 3", "path: dev: item 3"
-_TABLES = (".jsonl", ".json", ".ndjson", ".csv")
+_TABLES = ("jsonl", "csv")
 _LONGEST_LINE = 1 << 20
 _HEAD = 4096
 
@@ -64,15 +65,14 @@ def _paths(rows: Dataset) -> list[Path]:
 
 def _scan(path: Path, facts: _Facts) -> bool:
     """Add the facts of one file; return whether it is text."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rb") as file:
-        head: bytes = file.read(_HEAD)
+    with open_binary(path) as file:
+        head = file.read(_HEAD)
         if b"\0" in head or head.startswith((b"PAR1", b"ARROW1")):
             return False
         file.seek(0)
         if head.startswith(b"\xef\xbb\xbf"):
             facts.marks.add(f"{path}:1", "EF BB BF")
-        table = Path(path.name.removesuffix(".gz")).suffix.lower() in _TABLES
+        table = named_format(path) in _TABLES
         number = blank = 0
         ended = True  # whether the last chunk ended its line
         while line := file.readline(_LONGEST_LINE):

@@ -21,7 +21,8 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.records import SPLIT_NAMES
 
-_NOT_DATA = {".md", ".py", ".yaml", ".yml", ".toml", ".html", ".pdf", ".lock"}
+# Extensions of what lies beside data.
+NOT_DATA = {".md", ".py", ".yaml", ".yml", ".toml", ".html", ".pdf", ".lock"}
 _SHARD = re.compile(r"(-\d+-of-\d+|^part-.*)")  # train-00000-of-00002.parquet, part-00000.csv
 
 
@@ -179,7 +180,7 @@ def _find_given(folder: Path, entries: list[Path], split: str, name: str) -> lis
 
 
 def _is_of_split(path: Path, split: str) -> bool:
-    if path.suffix.lower() in _NOT_DATA:
+    if path.suffix.lower() in NOT_DATA:
         return False
     words = re.findall(r"[a-z]+", path.name.lower())  # wnut17train.conll, eng.testa, dev-v2.json
     return any(word in SPLIT_WORDS[split] for word in words)

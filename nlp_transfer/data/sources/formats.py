@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from nlp_transfer.data.columns import declared_names
-from nlp_transfer.data.grouping import known_column
+from nlp_transfer.data.columns import CANDIDATES, declared_names
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import (
     arrow,
@@ -20,12 +17,12 @@ from nlp_transfer.data.sources import (
     delimited,
     jsonl,
     label_studio,
+    lines,
+    sniffing,
     spacy_docs,
 )
-from nlp_transfer.data.sources.layout import TAG
 from nlp_transfer.data.sources.text_file import open_binary
-from nlp_transfer.errors import UserError
-from nlp_transfer.recipe import DataSection
+from nlp_transfer.recipe import Column, DataSection
 
 Read = Callable[[], Iterator[RawRow]]
 
@@ -34,9 +31,10 @@ EXTENSIONS = {
     ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv",
     ".parquet": "parquet", ".arrow": "arrow", ".spacy": "spacy", ".ann": "brat",
 }  # fmt: skip
-_HEAD_BYTES = 4096
 _SAMPLED_JSON_BYTES = 1 << 20
 _NEXT_ITEM = re.compile(r"[\s,]*")
+_TOLD_BY: tuple[Column, ...] = ("text", "text_pair", "tokens")
+"""Roles whose usual names make a line the header of a table, whatever the extension."""
 
 
 def reader(path: Path, data: DataSection, *, annotated: bool = True) -> Read:
@@ -45,7 +43,7 @@ def reader(path: Path, data: DataSection, *, annotated: bool = True) -> Read:
     annotated: False reads words or texts alone, whatever their labels
     """
     text: dict[str, Any] = {"encoding": data.encoding, "errors": data.encoding_errors}
-    file_format = detect_format(path, data)
+    file_format = detect_format(path, data, annotated=annotated)
     if file_format == "parquet":
         return lambda: arrow.read_parquet(path)
     if file_format == "arrow":
@@ -69,6 +67,10 @@ def reader(path: Path, data: DataSection, *, annotated: bool = True) -> Read:
         )
     if file_format in ("jsonl", "json", "spans"):
         return lambda: jsonl.read(path, **text)
+    if file_format == "text":
+        return lambda: lines.read_texts(path, **text)
+    if file_format == "fasttext":
+        return lambda: lines.read_fasttext(path, **text, annotated=annotated)
     if file_format in ("csv", "tsv"):
         return lambda: delimited.read(
             path,
@@ -94,33 +96,57 @@ def label_names(path: Path, data: DataSection) -> tuple[str, ...] | None:
     return declared_names(data, arrow.file_label_names(path))
 
 
-def detect_format(path: Path, data: DataSection) -> str:
-    """Look inside a file, then at its extension, and name its format; the recipe's goes first."""
+def detect_format(path: Path, data: DataSection, *, annotated: bool = True) -> str:
+    """Look inside a file, then at its extension, and name its format; the recipe's goes first.
+
+    annotated: labels are looked for; else what is nothing but lines is a text a line
+    raises:    UserError that names what a file of no such format is
+    """
+    if path.is_dir():
+        return "brat" if data.format == "auto" else data.format
+    head = sniffing.read_head(path)
     if data.format != "auto":
         return data.format
-    if path.is_dir():
-        return "brat"
-    try:
-        with open_binary(path) as stream:
-            head = stream.read(_HEAD_BYTES)
-    except (OSError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
-            raise UserError(f"{path}: this is not a whole gzip file: {error}.") from None
-        raise UserError(f"{path}: this file cannot be read: {error}.") from None
     if head.startswith(b"PAR1"):
         return "parquet"
     if head.startswith(b"ARROW1"):
         return "arrow"
-    name = path.with_suffix("") if path.suffix == ".gz" else path
-    named = EXTENSIONS.get(name.suffix.lower(), "")
-    text = head.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
+    text = _decoded(head, data.encoding).lstrip("\ufeff \t\r\n")
     if re.match(r'(\[\s*)?\{\s*["}]', text):  # a bare { may be the first word of a CoNLL file
         return "label-studio" if _is_label_studio(path) else "jsonl"
-    if named in ("csv", "tsv") and not _looks_like_conll(text):
+    sniffing.refuse_page(path, text)
+    sample = sniffing.sample_lines(text, cut=len(head) == sniffing.HEAD_BYTES)
+    return _format_of_lines(sample, named_format(path), data, annotated)
+
+
+def named_format(path: Path) -> str:
+    """Name the format that a file's extension promises, .gz aside; "" where it says nothing."""
+    name = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    return EXTENSIONS.get(name.suffix.lower(), "")
+
+
+def _decoded(head: bytes, encoding: str) -> str:
+    try:
+        return head.decode(encoding, errors="replace")
+    except (LookupError, ValueError):
+        return head.decode("latin-1")  # reading the file says what is wrong with the encoding
+
+
+def _format_of_lines(sample: list[str], named: str, data: DataSection, annotated: bool) -> str:
+    if sniffing.is_fasttext(sample):
+        return "fasttext"
+    if named in ("csv", "tsv") and not sniffing.is_tagged(sample):
         return named
-    if named in ("parquet", "jsonl", "arrow", "spacy", "brat"):
-        return named  # not what it says it is: its own reader gives the clear error
-    return "conll"
+    if named:
+        # Parquet, JSON... that is not what it says: its own reader gives the clear error.
+        return "conll" if named in ("csv", "tsv") else named
+    if sniffing.is_conll(sample):
+        return "conll"
+    known = [name for role in _TOLD_BY for name in CANDIDATES[role]]
+    known += [str(data.columns[role]).casefold() for role in _TOLD_BY if role in data.columns]
+    if table := sniffing.table_format(sample, known):
+        return table
+    return "conll" if annotated else "text"
 
 
 def _is_label_studio(path: Path) -> bool:
@@ -141,20 +167,3 @@ def _items(text: str) -> Iterator[Any]:
         except (ValueError, RecursionError):
             return
         yield found
-
-
-def _looks_like_conll(text: str) -> bool:
-    """Tell CoNLL columns named .tsv from a table, by a column of tags that has no header."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    rows = [line.split("\t") for line in lines[:-1] or lines]
-    if not rows or (known_column(rows[0], "tokens") and not any(map(TAG.fullmatch, rows[0]))):
-        return False
-    columns = zip(*(row for row in rows if len(row) == len(rows[0])), strict=True)
-    return any(_are_tags(column) for column in columns)
-
-
-def _are_tags(values: Sequence[str]) -> bool:
-    """Tell tags from labels that are letters: O is among them, or types after a hyphen are."""
-    fitting = [value for value in values if TAG.fullmatch(value)]
-    surer = any(value == "O" or "-" in value or "_" in value for value in fitting)
-    return surer and len(fitting) > len(values) / 2

@@ -27,7 +27,7 @@ Errors = Literal["strict", "replace"]
 def read_lines(
     path: Path, *, encoding: str, errors: Errors = "strict", newline: str | None = None
 ) -> Iterator[str]:
-    """Read a text file line by line, without its byte order mark; gzip by its name.
+    """Read a text file line by line, without its byte order mark; gzip is unpacked.
 
     errors:  "replace" reads bytes that are not in the encoding as U+FFFD
     newline: None reads every line end as \\n, "" leaves them as they are
@@ -97,8 +97,11 @@ def _nul(path: Path, line: int) -> UserError:
 
 
 def open_binary(path: Path) -> BinaryIO:
-    """Open a file for reading bytes, unpacked if its name ends in .gz."""
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+    """Open a file for reading bytes, unpacked if it is gzip by its first bytes or its name."""
+    stream = path.open("rb")
+    packed = path.suffix.lower() == ".gz" or stream.read(2) == b"\x1f\x8b"
+    stream.close()
+    return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
 
 
 def _codec(path: Path, encoding: str) -> str:

@@ -19,4 +19,4 @@ def write(results: Iterable[Result], stream: TextIO) -> None:
     """Write {text, label: [[start, end, type], ...]} or {text, label: [name, ...]}."""
     for result in results:
         label = entities_of(result) if is_ner(result) else labels_of(result)
-        stream.write(to_json({**item_of(result), "label": label}, stream) + "\n")
+        stream.write(to_json({**item_of(result, "label"), "label": label}, stream) + "\n")

@@ -9,7 +9,6 @@ from nlp_transfer.data.writers.results import Result, to_json
 
 
 def write(results: Iterable[Result], stream: TextIO) -> None:
-    """Write {text or tokens, tags, entities} or {text, label, score, scores}."""
+    """Write {text or tokens, tags, entities} or {text, label, score, scores}, and its fields."""
     for result in results:
-        shown = {key: value for key, value in result.items() if key not in ("id", "document")}
-        stream.write(to_json(shown, stream) + "\n")
+        stream.write(to_json(result, stream) + "\n")

@@ -6,9 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TextIO
 
+from nlp_transfer.data.items import free_name
 from nlp_transfer.errors import UserError
 
 Result = Mapping[str, Any]
+
+_ENTITY_ANSWERS = ("tokens", "tags", "entities")
+_CLASS_ANSWERS = ("label", "labels", "score", "scores")
 
 
 class Entity(NamedTuple):
@@ -40,15 +44,20 @@ def labels_of(result: Result) -> list[str]:
     return list(result["labels"]) if "labels" in result else [result["label"]]
 
 
-def origin(result: Result) -> dict[str, str]:
+def origin(result: Result) -> dict[str, Any]:
     """Return the id and document of the item, where the input has named them."""
     return {key: result[key] for key in ("id", "document") if result.get(key) is not None}
 
 
-def item_of(result: Result) -> dict[str, Any]:
-    """Return what was predicted on: the id and document, the text, the second text of a pair."""
-    pair = {"text_pair": result["text_pair"]} if "text_pair" in result else {}
-    return {**origin(result), "text": text_of(result), **pair}
+def item_of(result: Result, *taken: str) -> dict[str, Any]:
+    """Return what was predicted on: the text and all fields that came with it.
+
+    taken: keys that the format has for something else; a field of such a name is renamed
+    """
+    answers = _ENTITY_ANSWERS if is_ner(result) else _CLASS_ANSWERS
+    given = {key: value for key, value in result.items() if key not in answers}
+    fields = {**given, "text": text_of(result)}
+    return {free_name(name, taken, fields): value for name, value in fields.items()}
 
 
 def place(result: Result, number: int) -> str:
