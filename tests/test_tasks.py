@@ -136,7 +136,7 @@ def test_sentence_pairs_are_read_together(tiny_recipe: Recipes, tmp_path: Path) 
     recipe = load_recipe(str(tiny_recipe("classification", source=tmp_path / "data")))
     finetune(recipe, output=tmp_path / "run")
     assert _rows(tmp_path / "run")[0]["text_pair"] == "Ada stayed"
-    predictor = Predictor.from_run(tmp_path / "run")
+    predictor = Predictor.from_run(tmp_path / "run", precision="fp32")
     with_pair, without = predictor([{"text": "Ada left", "text_pair": "Ada stayed"}, "Ada left"])
     assert with_pair["scores"] != without["scores"]
 
