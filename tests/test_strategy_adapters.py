@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from interrupting import interrupt
 from safetensors.torch import load_file
 from tiny import FAMILIES, write_recipe
-from transformers import set_seed
+from transformers import AutoConfig, AutoTokenizer, set_seed
 
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
@@ -228,6 +230,32 @@ def test_adapters_on_one_base_answer_as_each_alone_does(
         for predictor in adapters.predictors.values()
     ]
     assert all(weight is weights[0] for weight in weights)  # in memory once
+
+
+@pytest.mark.parametrize("place", ["names/adapter", "scaled/adapter", "topics/model"])
+def test_a_folder_on_disk_loads_by_the_auto_class_of_transformers(
+    place: str, adapter_runs: dict[str, Path]
+) -> None:
+    name, _, inside = place.partition("/")
+    folder = adapter_runs[name] / inside
+    ours = Predictor.from_run(folder, precision="fp32").loaded
+    auto_class = load_recipe(str(adapter_runs[name])).task.auto_class()
+    config = AutoConfig.from_pretrained(folder / "model_config.json")
+    assert config.id2label == ours.model.config.id2label
+    batch = AutoTokenizer.from_pretrained(folder)("Ada left Rome", return_tensors="pt")
+    for options in ({"config": config}, {"num_labels": config.num_labels}):
+        theirs = auto_class.from_pretrained(folder, **options).eval()
+        with torch.inference_mode():
+            torch.testing.assert_close(theirs(**batch).logits, ours.model(**batch).logits)
+
+
+def test_an_adapter_of_an_earlier_version_is_read(
+    adapter_runs: dict[str, Path], tmp_path: Path
+) -> None:
+    run = adapter_runs["names"]
+    copy = shutil.copytree(run / "adapter", tmp_path / "adapter")
+    (copy / "model_config.json").rename(copy / "config.json")
+    assert scores(copy) == scores(run / "adapter")
 
 
 def test_predict_writes_the_answers_of_one_adapter_or_of_all(

@@ -27,9 +27,10 @@ from nlp_transfer.tasks.fit import (
 )
 from nlp_transfer.tasks.foreign import ForeignNerTask, foreign_task
 from nlp_transfer.tasks.loading import (
+    ADAPTED_FILE,
     ADAPTER_FILE,
-    CONFIG_FILE,
     Weights,
+    config_file,
     explaining_damage,
     load_adapter,
     load_adapter_config,
@@ -73,10 +74,10 @@ def load_trained(
     """
     from nlp_transfer.cpu import speed_up
 
-    if not (folder / CONFIG_FILE).is_file():
+    if not config_file(folder).is_file():
         raise UserError(
-            f"{folder}: an adapter without config.json does not say its labels. Copy the "
-            "config.json of its run beside adapter_config.json."
+            f"{folder}: an adapter without {ADAPTED_FILE} does not say its labels. Copy the "
+            f"{ADAPTED_FILE} of its run beside {ADAPTER_FILE}."
         )
     config = _configuration(folder, setting)
     settings = _settings(config, folder, setting)
@@ -156,16 +157,16 @@ def _windows(model: PreTrainedModel) -> dict[str, int]:
 def _configuration(folder: Path, setting: str) -> PreTrainedConfig:
     """Read the configuration of a model with a head of ours; its labels as the file says."""
     with explaining_damage(folder, setting):
-        said = json.loads((folder / CONFIG_FILE).read_text("utf-8"))
+        said = json.loads(config_file(folder).read_text("utf-8"))
     if not isinstance(said, dict):
-        raise UserError(f"{setting}: {folder / CONFIG_FILE} is no model's configuration. {_COPY}")
+        raise UserError(f"{setting}: {config_file(folder)} is no model's configuration. {_COPY}")
     heads = str(said.get("architectures") or "no architecture named")
     if _TAGGER not in heads and _CLASSIFIER not in heads:
         raise UserError(
             f"{folder}: the model has no head for NER or classification ({heads}). Fine-tune it "
             "first with nlpt finetune."
         )
-    names = output_names(said, f"{setting}: {folder / CONFIG_FILE}")
+    names = output_names(said, f"{setting}: {config_file(folder)}")
     config = load_config(folder, setting)
     config.id2label = dict(enumerate(names))
     config.label2id = {name: number for number, name in enumerate(names)}
@@ -177,7 +178,7 @@ def _settings(config: PreTrainedConfig, folder: Path, setting: str) -> dict[str,
     settings = getattr(config, SETTINGS_KEY, None) or {}
     if not isinstance(settings, dict) or not isinstance(settings.get("task", {}), dict):
         raise UserError(
-            f"{setting}: {SETTINGS_KEY} in {folder / CONFIG_FILE} is not what nlpt writes. {_COPY}"
+            f"{setting}: {SETTINGS_KEY} in {config_file(folder)} is not what nlpt writes. {_COPY}"
         )
     try:
         windows = {name: settings[name] for name in _WINDOWS if name in settings}
@@ -231,6 +232,6 @@ def _unreadable(error: ValidationError, folder: Path, setting: str) -> UserError
     fault = error.errors()[0]
     where = ".".join(map(str, fault["loc"]))
     return UserError(
-        f"{setting}: {SETTINGS_KEY} in {folder / CONFIG_FILE}: {where} is "
+        f"{setting}: {SETTINGS_KEY} in {config_file(folder)}: {where} is "
         f"{fault['input']!r:.60}, which nlpt did not write. {_COPY}"
     )

@@ -20,6 +20,7 @@ from nlp_transfer.processes import is_main_process
 from nlp_transfer.publish.card import REPO_PLACEHOLDER, is_local, short_name
 from nlp_transfer.recipe.yaml_reader import read_yaml, write_yaml
 from nlp_transfer.secrets import without_secrets
+from nlp_transfer.tasks.loading import ADAPTED_FILE, CONFIG_FILE, config_file
 from nlp_transfer.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,8 @@ def files_to_publish(folder: RunFolder, repo: str) -> Files:
         for path in sorted(folder.model.iterdir())
         if path.is_file() and not path.name.startswith(".")
     }
+    if ADAPTED_FILE in files:  # on the Hub transformers reads an adapter beside config.json
+        files[CONFIG_FILE] = files.pop(ADAPTED_FILE)
     if "adapter_config.json" in files:
         files["adapter_config.json"] = _portable_adapter(folder.model / "adapter_config.json")
     files["recipe.yaml"] = _portable_recipe(folder)
@@ -133,7 +136,8 @@ def _push(api: Any, folder: RunFolder, repo: str, private: bool | None) -> str:
 
 
 def _check_finished(folder: RunFolder) -> None:
-    needed = ("recipe.yaml", "metrics.json", "README.md", "model/config.json")
+    config = config_file(folder.model).relative_to(folder.path)
+    needed = ("recipe.yaml", "metrics.json", "README.md", str(config))
     missing = [name for name in needed if not (folder.path / name).is_file()]
     if not missing:
         return

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ADAPTER_FILE = "adapter_config.json"
 CONFIG_FILE = "config.json"
+ADAPTED_FILE = "model_config.json"
+"""What config.json is called beside an adapter: transformers takes a folder on disk with both for
+a whole model, and misses its weights. Adapters of earlier versions have it as config.json."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,12 @@ class Weights:
         return self.missing | frozenset(self.resized)
 
 
+def config_file(folder: Path) -> Path:
+    """Name the file with the labels and settings of a model, or of the model an adapter makes."""
+    adapted = folder / ADAPTED_FILE
+    return adapted if adapted.is_file() else folder / CONFIG_FILE
+
+
 def load_config(folder: Path, setting: str, *, trust_remote_code: bool = False) -> PreTrainedConfig:
     """Read a model's configuration.
 
@@ -50,7 +59,7 @@ def load_config(folder: Path, setting: str, *, trust_remote_code: bool = False) 
 
     with quiet_transformers(), explaining_damage(folder, setting):
         config = AutoConfig.from_pretrained(
-            folder, trust_remote_code=trust_remote_code, local_files_only=True
+            config_file(folder), trust_remote_code=trust_remote_code, local_files_only=True
         )
     # It may name a kernel on the Hub to be fetched and run. Ours is set by `set_attention`.
     config._attn_implementation = None

@@ -16,6 +16,7 @@ from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Outcome
 from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.tasks.finite import check_finite
+from nlp_transfer.tasks.loading import ADAPTED_FILE, CONFIG_FILE
 from nlp_transfer.tasks.shared_encoder import release_sides
 from nlp_transfer.training.material import Material
 from nlp_transfer.training.run_folder import RunFolder
@@ -125,6 +126,7 @@ def save_model(model: Any, loaded: LoadedModel, folder: Path) -> None:
         base = model.get_base_model()
         base.config.architectures = [type(base).__name__]
         base.config.save_pretrained(folder)
+        (folder / CONFIG_FILE).rename(folder / ADAPTED_FILE)
         (folder / "README.md").unlink(missing_ok=True)  # a card full of placeholders
 
 
