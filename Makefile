@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RECIPE ?= quickstart-ner
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-slow lint types bench bench-prepare bench-strategies clean
+.PHONY: help setup quickstart test test-slow lint types bench bench-prepare bench-strategies docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,11 @@ bench-prepare: setup  ## measure tokenizing against datasets.map, and memory as 
 
 bench-strategies: setup  ## measure every way of transferring; DATA=FOLDER holds crossner, wnut17, banking77
 	$(BIN)/python -m tests.benchmarks.strategies $(if $(DATA),--data $(DATA)) $(ARGS)
+
+docs: setup  ## write docs/recipe.md, docs/migrating.md and the schema beside the recipes anew
+	$(BIN)/nlpt recipes reference > docs/recipe.md
+	$(BIN)/nlpt recipes reference --migrating > docs/migrating.md
+	$(BIN)/nlpt recipes schema > recipes/recipe.schema.json
 
 clean:  ## delete .venv and caches, not runs
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

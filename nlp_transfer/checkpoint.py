@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.hub import repo_info, unreachable
+from nlp_transfer.recipe.paths import is_file, is_folder, looks_like_path, no_such_path
 
 EMBEDDED = "samples/minilm"
 EMBEDDED_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -29,10 +30,12 @@ def resolve_checkpoint(
     if name in (EMBEDDED, EMBEDDED_HUB_ID):
         return embedded_checkpoint()
     path = Path(name).expanduser()
-    if path.is_dir():
+    if is_folder(path):
         return _inside(path, setting)
-    if path.is_file() or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise UserError(f"{setting}: there is no model folder {name!r}.")
+    if is_file(path):
+        raise UserError(f"{setting}: {name!r} is a file. Name the folder of a model, or a run.")
+    if looks_like_path(name):
+        raise UserError(f"{setting}: {no_such_path(name, what='model folder')}")
     return _download(name, revision, setting)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import islice
 
@@ -34,14 +34,30 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C, with what becomes of the work: the command line prints it and exits with code 130."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return " Did you mean ...?" for the closest known names, or an empty string."""
+def nearest(name: str, known: Iterable[str], *, shown: Mapping[str, str] | None = None) -> str:
+    """Return " Did you mean ...?" for the closest known names, or an empty string.
+
+    shown: what to call the known names, where that is not what they are compared by
+    """
+    matches = closest(name, known)
+    called = dict.fromkeys(shown[match] if shown else match for match in matches)
+    names = " or ".join(map(repr, called))
+    return f" Did you mean {names}?" if names else ""
+
+
+def closest(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three known names that are most like a name, whatever their case."""
     if len(name) > _LONGEST_NAME:
-        return ""
+        return []
     # Likeness takes the product of two lengths for each name: a hostile file has many long ones.
     short = (other for other in known if len(other) <= _LONGEST_NAME)
-    matches = get_close_matches(name, list(islice(short, _MOST_NAMES)), n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
+    folded = {other.casefold(): other for other in islice(short, _MOST_NAMES)}
+    return [folded[match] for match in get_close_matches(name.casefold(), folded, cutoff=0.6)]
+
+
+def sentence(text: str) -> str:
+    """End a text with a full stop, unless it has an end."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def shortened(names: Sequence[str], limit: int = 40) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any, Literal
 
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import UserError, sentence
+from nlp_transfer.recipe.paths import nearest_path
 
 RepoType = Literal["model", "dataset"]
 
@@ -39,7 +40,7 @@ def repo_info(repo: str, kind: RepoType, revision: str | None, setting: str) -> 
     except (RepositoryNotFoundError, HFValidationError):
         problem = (
             f"is neither a local path nor a public {kind} on the Hub. Check the spelling; a "
-            "private repository needs `hf auth login`"
+            f"private repository needs `hf auth login`.{nearest_path(repo)}"
         )
     except OfflineModeIsEnabled:
         return None
@@ -53,7 +54,7 @@ def repo_info(repo: str, kind: RepoType, revision: str | None, setting: str) -> 
             raise
         _go_offline()
         return None
-    raise UserError(f"{setting}: {repo!r} {problem}.")
+    raise UserError(sentence(f"{setting}: {repo!r} {problem}"))
 
 
 def is_network_error(error: BaseException) -> bool:
@@ -65,7 +66,8 @@ def is_network_error(error: BaseException) -> bool:
 def unreachable(repo: str, setting: str) -> UserError:
     """Say that the Hub is away and how to go on without it."""
     return UserError(
-        f"{setting}: the Hub cannot be reached and {repo!r} is not in the local cache. "
+        f"{setting}: there is no file or folder {repo!r} here, the Hub cannot be reached "
+        f"and {repo!r} is not in the local cache.{nearest_path(repo)} "
         "Connect to the network, or give local files: data.source=DIR model.checkpoint=DIR"
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.recipe import Recipe
-from nlp_transfer.recipe.reader import read_recipe
+from nlp_transfer.recipe.reader import located, read_recipe
 from nlp_transfer.records import SPLIT_NAMES, Report
 from nlp_transfer.strategies import AnyStrategy
 from nlp_transfer.tasks import AnyTask
@@ -38,6 +38,20 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
     raises:    UserError that lists every fault with its path and line
     """
     return read_recipe(AnyRecipe, name, overrides)
+
+
+def validate(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
+    """Read a recipe and refuse all that a run of it would refuse before it loads data or a model.
+
+    name, overrides: as `load_recipe` has them
+    raises:          UserError that lists every fault with its path and line
+    """
+    recipe = read_recipe(AnyRecipe, name, overrides, paths_exist=True)
+    if recipe.training.arguments:  # names and types are checked; the rest takes torch, and seconds
+        from nlp_transfer.training.arguments import training_arguments
+
+        training_arguments(recipe.training, Path("runs"), strategies=recipe.strategies)
+    return recipe
 
 
 def finetune(
@@ -65,12 +79,14 @@ def finetune(
 
     if push_to_hub:
         check_repo(push_to_hub)
+    recipe = located(recipe)
     folder = _run_folder(recipe, output)
     args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
-    state = folder.check(recipe.as_yaml(), fresh=fresh)
+    state = folder.check(recipe, fresh=fresh)
     if state == "finished":
         show_again(folder, partial(read_again, recipe, needed_splits(recipe)))
     else:
+        located(recipe, paths_exist=True)
         with folder.explaining_interrupt(begun=False, fresh=fresh):
             earlier = _earlier_round(recipe, folder, fresh=fresh)
             material = prepare(recipe, needed_splits(recipe), earlier_round=earlier)
@@ -106,13 +122,14 @@ def pretrain(
     )
     from nlp_transfer.training.train import save_model
 
-    recipe = recipe.model_copy(update={"name": f"{recipe.name}-pretrained"})
+    recipe = located(recipe.model_copy(update={"name": f"{recipe.name}-pretrained"}))
     folder = _run_folder(recipe, output)
     training_arguments(section_of(recipe), folder.checkpoints)
-    if folder.check(recipe.as_yaml(), fresh=fresh) == "finished":
+    if folder.check(recipe, fresh=fresh) == "finished":
         show_again(folder, partial(read_texts_again, recipe))
         return folder.path, folder.read_json("metrics.json")
     with folder.explaining_interrupt(begun=False, fresh=fresh):
+        located(recipe, paths_exist=True)
         reading = prepare_reading(recipe)
         data = {
             "splits": {"train": {"sha256": reading.read["texts"]["sha256"], **reading.counts}},
@@ -141,9 +158,10 @@ def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> dict[str,
     from nlp_transfer.training.material import prepare
     from nlp_transfer.training.plan import plan_run
 
+    recipe = located(recipe, paths_exist=True)
     folder = _run_folder(recipe, output)
     training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
-    folder.check(recipe.as_yaml())
+    folder.check(recipe)
     return plan_run(recipe, prepare(recipe, needed_splits(recipe)), folder)
 
 
@@ -154,6 +172,7 @@ def prepare_data(recipe: AnyRecipe, *, processes: int = 1) -> dict[str, Any]:
     """
     from nlp_transfer.training.material import prepare, prepared_summary
 
+    recipe = located(recipe, paths_exist=True)
     try:
         material = prepare(recipe, needed_splits(recipe), processes=processes)
     except KeyboardInterrupt:

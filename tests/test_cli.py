@@ -176,7 +176,10 @@ def test_recipes_can_be_listed_shown_copied_and_validated(nlpt: Run) -> None:
     assert "quickstart-ner" in nlpt("recipes", "list")[1]
     listed = json.loads(nlpt("recipes", "list", "--json")[1])["recipes"]
     assert len(listed) >= 18
-    assert nlpt("recipes", "show", "quickstart-ner")[1].startswith("# nlpt finetune")
+    assert (
+        "\n# nlpt finetune --recipe quickstart-ner\n"
+        in nlpt("recipes", "show", "quickstart-ner")[1]
+    )
     code, out, _ = nlpt("recipes", "copy", "quickstart-ner", "mine.yaml")
     assert code == 0
     assert "mine.yaml" in out
@@ -189,9 +192,9 @@ def test_recipes_can_be_listed_shown_copied_and_validated(nlpt: Run) -> None:
     ("changes", "expected"),
     [
         (["trainin.epochs=1"], "Did you mean 'training'"),
-        (["training.arguments.gradient_acumulation_steps=2"], "gradient_accumulation_steps"),
+        (["training.arguments.gradient_acumulation_steps=2"], "use training.tokens_at_once"),
         (["training.arguments.bf16=true"], "training.precision"),
-        (["training.epochs=many"], "training.epochs: input should be a valid number"),
+        (["training.epochs=many"], "training.epochs: must be a number above 0"),
         (["data.source=nowhere.conll"], "there is no file or folder"),
         (["data.source=samples/newsrom"], "Did you mean 'samples/newsroom'"),
         (["model.checkpoint=./nowhere"], "there is no model folder"),
@@ -203,10 +206,7 @@ def test_recipes_can_be_listed_shown_copied_and_validated(nlpt: Run) -> None:
         (["strategies=[{name: lora, target_modules: [nothing]}]"], "target_modules"),
         (["strategies=[{name: frozen, layers: 9}]"], "has 2 layers"),
         (["model.attention=flash_attention_2"], "model.attention: flash_attention_2 cannot be"),
-        (
-            ["training.tokens_at_once=9", "training.arguments.gradient_accumulation_steps=2"],
-            "Keep one",
-        ),
+        (["training.arguments.gradient_accumulation_steps=2"], "use training.tokens_at_once"),
         (["training.tokens_at_once=0"], "training.tokens_at_once"),
         pytest.param(
             ["training.optimizer=adamw_8bit"],

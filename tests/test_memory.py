@@ -44,8 +44,7 @@ def recipe(tiny_recipe: Callable[..., Path], checkpoint: Callable[..., Path]) ->
     still = checkpoint("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 
     def read(accumulation: int = 1) -> Any:
-        arguments = {"gradient_accumulation_steps": accumulation}
-        training = {"epochs": 1, "tokens_per_batch": 256, "arguments": arguments}
+        training = {"epochs": 1, "tokens_per_batch": 256, "tokens_at_once": 256 // accumulation}
         return load_recipe(str(tiny_recipe(checkpoint=still, training=training)))
 
     return read

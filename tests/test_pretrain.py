@@ -133,18 +133,19 @@ def test_accumulation_gives_the_same_step(
 ) -> None:
     start = checkpoint("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 
-    def weights(steps: int) -> dict[str, torch.Tensor]:
-        arguments = {"gradient_accumulation_steps": steps, "max_steps": 2}
+    def weights(tokens: int) -> dict[str, torch.Tensor]:
+        arguments = {"max_steps": 2}
         training = {"optimizer": "sgd", "warmup": 0, "arguments": arguments}
+        training["tokens_at_once"] = tokens
         path = tiny_recipe(
             checkpoint=start,
             training=training,
             pretraining={"tokens_per_batch": 200, "learning_rate": 0.3},
         )
-        run, _ = pretrain(load_recipe(str(path)), output=tmp_path / str(steps))
+        run, _ = pretrain(load_recipe(str(path)), output=tmp_path / str(tokens))
         return load_file(run / "model" / "model.safetensors")
 
-    once, split = weights(1), weights(4)
+    once, split = weights(200), weights(50)
     for name, tensor in once.items():
         torch.testing.assert_close(split[name], tensor, rtol=0, atol=1e-6)
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from nlp_transfer import load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.pipeline import AnyRecipe
-from nlp_transfer.recipe.reader import find_recipe, shipped_recipes
+from nlp_transfer.recipe.reader import find_recipe
+from nlp_transfer.recipe.shipped import shipped_recipes
 from nlp_transfer.recipe.yaml_reader import read_yaml
 
 GOOD = """\
@@ -322,17 +323,17 @@ texts = st.one_of(
 @given(
     description=texts,
     types=st.lists(texts, max_size=4),
-    arguments=st.dictionaries(
+    schedule_arguments=st.dictionaries(
         texts, st.one_of(texts, st.integers(), st.floats(allow_nan=False, allow_infinity=False))
     ),
     rate=st.floats(1e-12, 10),
 )
 @settings(deadline=None)
-def test_any_recipe_written_out_reads_back_equal(description, types, arguments, rate):
+def test_any_recipe_written_out_reads_back_equal(description, types, schedule_arguments, rate):
     value = yaml.safe_load(GOOD)
     value["description"] = description
     value["task"]["types"] = types
-    value["training"] = {"arguments": arguments, "learning_rate": rate}
+    value["training"] = {"schedule_arguments": schedule_arguments, "learning_rate": rate}
     recipe = AnyRecipe.model_validate(value)
     again, _ = read_yaml(recipe.as_yaml(), "recipe.yaml")
     assert AnyRecipe.model_validate(again) == recipe

@@ -22,7 +22,7 @@ from nlp_transfer import UserError, finetune, load_recipe
 from nlp_transfer.data.sources.hub import open_splits
 from nlp_transfer.pipeline import dry_run
 from nlp_transfer.recipe import DataSection
-from nlp_transfer.recipe.reader import shipped_recipes
+from nlp_transfer.recipe.shipped import shipped_recipes
 
 PARQUET_BRANCH = "refs/convert/parquet"
 RECIPES = {
@@ -442,7 +442,7 @@ def test_student_recipe_dry_runs_on_the_run_of_its_teacher(
     tiny = [f"model.checkpoint={start}", "model.max_pieces=64", "training.arguments={max_steps: 1}"]
     finetune(load_recipe("quickstart-ner", tiny))
     plan = dry_run(load_recipe("quickstart-ner-student", ["model.max_pieces=64"]))
-    assert plan["checkpoint"] == "runs/quickstart-ner"
+    assert plan["checkpoint"] == str(tmp_path / "runs" / "quickstart-ner")
     assert plan["splits"]["train"]["ledger"]["examples_added"] > 0
 
 

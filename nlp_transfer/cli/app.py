@@ -27,11 +27,15 @@ from nlp_transfer.cli import (
     recipes,
     report,
 )
+from nlp_transfer.cli.mistakes import missing_recipe, unknown_command, unknown_option
 from nlp_transfer.errors import UserError
 from nlp_transfer.processes import is_main_process
 
 _INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
+
+
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 class _StoppedError(Exception):
@@ -45,6 +49,26 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             raise _StoppedError(str(stop)) from None
+        except _UsageError as error:
+            if message := _explained(error):
+                raise UserError(message) from None
+            raise
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command, or say which one was meant."""
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            raise UserError(unknown_command(args[0], self.commands))
+        return super().resolve_command(ctx, args)
+
+
+def _explained(error: Any) -> str | None:
+    """Say what was meant by an option that there is not, or a recipe without its option."""
+    arguments = sys.argv[2:]
+    if hasattr(error, "option_name"):
+        return unknown_option(arguments)
+    if getattr(getattr(error, "param", None), "name", None) == "recipe":
+        return missing_recipe(sys.argv[1], arguments)
+    return None
 
 
 app = typer.Typer(

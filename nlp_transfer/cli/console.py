@@ -77,8 +77,6 @@ def show_report(report: Report, *, as_json: bool) -> None:
     if as_json:
         print_json(report.metrics)
         return
-    from rich.console import Console
+    from nlp_transfer.report.terminal import print_report, stdout_console
 
-    from nlp_transfer.report.terminal import print_report
-
-    print_report(report, Console())
+    print_report(report, stdout_console())

@@ -57,12 +57,11 @@ def export(
     if as_json:
         print_json({"folder": str(folder), **figures})
         return
-    from rich.console import Console
 
     from nlp_transfer.report.export import export_table
-    from nlp_transfer.report.terminal import print_table
+    from nlp_transfer.report.terminal import print_table, stdout_console
 
-    print_table(export_table(figures), Console())
+    print_table(export_table(figures), stdout_console())
     typer.echo(folder)
 
 

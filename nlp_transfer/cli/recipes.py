@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ def list_recipes(as_json: JsonOption = False) -> None:
     Example: nlpt recipes list
     """
     from nlp_transfer.pipeline import load_recipe
-    from nlp_transfer.recipe.reader import shipped_recipes
+    from nlp_transfer.recipe.shipped import shipped_recipes
 
     recipes = [load_recipe(str(path)) for path in shipped_recipes().values()]
     if as_json:
@@ -38,15 +39,16 @@ def list_recipes(as_json: JsonOption = False) -> None:
         ]
         print_json({"recipes": rows})
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from nlp_transfer.report.terminal import stdout_console
 
     table = Table(box=None, pad_edge=False)
     for column in ("recipe", "task", "description"):
         table.add_column(column, no_wrap=column == "recipe")
     for recipe in recipes:
         table.add_row(recipe.name, recipe.task.name, recipe.description)
-    Console().print(table)
+    stdout_console().print(table)
 
 
 @app.command()
@@ -61,11 +63,12 @@ def show(
     """
     from nlp_transfer.pipeline import load_recipe
     from nlp_transfer.recipe.reader import find_recipe
+    from nlp_transfer.recipe.yaml_reader import yaml_text
 
     if resolved or overrides:
         typer.echo(load_recipe(name, overrides or []).as_yaml(), nl=False)
     else:
-        typer.echo(find_recipe(name).read_text(encoding="utf-8"), nl=False)
+        typer.echo(yaml_text(find_recipe(name)), nl=False)
 
 
 @app.command()
@@ -79,18 +82,24 @@ def copy(
 
     Example: nlpt recipes copy quickstart-ner mine.yaml
     """
+    from nlp_transfer.recipe.copying import SCHEMA_FILE, copied_text
     from nlp_transfer.recipe.reader import find_recipe
+    from nlp_transfer.recipe.yaml_reader import yaml_text
 
     source = find_recipe(name)
     target = target or Path(source.name)
+    if target.suffix.lower() not in (".yaml", ".yml"):
+        raise UserError(f"{target}: a recipe's file ends in .yaml. Write {target}.yaml")
+    text = copied_text(yaml_text(source), name, target)
     try:
         with target.open("x", encoding="utf-8") as file:
-            file.write(source.read_text(encoding="utf-8"))
+            file.write(text)
+        (target.parent / SCHEMA_FILE).write_text(_schema_text(), encoding="utf-8")
     except FileExistsError:
         raise UserError(f"{target} is there already; name another file.") from None
     except OSError as error:
         raise UserError(f"{target} cannot be written: {error.strerror}.") from None
-    typer.echo(f"{target}: run it with `nlpt finetune --recipe {target}`")
+    typer.echo(f"{target}: run it with `nlpt finetune --recipe {shlex.quote(str(target))}`")
 
 
 @app.command()
@@ -99,9 +108,9 @@ def validate(name: Name, overrides: Overrides = None) -> None:
 
     Example: nlpt recipes validate mine.yaml
     """
-    from nlp_transfer.pipeline import load_recipe
+    from nlp_transfer import pipeline
 
-    typer.echo(f"{load_recipe(name, overrides or []).name}: valid")
+    typer.echo(f"{pipeline.validate(name, overrides or []).name}: valid")
 
 
 @app.command()
@@ -110,6 +119,29 @@ def schema() -> None:
 
     Example: nlpt recipes schema > recipe.schema.json
     """
-    from nlp_transfer.pipeline import AnyRecipe
+    typer.echo(_schema_text(), nl=False)
 
-    typer.echo(json.dumps(AnyRecipe.model_json_schema(), indent=2))
+
+@app.command()
+def reference(
+    migrating: Annotated[
+        bool, typer.Option(help="What settings of run_ner.py and the like are called here.")
+    ] = False,
+) -> None:
+    """Print every recipe key with its meaning, default and an example, as Markdown.
+
+    Example: nlpt recipes reference > recipe.md
+    """
+    from nlp_transfer.pipeline import AnyRecipe
+    from nlp_transfer.recipe.json_schema import schema_of
+    from nlp_transfer.recipe.pages import migrating_page, reference_page
+
+    page = migrating_page if migrating else reference_page
+    typer.echo(page(schema_of(AnyRecipe)), nl=False)
+
+
+def _schema_text() -> str:
+    from nlp_transfer.pipeline import AnyRecipe
+    from nlp_transfer.recipe.json_schema import schema_of
+
+    return json.dumps(schema_of(AnyRecipe).root, indent=2) + "\n"

@@ -9,8 +9,8 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
-from nlp_transfer.data.sources.module import is_reference
 from nlp_transfer.recipe import Recipe
+from nlp_transfer.recipe.paths import is_module_reference
 from nlp_transfer.records import Report
 from nlp_transfer.report.escaping import markdown_templates
 from nlp_transfer.report.tables import caveats, headline, split_tables
@@ -126,13 +126,13 @@ def _hub_base(recipe: Recipe[Any, Any]) -> str | None:
 
 def _is_hub_data(recipe: Recipe[Any, Any]) -> bool:
     source: str = recipe.data.source
-    return not (source.startswith("samples/") or is_reference(source) or is_local(source))
+    return not (source.startswith("samples/") or is_module_reference(source) or is_local(source))
 
 
 def _data_name(recipe: Recipe[Any, Any]) -> str:
     """Name the data so that it means the same on every machine."""
     source: str = recipe.data.source
-    if source.startswith("samples/") or is_reference(source) or not is_local(source):
+    if source.startswith("samples/") or is_module_reference(source) or not is_local(source):
         return source
     return short_name(source)
 

@@ -1,29 +1,32 @@
 """Recipes: YAML and overrides in, typed and checked sections out."""
 
+from nlp_transfer.recipe.base import Names, Section
+from nlp_transfer.recipe.data_section import Column, DataSection, Format
+from nlp_transfer.recipe.paths import Checkpoint, File, Source
+from nlp_transfer.recipe.recipe import Recipe
 from nlp_transfer.recipe.sections import (
-    Column,
-    DataSection,
     EvaluationSection,
-    Format,
     ModelSection,
     PretrainingSection,
     PublishSection,
-    Recipe,
     Schedule,
-    Section,
     TrainingSection,
 )
 
 __all__ = [
+    "Checkpoint",
     "Column",
     "DataSection",
     "EvaluationSection",
+    "File",
     "Format",
     "ModelSection",
+    "Names",
     "PretrainingSection",
     "PublishSection",
     "Recipe",
     "Schedule",
     "Section",
+    "Source",
     "TrainingSection",
 ]

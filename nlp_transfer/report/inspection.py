@@ -13,6 +13,7 @@ from nlp_transfer.inspection import by_kind
 from nlp_transfer.report.escaping import visible
 from nlp_transfer.report.pages import MARKDOWN
 from nlp_transfer.report.tables import Table
+from nlp_transfer.report.terminal import stdout_console
 
 _MOST_LABELS = 20
 _EDGE = 5  # of more labels, so many of the most and of the least frequent are shown
@@ -21,7 +22,7 @@ _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 def print_inspection(result: Mapping[str, Any], console: Console | None = None) -> None:
     """Print sizes, labels, and the findings by severity."""
-    console = console or Console()
+    console = console or stdout_console()
     for table in (sizes(result), labels(result, _MOST_LABELS)):
         console.print(_rich(table))
     rows = _rows(result["findings"], list(result["splits"]))

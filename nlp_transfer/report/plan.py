@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from nlp_transfer.report.tables import ledger_lines
+from nlp_transfer.report.terminal import stdout_console
 
 
 def print_plan(plan: Mapping[str, Any]) -> None:
@@ -31,8 +31,8 @@ def print_plan(plan: Mapping[str, Any]) -> None:
         ("run folder", plan["output"]),
     ):
         table.add_row(name, str(value))
-    Console().print(table)
-    Console().print("Dry run: nothing was written.")
+    stdout_console().print(table)
+    stdout_console().print("Dry run: nothing was written.")
 
 
 def print_prepared(summary: Mapping[str, Any]) -> None:
@@ -45,7 +45,7 @@ def print_prepared(summary: Mapping[str, Any]) -> None:
     columns = [_split_lines(splits[split], summary["task"]) for split in splits]
     for name in dict.fromkeys(name for column in columns for name in column):
         table.add_row(name, *(f"{column.get(name, 0):,}" for column in columns))
-    console = Console()
+    console = stdout_console()
     console.print(table)
     console.print(f"labels: {', '.join(summary['labels'])}", highlight=False)
     for side in summary.get("tasks", {}).values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +14,15 @@ from rich.table import Table as RichTable
 from nlp_transfer.records import Report
 from nlp_transfer.report.escaping import visible
 from nlp_transfer.report.tables import Table, caveats, headline, side_tasks, split_tables
+
+_UNBOUNDED = 10_000
+"""Columns that no table needs."""
+
+
+def stdout_console() -> Console:
+    """Return a console whose lines are wrapped on a terminal, and not in a pipe or file."""
+    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console() if has_width else Console(width=_UNBOUNDED)
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from nlp_transfer.recipe.base import by_name
 from nlp_transfer.strategies.augmentation import Augmentation
 from nlp_transfer.strategies.average_checkpoints import AverageCheckpoints
 from nlp_transfer.strategies.distillation import Distillation
@@ -27,7 +28,7 @@ from nlp_transfer.strategies.pseudo_labels import PseudoLabels
 from nlp_transfer.strategies.r_drop import RDrop
 from nlp_transfer.strategies.reinit import Reinit
 
-AnyStrategy = Annotated[
+_Section = Annotated[
     Augmentation
     | AverageCheckpoints
     | Distillation
@@ -50,3 +51,4 @@ AnyStrategy = Annotated[
     | Reinit,
     Field(discriminator="name"),
 ]
+AnyStrategy = Annotated[_Section, BeforeValidator(by_name, json_schema_input_type=_Section | str)]

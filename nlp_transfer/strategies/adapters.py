@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.recipe import Recipe
 from nlp_transfer.strategies.base import WEIGHTS, Outcome, Strategy, head_parameters
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ class Adapter(Strategy):
     exclusive: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 
     name: str
+
+    def misfits(self, recipe: Recipe[Any, Any]) -> Iterator[str]:
+        """Refuse a part of a checkpoint: an adapter fits the weights it learned on only."""
+        if recipe.model.layers is not None:
+            yield f"{self.name}: an adapter needs its base model whole; leave model.layers out"
 
     @abstractmethod
     def config(

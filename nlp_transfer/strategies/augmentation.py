@@ -10,7 +10,7 @@ from pydantic import Field
 from nlp_transfer.data import alter
 from nlp_transfer.data.added import with_added
 from nlp_transfer.data.tables import iterate
-from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Setting, Strategy
 
@@ -25,22 +25,38 @@ class Augmentation(Strategy):
     """Add altered copies of every training example; validation and test stay as they are."""
 
     name: Literal["augmentation"] = "augmentation"
-    copies: int = Field(1, ge=1, description="altered copies of each training example")
+    copies: int = Field(1, ge=1, le=1000, description="altered copies of each training example")
     typos: float = Field(0.02, ge=0, le=1, description="share of the longer words misspelled")
     replace_entities: float | None = Field(
-        None, ge=0, le=1, description="NER: share of entities replaced by others of their type"
+        None,
+        ge=0,
+        le=1,
+        examples=[0.5],
+        description="NER: share of entities replaced by others of their type",
     )
     change_case: float | None = Field(
-        None, ge=0, le=1, description="NER: share of sentences put in lower, upper or title case"
+        None,
+        ge=0,
+        le=1,
+        examples=[0.1],
+        description="NER: share of sentences put in lower, upper or title case",
     )
     join_sentences: float | None = Field(
-        None, ge=0, le=1, description="NER: share of sentences that another is appended to"
+        None,
+        ge=0,
+        le=1,
+        examples=[0.1],
+        description="NER: share of sentences that another is appended to",
     )
     drop_words: float | None = Field(
-        None, ge=0, lt=1, description="classification: share of words left out"
+        None, ge=0, lt=1, examples=[0.1], description="classification: share of words left out"
     )
     swap_words: float | None = Field(
-        None, ge=0, le=1, description="classification: share of words that change places"
+        None,
+        ge=0,
+        le=1,
+        examples=[0.1],
+        description="classification: share of words that change places",
     )
 
     def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
@@ -68,15 +84,19 @@ class Augmentation(Strategy):
                 if any(changed[column] != row[column] for column in changed):
                     yield {**row, **changed, "document": None, "where": f"{row['where']} altered"}
 
-    def _shares(self, task: str) -> dict[str, float]:
-        """Fill in the task's defaults; refuse shares of the other task."""
+    def misfits(self, recipe: Recipe[Any, Any]) -> Iterator[str]:
+        """Refuse shares of the other task."""
+        task: str = recipe.task.name
         for other, names in _DEFAULTS.items():
-            set_here = [name for name in names if getattr(self, name) is not None]
-            if other != task and set_here:
-                raise UserError(
-                    f"strategies augmentation: {set_here[0]} is for {other}, the task is {task} "
-                    f"({', '.join(['typos', *_DEFAULTS[task]])})."
-                )
+            for name in names:
+                if other != task and getattr(self, name) is not None:
+                    yield (
+                        f"augmentation: {name} is for {other}, the task is {task} "
+                        f"({', '.join(['typos', *_DEFAULTS[task]])})"
+                    )
+
+    def _shares(self, task: str) -> dict[str, float]:
+        """Fill in the task's defaults."""
         given = {name: getattr(self, name) for name in _DEFAULTS[task]}
         return {
             name: _DEFAULTS[task][name] if share is None else share for name, share in given.items()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.errors import UserError
-from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import ADAPTERS, Outcome, Setting, Strategy
+from nlp_transfer.recipe import Recipe
+from nlp_transfer.strategies.base import ADAPTERS, Outcome, Strategy
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -26,7 +25,7 @@ class AverageCheckpoints(Strategy):
     excludes: ClassVar[tuple[str, ...]] = ADAPTERS
 
     name: Literal["average_checkpoints"] = "average_checkpoints"
-    count: int = Field(3, ge=2, description="evaluations whose weights are averaged")
+    count: int = Field(3, ge=2, le=1000, description="evaluations whose weights are averaged")
     choose: Literal["last", "best"] = Field(
         "last", description="best: those with the highest validation score"
     )
@@ -34,17 +33,16 @@ class AverageCheckpoints(Strategy):
         True, description="keep the best checkpoint where the average scores lower on validation"
     )
 
-    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
-        """Refuse, before any time is spent, to average more evaluations than there will be."""
-        training = setting.recipe.training
+    def misfits(self, recipe: Recipe[Any, Any]) -> Iterator[str]:
+        """Refuse to average more evaluations than there will be."""
+        training = recipe.training
         evaluations = math.ceil(training.epochs)  # one an epoch, unless arguments say otherwise
         if self.count > evaluations and not {"eval_strategy", "max_steps"} & {*training.arguments}:
-            raise UserError(
-                f"strategies average_checkpoints: count is {self.count}, a run of "
-                f"{training.epochs:g} epochs has {evaluations} evaluations. Average fewer, or "
-                "evaluate more often with training.arguments (eval_strategy, eval_steps)."
+            yield (
+                f"average_checkpoints: count is {self.count}, a run of {training.epochs:g} epochs "
+                f"has {evaluations} evaluations. Average fewer, or evaluate more often with "
+                "training.arguments (eval_strategy and save_strategy, eval_steps and save_steps)"
             )
-        return splits
 
     def callbacks(self) -> Sequence[TrainerCallback]:
         """Return the callback that keeps the weights."""

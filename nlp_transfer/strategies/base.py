@@ -144,6 +144,10 @@ class Strategy(Section):
         """Name the decisions that this strategy takes alone."""
         return self.exclusive
 
+    def misfits(self, recipe: Recipe[Any, Any]) -> Iterator[str]:
+        """Say what of the recipe does not go with this strategy."""
+        yield from ()
+
     def arguments(self) -> Mapping[str, Any]:
         """Return settings of transformers.TrainingArguments that the strategy depends on."""
         return {}

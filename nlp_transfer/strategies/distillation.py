@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from nlp_transfer.data.added import labelled, with_added
 from nlp_transfer.data.alter import Reworded
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.recipe import Checkpoint
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import (
     Batch,
@@ -36,24 +37,38 @@ if TYPE_CHECKING:
 _KEY = "strategies distillation: teacher"
 
 
+_Layer = Annotated[int, Field(ge=0, le=1000)]
+
+
 class Distillation(Strategy):
     """Learn from a fine-tuned teacher beside the labels; its predictions are computed once."""
 
     name: Literal["distillation"] = "distillation"
-    teacher: str = Field(description="run folder, model folder or Hub id", min_length=1)
-    temperature: float = Field(2.0, gt=0, description="above 1, unlikely labels teach more")
+    teacher: Checkpoint = Field(
+        description="run folder, model folder or Hub id", examples=["runs/teacher"]
+    )
+    temperature: float = Field(
+        2.0, gt=0, le=1000, description="above 1, unlikely labels teach more"
+    )
     weight: float = Field(
         0.5, ge=0, le=1, description="of the teacher's predictions; the labels get the rest"
     )
     hidden: float = Field(
-        0.0, ge=0, description="weight of the distance between hidden states; 0: not compared"
+        0.0,
+        ge=0,
+        le=1e6,
+        description="weight of the distance between hidden states; 0: not compared",
     )
-    layers: dict[int, int] | None = Field(
+    layers: dict[_Layer, _Layer] | None = Field(
         None,
+        examples=[{0: 1, 2: 5}],
         description="layers compared, {student: teacher} from 0; null: spread evenly, last to last",
     )
     copies: int = Field(
-        0, ge=0, description="altered copies of each training example, labelled by the teacher"
+        0,
+        ge=0,
+        le=1000,
+        description="altered copies of each training example, labelled by the teacher",
     )
     replace_words: float = Field(
         0.4, gt=0, le=1, description="share, at most, of a copy's words that give way to others"

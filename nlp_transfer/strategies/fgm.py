@@ -21,7 +21,7 @@ class Fgm(Strategy):
 
     name: Literal["fgm"] = "fgm"
     epsilon: float = Field(
-        1.0, gt=0, description="length of the noise, over all pieces of a window together"
+        1.0, gt=0, le=1e6, description="length of the noise, over all pieces of a window together"
     )
 
     def wrap_loss(self, model: PreTrainedModel, loss: LossFunction, lesson: Lesson) -> LossFunction:

@@ -20,7 +20,11 @@ class Frozen(Strategy):
 
     name: Literal["frozen"] = "frozen"
     layers: int | None = Field(
-        None, ge=0, description="freeze embeddings and the lowest N layers; null: the whole encoder"
+        None,
+        ge=0,
+        le=1000,
+        examples=[2],
+        description="freeze embeddings and the lowest N layers; null: the whole encoder",
     )
 
     def prepare_model(

@@ -14,6 +14,7 @@ from nlp_transfer.data.sources.text_file import read_lines
 from nlp_transfer.data.unlabelled import known_texts, text_key, unlabelled_rows
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.recipe import File
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Setting, Strategy
 
@@ -31,9 +32,11 @@ class Gazetteer(Strategy):
     tasks: ClassVar[tuple[str, ...]] = ("ner",)
 
     name: Literal["gazetteer"] = "gazetteer"
-    dictionary: str = Field(min_length=1, description="file with a name, a tab and its type a line")
-    texts: str = Field(
-        min_length=1, description="file of unlabelled texts, as `nlpt predict` reads"
+    dictionary: File = Field(
+        description="file with a name, a tab and its type a line", examples=["names.tsv"]
+    )
+    texts: File = Field(
+        description="file of unlabelled texts, as `nlpt predict` reads", examples=["texts.txt"]
     )
     match_case: bool = Field(True, description="false: rome is Rome")
 

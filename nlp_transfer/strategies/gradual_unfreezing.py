@@ -23,6 +23,7 @@ class GradualUnfreezing(Strategy):
         None,
         gt=0,
         le=1,
+        examples=[0.5],
         description="share of all steps after which all weights learn, the layers having joined at "
         "equal distances; null: one more layer each epoch",
     )

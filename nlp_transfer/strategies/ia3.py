@@ -19,10 +19,14 @@ class Ia3(ModuleAdapter):
 
     name: Literal["ia3"] = "ia3"
     target_modules: list[str] | None = Field(
-        None, description="names of the modules to rescale; null: those peft knows for the family"
+        None,
+        description="names of the modules to rescale; null: those peft knows for the family",
+        examples=[["key", "value", "output.dense"]],
     )
     feedforward_modules: list[str] | None = Field(
-        None, description="those of target_modules whose input is rescaled, not their output"
+        None,
+        description="those of target_modules whose input is rescaled, not their output",
+        examples=[["output.dense"]],
     )
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import Checkpoint
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import ADAPTERS, FineTuned, Outcome, Setting, Strategy
 from nlp_transfer.tasks.base import output_labels
@@ -34,13 +35,16 @@ class Interpolate(Strategy):
     share: _Share | None = Field(
         None,
         alias="lambda",
+        examples=[0.3],
         description="of the source's weights, 0 to 1; null: the best of `grid` on validation",
     )
     grid: tuple[_Share, ...] = Field(
-        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), min_length=1, description="shares to try"
+        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5), min_length=1, max_length=100, description="shares to try"
     )
-    source: str | None = Field(
-        None, description="run with the same labels; null: the checkpoint that the run starts from"
+    source: Checkpoint | None = Field(
+        None,
+        description="run with the same labels; null: the checkpoint that the run starts from",
+        examples=["runs/other"],
     )
 
     def reads(self) -> Mapping[str, str]:

@@ -29,8 +29,10 @@ class L2Sp(Strategy):
     moves_all_weights: ClassVar[bool] = True
 
     name: Literal["l2_sp"] = "l2_sp"
-    alpha: float = Field(0.01, ge=0, description="pull of pretrained weights to where they started")
-    beta: float = Field(0.01, ge=0, description="pull of the head to zero")
+    alpha: float = Field(
+        0.01, ge=0, le=1e6, description="pull of pretrained weights to where they started"
+    )
+    beta: float = Field(0.01, ge=0, le=1e6, description="pull of the head to zero")
 
     def wrap_loss(self, model: PreTrainedModel, loss: LossFunction, lesson: Lesson) -> LossFunction:
         """Return the loss with the penalty, which counts once a step."""

@@ -23,24 +23,31 @@ def _expression(text: str) -> str:
     return text
 
 
-_Patterns = dict[Annotated[str, AfterValidator(_expression)], Annotated[int, Field(ge=1)]]
+_Patterns = dict[
+    Annotated[str, AfterValidator(_expression)], Annotated[int, Field(ge=1, le=100_000)]
+]
 
 
 class Lora(ModuleAdapter):
     """Train low-rank adapters and the head."""
 
     name: Literal["lora"] = "lora"
-    rank: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1, description="usually twice the rank")
-    dropout: float = Field(0.05, ge=0, lt=1)
+    rank: int = Field(16, ge=1, le=100_000, description="of the two factors of each change")
+    alpha: int = Field(32, ge=1, le=10**6, description="usually twice the rank")
+    dropout: float = Field(0.05, ge=0, lt=1, description="of what an adapter reads")
     target_modules: str | list[str] = Field(
-        "all-linear", description="names of the modules to adapt, or all-linear"
+        "all-linear",
+        description="names of the modules to adapt, or all-linear",
+        examples=[["query", "value"]],
     )
     rank_pattern: _Patterns = Field(
         default_factory=dict,
         description="another rank for modules whose name ends so (regular expressions)",
+        examples=[{r"query": 8}],
     )
-    alpha_pattern: _Patterns = Field(default_factory=dict, description="likewise, another alpha")
+    alpha_pattern: _Patterns = Field(
+        default_factory=dict, description="likewise, another alpha", examples=[{"query": 16}]
+    )
     dora: bool = Field(
         False, description="learn the length of each weight's columns apart (Liu et al. 2024)"
     )

@@ -18,8 +18,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 class SideTask(Section):
     """A task that learns along: its kind and its data."""
 
-    task: AnyTask
-    data: DataSection
+    task: AnyTask = Field(description="what is learned")
+    data: DataSection = Field(description="where its examples come from")
 
 
 class MultiTask(Strategy):
@@ -32,10 +32,16 @@ class MultiTask(Strategy):
     excludes: ClassVar[tuple[str, ...]] = (*ADAPTERS, "distillation")
 
     name: Literal["multi_task"] = "multi_task"
-    side_tasks: dict[Name, SideTask] = Field(min_length=1, description="by a name of your choice")
+    side_tasks: dict[Name, SideTask] = Field(
+        min_length=1,
+        max_length=100,
+        description="by a name of your choice",
+        examples=[{"topics": {"task": "classification", "data": {"source": "topics.csv"}}}],
+    )
     temperature: float = Field(
         1.0,
         ge=1,
+        le=1000,
         description="1: each window once an epoch; higher: small tasks more often, large ones less",
     )
 

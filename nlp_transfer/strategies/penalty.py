@@ -26,8 +26,12 @@ class Penalty(Strategy):
     moves_all_weights: ClassVar[bool] = True
 
     name: Literal["penalty"] = "penalty"
-    l1: float = Field(0.0, ge=0, description="weight of the sum of absolute values")
-    l2: float = Field(0.0, ge=0, description="weight of the sum of squares")
+    l1: float = Field(
+        0.0, ge=0, le=1e6, examples=[1e-6], description="weight of the sum of absolute values"
+    )
+    l2: float = Field(
+        0.0, ge=0, le=1e6, examples=[1e-4], description="weight of the sum of squares"
+    )
 
     @model_validator(mode="after")
     def _weighs_something(self) -> Penalty:

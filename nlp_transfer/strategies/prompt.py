@@ -28,7 +28,9 @@ class Prompt(Adapter):
     kind: Literal["prompt", "prefix"] = Field(
         "prompt", description="prompt: before the embeddings; prefix: before keys and values"
     )
-    tokens: int = Field(20, ge=1, description="virtual tokens; they take room of model.max_pieces")
+    tokens: int = Field(
+        20, ge=1, le=10_000, description="virtual tokens; they take room of model.max_pieces"
+    )
     init: Literal["random", "vocabulary"] = Field(
         "random", description="vocabulary: each virtual token of a prompt starts as some piece"
     )

@@ -13,6 +13,7 @@ from nlp_transfer.data.added import labelled, with_added
 from nlp_transfer.data.tags import spans
 from nlp_transfer.data.unlabelled import known_texts, text_key, unlabelled_rows
 from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import Checkpoint, File, Recipe
 from nlp_transfer.records import Classification, Prediction, Splits
 from nlp_transfer.strategies.base import FineTuned, Setting, Strategy
 
@@ -29,21 +30,35 @@ class PseudoLabels(Strategy):
     """Add unlabelled texts with the labels that a teacher is sure of."""
 
     name: Literal["pseudo_labels"] = "pseudo_labels"
-    teacher: str = Field(min_length=1, description="run folder, model folder or Hub id")
-    texts: str = Field(
-        min_length=1, description="file of unlabelled texts, as `nlpt predict` reads"
+    teacher: Checkpoint = Field(
+        description="run folder, model folder or Hub id", examples=["runs/teacher"]
+    )
+    texts: File = Field(
+        description="file of unlabelled texts, as `nlpt predict` reads", examples=["texts.txt"]
     )
     threshold: float | None = Field(
-        None, ge=0, le=1, description=f"least confidence; {_SURE} where there is no top_share"
+        None,
+        ge=0,
+        le=1,
+        examples=[0.95],
+        description=f"least confidence; {_SURE} where there is no top_share",
     )
     top_share: float | None = Field(
-        None, gt=0, le=1, description="instead: the share of the texts with the most confidence"
+        None,
+        gt=0,
+        le=1,
+        examples=[0.5],
+        description="instead: the share of the texts with the most confidence",
     )
     most_per_class: int | None = Field(
-        None, ge=1, description="of each class (NER: entity type) so many, the surest; null: all"
+        None,
+        ge=1,
+        le=10**9,
+        examples=[100],
+        description="of each class (NER: entity type) so many, the surest; null: all",
     )
     rounds: int = Field(
-        1, ge=1, description="in each further round the model of the last is the teacher"
+        1, ge=1, le=100, description="in each further round the model of the last is the teacher"
     )
 
     @model_validator(mode="after")
@@ -51,6 +66,14 @@ class PseudoLabels(Strategy):
         if self.threshold is not None and self.top_share is not None:
             raise ValueError("threshold and top_share both decide what is taken; keep one")
         return self
+
+    def misfits(self, recipe: Recipe[Any, Any]) -> Iterator[str]:
+        """Refuse texts with any number of labels."""
+        if getattr(recipe.task, "multi_label", False):
+            yield (
+                "pseudo_labels: texts with any number of labels have no one confidence. Leave the "
+                "strategy out, or label the texts with `nlpt predict` and choose among them"
+            )
 
     def earlier_round(self) -> PseudoLabels | None:
         """Return the strategy of the run whose model is the teacher of this one."""
@@ -98,11 +121,6 @@ class PseudoLabels(Strategy):
             raise UserError(
                 f"{_KEY}: the teacher {self.teacher} is a model for {teacher.task.name}, the "
                 f"recipe is for {task.name}."
-            )
-        if getattr(task, "multi_label", False):
-            raise UserError(
-                f"{_KEY}: texts with any number of labels have no one confidence. Leave the "
-                "strategy out, or label the texts with `nlpt predict` and choose among them."
             )
 
     def _taken(self, labelled: Sequence[Labelled]) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ class RDrop(Strategy):
     wraps_others: ClassVar[bool] = True
 
     name: Literal["r_drop"] = "r_drop"
-    alpha: float = Field(1.0, ge=0, description="weight of the divergence")
+    alpha: float = Field(1.0, ge=0, le=1e6, description="weight of the divergence")
 
     def wrap_loss(self, model: nn.Module, loss: LossFunction, lesson: Lesson) -> LossFunction:
         """Return the mean loss of two passes, plus alpha times their divergence."""

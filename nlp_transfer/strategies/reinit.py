@@ -19,7 +19,7 @@ class Reinit(Strategy):
     excludes: ClassVar[tuple[str, ...]] = (*ADAPTERS, "frozen")
 
     name: Literal["reinit"] = "reinit"
-    layers: int = Field(1, ge=1, description="how many layers, from the top")
+    layers: int = Field(1, ge=1, le=1000, description="how many layers, from the top")
 
     def prepare_model(
         self, model: PreTrainedModel, new_parameters: frozenset[str]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from nlp_transfer.recipe.base import by_name
 from nlp_transfer.tasks.classification import ClassificationTask
 from nlp_transfer.tasks.ner import NerTask
 
-AnyTask = Annotated[NerTask | ClassificationTask, Field(discriminator="name")]
+_Section = Annotated[NerTask | ClassificationTask, Field(discriminator="name")]
+AnyTask = Annotated[
+    _Section,
+    BeforeValidator(by_name, json_schema_input_type=_Section | Literal["ner", "classification"]),
+]

@@ -11,7 +11,7 @@ from pydantic import Field
 from nlp_transfer.data.check import check_classification
 from nlp_transfer.data.label_counts import unseen_labels
 from nlp_transfer.data.load import load_classification
-from nlp_transfer.recipe import DataSection, ModelSection
+from nlp_transfer.recipe import DataSection, ModelSection, Names
 from nlp_transfer.records import Classification, LossLedger, Prediction, Splits
 from nlp_transfer.tasks.base import IGNORED, LoadedModel, Row, Task, WindowRow, only_answer, pad
 from nlp_transfer.tasks.objective import Objective
@@ -35,8 +35,10 @@ class ClassificationTask(Task):
     )  # fmt: skip
 
     name: Literal["classification"] = "classification"
-    classes: tuple[str, ...] | None = Field(
-        None, description="class names, in order; null takes them from the data"
+    classes: Names | None = Field(
+        None,
+        description="class names, in order; null takes them from the data",
+        examples=[["ham", "spam"]],
     )
     multi_label: bool = Field(False, description="a text may have several labels, or none")
     threshold: float = Field(0.5, gt=0, lt=1, description="multi-label: least probability")

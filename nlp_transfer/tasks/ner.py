@@ -14,7 +14,7 @@ from nlp_transfer.data.label_counts import unseen_labels
 from nlp_transfer.data.load import load_ner
 from nlp_transfer.data.tags import iob2_labels, spans, split_tag
 from nlp_transfer.data.windows import Piece, WordPieces, cut_windows
-from nlp_transfer.recipe import DataSection, ModelSection
+from nlp_transfer.recipe import DataSection, ModelSection, Names
 from nlp_transfer.records import LossLedger, Prediction, Splits, Tagging
 from nlp_transfer.tasks.base import IGNORED, LoadedModel, Row, Task, WindowRow, only_answer, pad
 from nlp_transfer.tasks.objective import Objective
@@ -35,13 +35,19 @@ class NerTask(Task):
     result_keys: ClassVar[tuple[str, ...]] = ("text", "tokens", "tags", "entities")
 
     name: Literal["ner"] = "ner"
-    types: tuple[str, ...] | None = Field(
-        None, description="entity types, in order; null takes them from the data"
+    types: Names | None = Field(
+        None,
+        description="entity types, in order; null takes them from the data",
+        examples=[["PER", "ORG"]],
     )
-    decoding: Literal["viterbi", "greedy"] = "viterbi"
+    decoding: Literal["viterbi", "greedy"] = Field(
+        "viterbi", description="viterbi: the likeliest legal tags; greedy: each word's likeliest"
+    )
     context_words: int = Field(
         0,
         ge=0,
+        le=10_000,
+        examples=[32],
         description="unlabelled words of the same document shown on each side of a sentence",
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,51 +9,15 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
-from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import resolve_precision
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Strategy
 from nlp_transfer.training.optimization import (
     check_optimizer,
-    optimizer_class,
     schedule_arguments,
     trainer_optimizer,
 )
-
-# What the recipe says in its own words, or what a run folder must decide.
-_OWNED = {
-    "num_train_epochs": "use training.epochs",
-    "learning_rate": "use training.learning_rate",
-    "per_device_train_batch_size": "use training.tokens_per_batch",
-    "per_device_eval_batch_size": "use training.tokens_per_batch",
-    "auto_find_batch_size": "use training.tokens_per_batch",
-    "train_sampling_strategy": "batches are token budgets of like lengths",
-    "length_column_name": "batches are token budgets of like lengths",
-    "dataloader_drop_last": "every example is learned from",
-    "warmup_steps": "use training.warmup",
-    "weight_decay": "use training.weight_decay",
-    "seed": "use training.seed",
-    "lr_scheduler_type": "use training.schedule",
-    "lr_scheduler_kwargs": "use training.schedule_arguments",
-    "data_seed": "use training.seed",
-    "bf16": "use training.precision",
-    "fp16": "use training.precision",
-    "output_dir": "use --output",
-    "resume_from_checkpoint": "run the same command again",
-    "push_to_hub": "use --push-to-hub",
-    "hub_model_id": "use --push-to-hub",
-    "hub_token": "use `hf auth login`",
-    "load_best_model_at_end": "the best checkpoint is always kept",
-    "metric_for_best_model": "the task decides it",
-    "remove_unused_columns": "the task decides the columns",
-    "label_names": "the task decides the columns",
-    "prediction_loss_only": "evaluation computes the headline figure",
-    "batch_eval_metrics": "evaluation keeps no logits",
-    "eval_accumulation_steps": "evaluation keeps no logits",
-    "eval_do_concat_batches": "evaluation keeps no logits",
-    "include_for_metrics": "evaluation keeps no logits",
-    "logging_nan_inf_filter": "a loss that is no number ends the run",
-}
 
 
 def training_arguments(
@@ -69,10 +32,8 @@ def training_arguments(
     checkpoints: where the Trainer saves what resuming needs
     steps:       run so many steps only, without evaluation and checkpoints
     strategies:  those of the recipe, which may depend on arguments
-    raises:      UserError for an unknown argument, or one that a recipe key of ours decides
+    raises:      UserError where transformers refuses arguments, or an optimizer's library is away
     """
-    _check_arguments(section)
-    optimizer_class(section)  # refuses what contradicts itself, before anything is loaded
     precision = resolve_precision(section.precision)
     settings: dict[str, Any] = {
         "output_dir": str(checkpoints),
@@ -114,19 +75,3 @@ def training_arguments(
         raise UserError(f"training.arguments: {error}") from None
     check_optimizer(args)
     return args
-
-
-def _check_arguments(section: TrainingSection) -> None:
-    """Refuse arguments that transformers does not know, or that a recipe key of ours decides."""
-    known = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
-    for name in section.arguments:
-        where = f"training.arguments.{name}"
-        if name in _OWNED:
-            raise UserError(f"{where} cannot be set: {_OWNED[name]}.")
-        if name == "gradient_accumulation_steps" and section.tokens_at_once is not None:
-            raise UserError(f"{where} and training.tokens_at_once say the same. Keep one.")
-        if name not in known:
-            raise UserError(
-                f"{where}: transformers.TrainingArguments has no such argument."
-                f"{nearest(name, known)}"
-            )

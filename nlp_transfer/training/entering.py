@@ -11,6 +11,7 @@ from torch import nn
 from nlp_transfer.errors import UserError
 from nlp_transfer.processes import is_main_process, wait_for_all, world_size
 from nlp_transfer.recipe import Recipe
+from nlp_transfer.recipe.reader import FOLDER_KEY
 from nlp_transfer.training.environment import describe_environment
 from nlp_transfer.training.run_folder import RunFolder, check_disk_space, disk_bytes
 from nlp_transfer.training.train import parameter_counts
@@ -38,7 +39,8 @@ def begin(
             folder.clear()
         folder.path.mkdir(parents=True, exist_ok=True)
         environment = describe_environment(seed=recipe.training.seed, world_size=world_size())
-        folder.write_json("environment.json", environment)
+        where = {FOLDER_KEY: str(folder.path.absolute())}
+        folder.write_json("environment.json", {**environment, **where})
         folder.write_json("data.json", data)
         folder.write_text("recipe.yaml", recipe.as_yaml())
     wait_for_all()

@@ -151,10 +151,6 @@ def prepare(
     model = loaded.model
     for strategy in recipe.strategies:
         model = strategy.prepare_model(model, loaded.new_parameters)
-    if hasattr(model, "peft_config") and recipe.model.layers is not None:
-        raise UserError(
-            "model.layers does not go with an adapter, which must fit its base model whole."
-        )
     for adapter in getattr(model, "peft_config", {}).values():
         adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
     loaded = replace(loaded, model=model)

@@ -10,7 +10,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer, TrainingArguments
 
-from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import TrainingSection
 
 _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -32,20 +32,7 @@ _OWN_SCHEDULES = {
 def optimizer_class(
     training: TrainingSection,
 ) -> tuple[type[torch.optim.Optimizer], dict[str, Any]] | None:
-    """Return the optimizer's class and settings; None for those that the Trainer makes itself.
-
-    raises: UserError where settings contradict each other
-    """
-    if training.momentum and training.optimizer not in _WITH_MOMENTUM:
-        raise UserError(
-            f"training.momentum: {training.optimizer} has none, only "
-            f"{' and '.join(_WITH_MOMENTUM)}."
-        )
-    if training.optimizer != "adamw" and "optim" in training.arguments:
-        raise UserError(
-            f"training.optimizer is {training.optimizer}, training.arguments.optim is "
-            f"{training.arguments['optim']}. Keep one."
-        )
+    """Return the optimizer's class and settings; None for those that the Trainer makes itself."""
     if training.optimizer in _OF_THE_TRAINER:
         return None
     settings: dict[str, Any] = {"lr": training.learning_rate}
@@ -81,27 +68,13 @@ def check_optimizer(args: TrainingArguments) -> None:
 
 
 def schedule_arguments(training: TrainingSection) -> dict[str, Any]:
-    """Return the arguments of transformers.TrainingArguments that set the schedule.
-
-    raises: UserError for an argument that one of our own schedules does not have
-    """
-    if training.schedule not in _OWN_SCHEDULES:
-        return {
-            "lr_scheduler_type": training.schedule,
-            "lr_scheduler_kwargs": training.schedule_arguments or None,
-        }
-    known = _OWN_SCHEDULES[training.schedule]
-    for name, value in training.schedule_arguments.items():
-        if name not in known:
-            raise UserError(
-                f"training.schedule_arguments.{name}: the schedule {training.schedule} has no such "
-                f"argument ({', '.join(known)}).{nearest(name, known)}"
-            )
-        if not isinstance(value, int | float) or value <= 0:
-            raise UserError(
-                f"training.schedule_arguments.{name} is {value!r}, it must be a number above 0."
-            )
-    return {"lr_scheduler_type": "constant_with_warmup"}
+    """Return the arguments of transformers.TrainingArguments that set the schedule."""
+    if training.schedule in _OWN_SCHEDULES:
+        return {"lr_scheduler_type": "constant_with_warmup"}
+    return {
+        "lr_scheduler_type": training.schedule,
+        "lr_scheduler_kwargs": training.schedule_arguments or None,
+    }
 
 
 def own_schedule(

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from nlp_transfer.errors import Interrupted, UserError
-from nlp_transfer.recipe.yaml_reader import read_yaml
+from nlp_transfer.recipe import Recipe
+from nlp_transfer.recipe.reader import read_recipe
+from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
 from nlp_transfer.training.sources import changes
 
 _NEARLY_FULL = 2**20
@@ -66,7 +66,7 @@ class RunFolder:
             return "new"
         return "finished" if (self.path / "metrics.json").is_file() else "unfinished"
 
-    def check(self, recipe_yaml: str, *, fresh: bool = False) -> State:
+    def check(self, recipe: Recipe[Any, Any], *, fresh: bool = False) -> State:
         """Check that the folder can hold the run of this recipe.
 
         fresh:  the run in it will be deleted, so the folder counts as new
@@ -77,8 +77,9 @@ class RunFolder:
             self._check_unused()
             self._check_writable()
             return "new"
-        there, _ = read_yaml((self.path / "recipe.yaml").read_text("utf-8"), "recipe.yaml")
-        differences = list(_differences(there, yaml.safe_load(recipe_yaml)))
+        differences = list(
+            _differences(self._stored(recipe), read_yaml(recipe.as_yaml(), "recipe")[0])
+        )
         if differences:
             shown = "\n".join(f"  {line}" for line in differences[:12])
             raise UserError(
@@ -88,6 +89,18 @@ class RunFolder:
         if state == "unfinished":
             self._check_writable()
         return state
+
+    def _stored(self, recipe: Recipe[Any, Any]) -> Any:
+        """Read the recipe of the run: its paths where they are now, keys that are new by default.
+
+        recipe: one of the same type
+        """
+        path = self.path / "recipe.yaml"
+        try:
+            text = read_recipe(type(recipe), str(path)).as_yaml()
+        except UserError:  # of an earlier version, which allowed what this one does not
+            text = yaml_text(path)
+        return read_yaml(text, str(path))[0]
 
     def check_same_data(self, data: Mapping[str, Any]) -> None:
         """Refuse to go on with, or to show as new, a run that has read other data than there is.

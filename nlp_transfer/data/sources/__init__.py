@@ -16,9 +16,17 @@ from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.samples import sample_folder
 from nlp_transfer.data.sources import arrow, brat, hub, jsonl, module
 from nlp_transfer.data.sources.choosing import SPLIT_WORDS, chosen_splits
-from nlp_transfer.data.sources.formats import EXTENSIONS, detect_format, label_names, reader
+from nlp_transfer.data.sources.formats import detect_format, label_names, reader
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
+from nlp_transfer.recipe.paths import (
+    exists,
+    is_file,
+    is_folder,
+    is_module_reference,
+    looks_like_path,
+    no_such_path,
+)
 from nlp_transfer.records import SPLIT_NAMES
 
 # Extensions of what lies beside data.
@@ -58,16 +66,14 @@ def _open(data: DataSection) -> list[RawSplit]:
     if data.source.startswith("samples/"):
         return _from_folder(sample_folder(data.source), data)
     path = Path(data.source).expanduser()
-    if path.is_dir():
+    if is_folder(path):
         return _from_folder(path, data)
-    if path.is_file():
+    if is_file(path):
         return _from_file(path, data)
-    if module.is_reference(data.source):
+    if is_module_reference(data.source):
         return [RawSplit(name, read, place=data.source) for name, read in module.open_splits(data)]
-    if path.suffix.lower() in {*EXTENSIONS, ".txt", ".gz"} or data.source.startswith(
-        (".", "/", "~")
-    ):
-        raise UserError(f"data.source: there is no file or folder {data.source!r}.")
+    if looks_like_path(data.source):
+        raise UserError(f"data.source: {no_such_path(data.source)}")
     return [RawSplit(*found, place=data.source) for found in hub.open_splits(data)]
 
 
@@ -99,12 +105,12 @@ def _given_files(folder: Path, data: DataSection) -> dict[str, list[Path]]:
 def _given(folder: Path, split: str, name: str) -> list[Path]:
     """Find a file by its name, or several joined by +."""
     paths = []
-    for part in [name] if (folder / name).exists() or Path(name).exists() else name.split("+"):
+    for part in [name] if exists(folder / name) or exists(Path(name)) else name.split("+"):
         candidates = (folder / part.strip(), Path(part.strip()).expanduser())
-        found = next((path for path in candidates if path.exists()), None)
+        found = next((path for path in candidates if exists(path)), None)
         if found is None:
             raise UserError(
-                f"data.splits.{split}: there is no file {part.strip()!r} in {folder}. "
+                f"data.splits.{split}: {no_such_path(part.strip(), (folder,), what='file')} "
                 f"Found there: {_listing(folder)}."
             )
         paths.extend(_files_in(found) if found.is_dir() and not brat.is_folder(found) else [found])
@@ -167,7 +173,7 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def _find_given(folder: Path, entries: list[Path], split: str, name: str) -> list[Path]:
-    if (folder / name).exists() or "+" in name:
+    if exists(folder / name) or "+" in name:
         return _given(folder, split, name)
     by_stem = [path for path in entries if path.stem == name or path.name.split(".")[0] == name]
     if len(by_stem) == 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,11 +15,6 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 
 Read = Callable[[], Iterator[RawRow]]
-
-
-def is_reference(source: str) -> bool:
-    """Tell `package.module:function` from a path or a Hub id."""
-    return bool(re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", source))
 
 
 def open_splits(data: DataSection) -> Iterator[tuple[str, Read]]:

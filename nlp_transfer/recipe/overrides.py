@@ -1,0 +1,93 @@
+"""A recipe's values and "key.path=value" from the command line in, the changed values out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.recipe.base import by_name, pairs
+from nlp_transfer.recipe.faults import COMMAND_LINE
+from nlp_transfer.recipe.yaml_reader import KeyPath, read_yaml
+
+_DEEPEST = 40
+
+
+def apply_overrides(value: Any, overrides: Sequence[str], origins: dict[KeyPath, str]) -> Any:
+    """Return the values with every override applied, the later ones last.
+
+    origins: where each key stands; what an override sets is noted in it
+    raises:  UserError for what is no override, naming the right form
+    """
+    for position, override in enumerate(overrides):
+        key, equals, text = (part.strip() for part in override.partition("="))
+        if not equals or not key or key.startswith("-") or _is_torn(overrides, position):
+            raise UserError(_not_an_override(overrides, position))
+        parsed, _ = read_yaml(text, override if len(override) <= 80 else key[:80])
+        path: KeyPath = tuple(int(p) if re.fullmatch(r"\d{1,9}", p) else p for p in key.split("."))
+        if len(path) > _DEEPEST:
+            raise UserError(f"{key[:60]}...: a key has at most {_DEEPEST} parts.")
+        for stale in [known for known in origins if known[: len(path)] == path]:
+            del origins[stale]
+        for depth in range(1, len(path)):
+            origins.setdefault(path[:depth], COMMAND_LINE)
+        origins[path] = COMMAND_LINE
+        value = _replaced(value, path, parsed, key, ())
+    return value
+
+
+def _is_torn(overrides: Sequence[str], position: int) -> bool:
+    """Tell `training.epochs= 3`, whose value is the next argument, from an empty value."""
+    following = overrides[position + 1 : position + 2]
+    return overrides[position].endswith("=") and bool(following) and "=" not in following[0]
+
+
+def _not_an_override(overrides: Sequence[str], position: int) -> str:
+    """Say how an argument is written; blanks have cut an override into several of them."""
+    given = overrides[position]
+    if given.startswith("-"):
+        return f"{given[:80]!r} is not an override; write it without dashes: {given.lstrip('-')}"
+    rest = [argument for argument in overrides[position : position + 3] if argument != "="]
+    key = rest[0].rstrip("=:")
+    joined = f"{key}={rest[1].lstrip('=')}" if len(rest) > 1 and _is_key(key) else ""
+    hint = f" Write {joined} instead." if joined else ""
+    return f"{given[:80]!r} is not an override; write key.path=value, without blanks.{hint}"
+
+
+def _is_key(text: str) -> bool:
+    return bool(re.fullmatch(r"\w+(\.\w+)*", text))
+
+
+def _replaced(value: Any, path: KeyPath, new: Any, key: str, done: KeyPath) -> Any:
+    """Return a copy of `value`, which stands at `done`, with `new` at `path` below it."""
+    if not path:
+        return new
+    head, rest = path[0], path[1:]
+    value = _long_form(value, done)
+    if isinstance(value, list):
+        if not isinstance(head, int) or head >= len(value):
+            raise UserError(
+                f"{key}: the list has the items 0 to {len(value) - 1}, not {head!r}. Write a "
+                f"number, or the whole list: {'.'.join(map(str, done))}=[...]"
+            )
+        return [
+            _replaced(item, rest, new, key, (*done, number)) if number == head else item
+            for number, item in enumerate(value)
+        ]
+    if value is None or isinstance(value, dict):
+        value = value or {}
+        below = _replaced(value.get(str(head)), rest, new, key, (*done, str(head)))
+        return {**value, str(head): below}
+    raise UserError(f"{key}: {value!r:.60} is a single value, it has nothing called {head!r}.")
+
+
+def _long_form(value: Any, path: KeyPath) -> Any:
+    """Write out a short form, so that an override can reach into it."""
+    if path == ("strategies",):
+        return [value] if isinstance(value, str | dict) else value
+    if path == ("task",) or (path[:1] == ("strategies",) and len(path) == 2):
+        return by_name(value)
+    if path in (("data", "columns"), ("data", "splits")):
+        return pairs(value)
+    return value

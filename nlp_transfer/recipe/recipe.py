@@ -1,0 +1,95 @@
+"""A whole recipe, typed and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
+
+from pydantic import Field, field_validator, model_validator
+
+from nlp_transfer.recipe.base import Fault, Section, raise_together
+from nlp_transfer.recipe.data_section import DataSection
+from nlp_transfer.recipe.sections import (
+    EvaluationSection,
+    ModelSection,
+    PretrainingSection,
+    PublishSection,
+    TrainingSection,
+)
+from nlp_transfer.recipe.yaml_reader import write_yaml
+from nlp_transfer.secrets import without_secrets
+
+TaskT = TypeVar("TaskT", bound=Section)
+StrategyT = TypeVar("StrategyT", bound=Section)
+
+
+class Recipe(Section, Generic[TaskT, StrategyT]):
+    """Everything a run depends on; `TaskT` and `StrategyT` are the unions of their rooms."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
+        json_schema_extra={"form": "up to 100 letters, digits, . _ and -, a letter or digit first"},
+        description="of the recipe, and of its run folder: runs/<name>",
+        examples=["mine"],
+    )
+    description: str = Field(
+        "", description="one line for `nlpt recipes list`", examples=["News in four classes"]
+    )
+    task: TaskT = Field(description="what is learned; the name alone takes its defaults")
+    data: DataSection = Field(description="where the labelled examples come from")
+    model: ModelSection = Field(description="the checkpoint to start from")
+    strategies: list[StrategyT] = Field(
+        min_length=1,
+        description="ways of transferring; names alone take their defaults",
+        examples=[["full"], [{"name": "lora", "rank": 16}, {"name": "fgm"}]],
+    )
+    training: TrainingSection = Field(TrainingSection(), description="how the weights are learned")
+    evaluation: EvaluationSection = Field(EvaluationSection(), description="what is scored")
+    pretraining: PretrainingSection = Field(
+        PretrainingSection(), description="how `nlpt pretrain` reads texts of the domain"
+    )
+    publish: PublishSection = Field(PublishSection(), description="what the model card says")
+
+    @field_validator("strategies", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        """Read `lora`, [lora] and {name: lora} as a list of sections."""
+        return [value] if isinstance(value, str | dict) else value
+
+    @model_validator(mode="after")
+    def _strategies_fit(self) -> Recipe[TaskT, StrategyT]:
+        """Refuse strategies that do not go together, or not with the task; name both."""
+        raise_together(Fault("strategies", problem) for problem in self._misfits())
+        return self
+
+    def _misfits(self) -> Iterator[str]:
+        strategies: list[Any] = list(self.strategies)
+        names = [strategy.name for strategy in strategies]
+        task: str = self.task.name  # type: ignore[attr-defined]
+        exclusive: dict[str, str] = {}
+        for number, strategy in enumerate(strategies):
+            name = strategy.name
+            if name in names[:number]:
+                yield f"strategy '{name}' stands there {names.count(name)} times"
+                continue
+            if task not in strategy.tasks:
+                yield (
+                    f"strategy '{name}' does not work with task '{task}', only with "
+                    f"{' and '.join(strategy.tasks)}"
+                )
+            for other in names:
+                if other in strategy.excludes:
+                    yield f"strategies '{other}' and '{name}' do not work together"
+            for decision in strategy.exclusive_hooks():
+                if decision in exclusive:
+                    yield (
+                        f"strategies '{exclusive[decision]}' and '{name}' both decide {decision}; "
+                        "keep one"
+                    )
+                exclusive[decision] = name
+            yield from strategy.misfits(self)
+
+    def as_yaml(self) -> str:
+        """Write the recipe out with every default and no secrets, as the run folder keeps it."""
+        return write_yaml(without_secrets(self.model_dump(mode="json")))

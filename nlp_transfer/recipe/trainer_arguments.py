@@ -1,0 +1,125 @@
+"""What a recipe sets under `training.arguments` in, what is wrong with it out.
+
+Names and types are read from the source of the installed transformers: importing it, and torch with
+it, takes seconds.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Union
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from nlp_transfer.errors import closest, nearest
+from nlp_transfer.recipe.base import Fault
+from nlp_transfer.recipe.familiar import FAMILIAR, is_key
+from nlp_transfer.recipe.json_schema import RecipeSchema
+
+_SOURCES = ("training_args.py", "trainer_utils.py", "debug_utils.py")
+_BELOW_ZERO = ("max_steps", "local_rank")  # where -1 stands for none
+_LARGEST = 10**9
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+def argument_faults(arguments: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find what a run could not take, or would not read.
+
+    That is: names that TrainingArguments has not, what a recipe key of ours or the run folder
+    decides, what nothing here reads, and values of the wrong type.
+    """
+    known = argument_types()
+    for name, value in arguments.items():
+        if name in FAMILIAR:
+            yield Fault(name, f"it cannot be set: {_advice(FAMILIAR[name])}")
+        elif name not in known:
+            yield Fault(name, f"transformers.TrainingArguments has no such argument.{_hint(name)}")
+        elif problem := _value_problem(name, value):
+            yield Fault(name, problem)
+    evaluated, saved = (arguments.get(f"{when}_strategy", "epoch") for when in ("eval", "save"))
+    if evaluated != saved and saved != "best" and {evaluated, saved} <= {"no", "steps", "epoch"}:
+        both = f"it is {evaluated!r}, save_strategy is {saved!r}"
+        yield Fault("eval_strategy", f"{both}; the best checkpoint is kept, so set both alike")
+
+
+def _hint(name: str) -> str:
+    """Name the nearest arguments, or what stands here for them."""
+    near = closest(name, {*argument_types(), *FAMILIAR})
+    if near and near[0] in FAMILIAR:
+        return f" Did you mean {near[0]!r}? It cannot be set: {_advice(FAMILIAR[near[0]])}"
+    return nearest(name, argument_types().keys() - FAMILIAR.keys())
+
+
+def _advice(ours: str) -> str:
+    return f"use {ours}" if is_key(ours) or ours.startswith("--") else ours
+
+
+def _value_problem(name: str, value: Any) -> str:
+    adapter = TypeAdapter(argument_types()[name], config=_STRICT)
+    try:
+        adapter.validate_python(value)
+    except ValidationError:
+        allowed = RecipeSchema({}).allowed(adapter.json_schema())
+        return f"must be {allowed}, found {value!r:.60}"
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and not (0 <= value <= _LARGEST or (value == -1 and name in _BELOW_ZERO)):
+        return f"must be a number from 0 to {_LARGEST}, found {value!r:.60}"
+    return ""
+
+
+@cache
+def argument_types() -> dict[str, Any]:
+    """Read the fields of TrainingArguments and their types; Any where a type is not plain."""
+    spec = importlib.util.find_spec("transformers")  # of a top-level package: imports nothing
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    classes: dict[str, ast.ClassDef] = {}
+    for name in _SOURCES:
+        tree = ast.parse(Path(folders[0], name).read_text(encoding="utf-8"))
+        classes |= {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    return {
+        node.target.id: _type(node.annotation, classes)
+        for node in classes["TrainingArguments"].body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and not node.target.id.startswith("_")
+    }
+
+
+_PLAIN: Mapping[str, Any] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "dict": dict[str, Any],
+    "dict[str, Any]": dict[str, Any],
+    "list[str]": list[str],
+    "None": None,
+}
+
+
+def _type(annotation: ast.expr, classes: Mapping[str, ast.ClassDef]) -> Any:
+    """Turn an annotation into a type; an enumeration is the choice of its values."""
+    parts = [ast.unparse(part) for part in _members(annotation)]
+    choices = [value for part in parts if part in classes for value in _values(classes[part])]
+    if choices:
+        return Literal[tuple(choices)]
+    kinds = tuple(_PLAIN.get(part, Any) for part in parts)
+    return Any if Any in kinds else Union[kinds]  # noqa: UP007
+
+
+def _members(annotation: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(annotation, ast.BinOp):
+        yield from _members(annotation.left)
+        yield from _members(annotation.right)
+    else:
+        yield annotation
+
+
+def _values(enumeration: ast.ClassDef) -> list[str]:
+    assigned = [node.value for node in enumeration.body if isinstance(node, ast.Assign)]
+    values = [node.value for node in assigned if isinstance(node, ast.Constant)]
+    return [value for value in values if isinstance(value, str)]
