@@ -183,7 +183,7 @@ def test_recipes_can_be_listed_shown_copied_and_validated(nlpt: Run) -> None:
     code, out, _ = nlpt("recipes", "copy", "quickstart-ner", "mine.yaml")
     assert code == 0
     assert "mine.yaml" in out
-    assert nlpt("recipes", "validate", "mine.yaml")[1] == "quickstart-ner: valid\n"
+    assert nlpt("recipes", "validate", "mine.yaml")[1] == "mine: valid\n"
     assert nlpt("recipes", "copy", "quickstart-ner", "mine.yaml")[0] == 2
     assert json.loads(nlpt("recipes", "schema")[1])["title"]
 
