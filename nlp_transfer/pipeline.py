@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import Interrupted, UserError
+from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import located, read_recipe
 from nlp_transfer.records import SPLIT_NAMES, Report
@@ -54,6 +55,7 @@ def validate(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
     return recipe
 
 
+@lines_shown()
 def finetune(
     recipe: AnyRecipe,
     *,
@@ -70,6 +72,9 @@ def finetune(
     returns:     every figure of metrics.json
     raises:      UserError for any mistake in the recipe, the data or the folder
     """
+    recipe = located(recipe)
+    folder = _run_folder(recipe, output)
+    _announce("fine-tunes", recipe, folder)
     from nlp_transfer.publish.push import check_repo, publish
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.entering import begin, show_again
@@ -79,8 +84,6 @@ def finetune(
 
     if push_to_hub:
         check_repo(push_to_hub)
-    recipe = located(recipe)
-    folder = _run_folder(recipe, output)
     args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
     state = folder.check(recipe, fresh=fresh)
     if state == "finished":
@@ -100,6 +103,7 @@ def finetune(
     return read_report(folder.path)
 
 
+@lines_shown()
 def pretrain(
     recipe: AnyRecipe, *, output: str | Path | None = None, fresh: bool = False
 ) -> tuple[Path, dict[str, Any]]:
@@ -110,6 +114,9 @@ def pretrain(
     fresh:   delete the run in the folder and start over
     returns: the run folder, which is a checkpoint, and every figure of metrics.json
     """
+    recipe = located(recipe.model_copy(update={"name": f"{recipe.name}-pretrained"}))
+    folder = _run_folder(recipe, output)
+    _announce("pretrains", recipe, folder)
     from nlp_transfer.processes import is_main_process, wait_for_all
     from nlp_transfer.tasks.base import LoadedModel
     from nlp_transfer.training.arguments import training_arguments
@@ -122,8 +129,6 @@ def pretrain(
     )
     from nlp_transfer.training.train import save_model
 
-    recipe = located(recipe.model_copy(update={"name": f"{recipe.name}-pretrained"}))
-    folder = _run_folder(recipe, output)
     training_arguments(section_of(recipe), folder.checkpoints)
     if folder.check(recipe, fresh=fresh) == "finished":
         show_again(folder, partial(read_texts_again, recipe))
@@ -148,28 +153,32 @@ def pretrain(
     return folder.path, metrics
 
 
+@lines_shown()
 def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> dict[str, Any]:
     """Check everything a run needs, run two steps, and estimate time, memory and disk.
 
     output:  the run folder that would be used
     returns: the plan; nothing is written
     """
+    recipe = located(recipe, paths_exist=True)
+    folder = _run_folder(recipe, output)
+    _announce("tries two steps of", recipe, folder)
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.material import prepare
     from nlp_transfer.training.plan import plan_run
 
-    recipe = located(recipe, paths_exist=True)
-    folder = _run_folder(recipe, output)
     training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
     folder.check(recipe)
     return plan_run(recipe, prepare(recipe, needed_splits(recipe)), folder)
 
 
+@lines_shown()
 def prepare_data(recipe: AnyRecipe, *, processes: int = 1) -> dict[str, Any]:
     """Tokenize the data of a recipe and keep it on disk, where `finetune` finds it.
 
     returns: counts, window lengths and loss ledger of every split, and the folder of each
     """
+    log.info("%s: tokenizes its data", recipe.name)
     from nlp_transfer.training.material import prepare, prepared_summary
 
     recipe = located(recipe, paths_exist=True)
@@ -183,6 +192,7 @@ def prepare_data(recipe: AnyRecipe, *, processes: int = 1) -> dict[str, Any]:
     return prepared_summary(material)
 
 
+@lines_shown()
 def evaluate(
     *models: str | Path,
     recipe: AnyRecipe,
@@ -199,6 +209,7 @@ def evaluate(
     scheme: tag scheme of a NER model that was trained elsewhere; None: told from its labels
     raises: UserError when a model is of another task, or knows none of the data's labels
     """
+    log.info("%s: scores %s on the %s split", recipe.name, ", ".join(map(str, models)), split)
     from nlp_transfer.inference.ensemble import Ensemble
     from nlp_transfer.report.build import build_report, casing_notes
     from nlp_transfer.training.material import check_lost, load_repeats, load_splits
@@ -230,6 +241,7 @@ def evaluate(
     )
 
 
+@lines_shown()
 def merge(
     runs: Sequence[str | Path],
     output: str | Path,
@@ -302,6 +314,12 @@ def _run_folder(recipe: AnyRecipe, output: str | Path | None) -> RunFolder:
     from nlp_transfer.training.run_folder import RunFolder
 
     return RunFolder(Path(output) if output else Path("runs") / recipe.name)
+
+
+def _announce(what: str, recipe: AnyRecipe, folder: RunFolder) -> None:
+    """Say what begins, before the libraries that it needs are loaded: they take seconds."""
+    start, data = recipe.model.checkpoint, recipe.data.source
+    log.info("%s: %s %s on %s, in %s", recipe.name, what, start, data, folder.path)
 
 
 def _earlier_round(recipe: AnyRecipe, folder: RunFolder, *, fresh: bool) -> str | None:

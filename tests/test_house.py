@@ -34,6 +34,7 @@ ROOMS = (
     "cpu",
     "checkpoint",
     "hub",
+    "logs",
     "processes",
     "recipe",
     "records",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 import warnings
@@ -11,6 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from nlp_transfer.logs import show_lines
 
 if TYPE_CHECKING:
     from nlp_transfer.records import Report
@@ -37,23 +38,9 @@ FreshOption = Annotated[bool, typer.Option("--fresh", help="Delete the run in th
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
-class _StderrHandler(logging.Handler):
-    """Writes to whatever sys.stderr is at the moment."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr)
-
-
 def start_logging() -> None:
     """Log one event a line to stderr, on the main process only, and quiet the libraries."""
-    from nlp_transfer.processes import is_main_process
-
-    handler = _StderrHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    log = logging.getLogger("nlp_transfer")
-    log.handlers[:] = [handler]
-    log.propagate = False
-    log.setLevel(logging.INFO if is_main_process() else logging.ERROR)
+    show_lines()
     warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|peft|seqeval)")
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft)")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -83,6 +83,7 @@ def load_splits(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Splits:
     needed: the splits that must be there, hold examples and have labels
     raises: UserError before any time is spent on a model
     """
+    log.info("reading the data: %s", recipe.data.source)
     splits = recipe.task.load(recipe.data)
     recipe.task.check(splits, tuple(dict.fromkeys(needed)))
     for split, losses in splits.losses.items():
@@ -123,6 +124,7 @@ def prepare(
     read = what_is_read(recipe, splits, needed, start=folder)
     for strategy in recipe.strategies:
         splits = strategy.prepare_data(splits, setting)
+    log.info("loading the checkpoint: %s", recipe.model.checkpoint)
     set_seed(recipe.training.seed)  # the new head starts from here
     loaded = recipe.task.build_model(folder, recipe.task.labels(splits.labels), recipe.model)
     for strategy in recipe.strategies:

@@ -14,6 +14,8 @@ from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
+from nlp_transfer.logs import in_notebook
+
 log = logging.getLogger(__name__)
 
 
@@ -56,13 +58,15 @@ class Progress(TrainerCallback, ExportableState):
             return
         if state.global_step:
             log.info("resuming at step %d of %d", state.global_step, state.max_steps)
+        else:
+            log.info("training: %d steps, %.3g epochs", state.max_steps, args.num_train_epochs)
         _forget_after(state.global_step, Path(args.output_dir).parent / "log.jsonl")
         self._bar = tqdm(
             total=state.max_steps,
             initial=state.global_step,
             unit="step",
             desc="training",
-            disable=not sys.stderr.isatty(),
+            disable=not (sys.stderr.isatty() or in_notebook()),
             leave=False,
         )
 
