@@ -2,7 +2,10 @@
 
 >>> from nlp_transfer import finetune, load_recipe, Predictor
 >>> report = finetune(load_recipe("quickstart-ner"))
->>> for tagging in Predictor.from_run("runs/quickstart-ner")(["Ada Lovelace wrote to Paris."]): ...
+>>> report
+<Report of quickstart-ner: validation entity F1 ...; test entity F1 ...>
+>>> for result in Predictor.from_run("runs/quickstart-ner")(["Ada Lovelace wrote to Paris."]):
+...     print(result["entities"])
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Ensemble",
     "Predictor",
+    "Report",
     "UserError",
     "__version__",
     "finetune",
@@ -25,10 +29,12 @@ if TYPE_CHECKING:
     from nlp_transfer.inference.ensemble import Ensemble
     from nlp_transfer.inference.predictor import Predictor
     from nlp_transfer.pipeline import finetune, load_recipe, pretrain
+    from nlp_transfer.report.report import Report
 
 _HOMES = {
     "Ensemble": "nlp_transfer.inference.ensemble",
     "Predictor": "nlp_transfer.inference.predictor",
+    "Report": "nlp_transfer.report.report",
     "UserError": "nlp_transfer.errors",
     "finetune": "nlp_transfer.pipeline",
     "load_recipe": "nlp_transfer.pipeline",

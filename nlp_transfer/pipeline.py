@@ -15,7 +15,8 @@ from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import located, read_recipe
-from nlp_transfer.records import SPLIT_NAMES, Report
+from nlp_transfer.records import SPLIT_NAMES
+from nlp_transfer.report.report import Report
 from nlp_transfer.strategies import AnyStrategy
 from nlp_transfer.tasks import AnyTask
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from operator import add, attrgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -155,15 +155,3 @@ class Classification:
 
 
 Prediction = Tagging | Classification
-
-
-@dataclass(frozen=True)
-class Report:
-    """Every figure of a run or an evaluation: what metrics.json holds."""
-
-    metrics: Mapping[str, Any]
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences a reader must see beside the figures, such as an uncased checkpoint."""
-        return tuple(self.metrics.get("notes", ()))

@@ -22,7 +22,8 @@ from nlp_transfer import Predictor, UserError, finetune, load_recipe
 from nlp_transfer.hub import forget_outage
 from nlp_transfer.publish.card import card_text
 from nlp_transfer.publish.push import files_to_publish, publish
-from nlp_transfer.records import LossLedger, Report
+from nlp_transfer.records import LossLedger
+from nlp_transfer.report.report import Report
 from nlp_transfer.training.run_folder import RunFolder
 
 SENTENCES = [

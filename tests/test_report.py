@@ -12,8 +12,9 @@ from rich.console import Console
 
 from nlp_transfer.metrics.entities import entity_report, partial_credit
 from nlp_transfer.metrics.labels import class_report, token_report
-from nlp_transfer.records import LossLedger, Report
+from nlp_transfer.records import LossLedger
 from nlp_transfer.report.pages import html_page, markdown_page
+from nlp_transfer.report.report import Report
 from nlp_transfer.report.tables import headline, split_tables
 from nlp_transfer.report.terminal import print_report
 

@@ -14,7 +14,7 @@ import typer
 from nlp_transfer.logs import show_lines
 
 if TYPE_CHECKING:
-    from nlp_transfer.records import Report
+    from nlp_transfer.report.report import Report
 
 RecipeOption = Annotated[
     str, typer.Option("--recipe", "-r", help="Recipe name, YAML file or run folder.")

@@ -11,8 +11,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.paths import is_module_reference
-from nlp_transfer.records import Report
 from nlp_transfer.report.escaping import markdown_templates
+from nlp_transfer.report.report import Report
 from nlp_transfer.report.tables import caveats, headline, split_tables
 from nlp_transfer.secrets import without_secrets
 

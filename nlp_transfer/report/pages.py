@@ -6,8 +6,8 @@ from typing import Any
 
 from jinja2 import Template
 
-from nlp_transfer.records import Report
 from nlp_transfer.report.escaping import html_templates, markdown_templates
+from nlp_transfer.report.report import Report
 from nlp_transfer.report.tables import caveats, headline, side_tasks, split_tables
 
 MARKDOWN = markdown_templates("nlp_transfer.report")
@@ -22,6 +22,11 @@ def markdown_page(report: Report) -> str:
 def html_page(report: Report) -> str:
     """Write the report as one self-contained HTML page."""
     return _render(HTML.get_template("report.html.jinja"), report)
+
+
+def html_fragment(report: Report) -> str:
+    """Write what a notebook shows below a cell, in the notebook's own style."""
+    return _render(HTML.get_template("notebook.html.jinja"), report)
 
 
 def _splits(metrics: Any, of: str = "") -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from nlp_transfer.records import Report
 from nlp_transfer.report.escaping import visible
+from nlp_transfer.report.report import Report
 from nlp_transfer.report.tables import Table, caveats, headline, side_tasks, split_tables
 
 _UNBOUNDED = 10_000
