@@ -45,10 +45,12 @@ def test_finetune_in_a_script_shows_its_lines_and_leaves_logging_as_it_was(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
+    recipe = load_recipe(str(tiny_recipe()))
+    capfd.readouterr()  # what making the checkpoint wrote
     own = plain_logging()
-    finetune(load_recipe(str(tiny_recipe())), output=tmp_path / "run")
+    finetune(recipe, output=tmp_path / "run")
     out, err = capfd.readouterr()
-    lines = list(filter(None, err.splitlines()))
+    lines = err.splitlines()
     assert out == ""
     assert lines[0].startswith("tiny: fine-tunes ")
     assert [line[:9] for line in lines if line.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
