@@ -25,6 +25,7 @@ ROOMS = (
     "report",
     "inspection",
     "exporting",
+    "merging",
     "training",
     "inference",
     "strategies",

@@ -32,13 +32,14 @@ def merge(
     """
     start_logging()
     from nlp_transfer import pipeline
+    from nlp_transfer.merging import merge as merge_runs
 
     try:
         shares = [float(share) for share in weights.split(",")] if weights else None
     except ValueError:
         raise UserError(f"--weights: {weights!r} are not numbers; write 0.7,0.3") from None
     loaded_recipe = pipeline.load_recipe(recipe) if recipe else None
-    typer.echo(pipeline.merge(runs, output, how=how, weights=shares, recipe=loaded_recipe))
+    typer.echo(merge_runs(runs, output, how=how, weights=shares, recipe=loaded_recipe))
 
 
 command = merge

@@ -1,0 +1,58 @@
+"""The flow of `nlpt merge`: runs in, one whole model whose weights are their average out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.logs import lines_shown
+from nlp_transfer.recipe import Recipe
+
+
+@lines_shown()
+def merge(
+    runs: Sequence[str | Path],
+    output: str | Path,
+    *,
+    how: str = "uniform",
+    weights: Sequence[float] | None = None,
+    recipe: Recipe[Any, Any] | None = None,
+) -> Path:
+    """Average the weights of runs, or put an adapter into its base, and save a whole model.
+
+    output:  a folder that does not exist yet
+    how:     uniform, or greedy: only the runs that help on the validation split of `recipe`
+    weights: the share of each run, adding up to 1, instead of equal ones
+    raises:  UserError when runs differ in task, labels, architecture or tokenizer
+    """
+    from nlp_transfer.inference.predictor import Predictor
+    from nlp_transfer.inference.soup import check_shares, check_whole, greedy_soup, soup
+    from nlp_transfer.training.material import load_splits
+    from nlp_transfer.training.run_folder import RunFolder
+    from nlp_transfer.training.train import save_model
+
+    output = Path(output)
+    if output.exists():
+        raise UserError(f"--output: {output} exists already. Name a new folder.")
+    if how not in ("uniform", "greedy"):
+        raise UserError(f"--how: {how!r} is unknown (uniform, greedy).")
+    if (how == "greedy") != (recipe is not None) or (how == "greedy" and weights):
+        raise UserError("--how greedy needs --recipe and no --weights; uniform takes no --recipe.")
+    check_shares(weights, len(runs))
+    models = [Predictor.from_run(run, engine="torch", setting="RUN") for run in runs]
+    check_whole(models)
+    if recipe is None:
+        merged = soup(models, weights)
+    else:
+        splits = load_splits(recipe, ("validation",))
+        rows = splits["validation"]
+        models[0].check_fits(recipe.task, splits.labels)
+        merged = greedy_soup(
+            models, lambda model: model.task.headline_figure(rows, model.predict_split(rows)[0])
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with RunFolder(output.parent).writing_folder(output.name) as temporary:
+        save_model(merged.loaded.model, merged.loaded, temporary)
+    return output
