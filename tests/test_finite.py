@@ -89,7 +89,13 @@ def test_too_high_a_learning_rate_ends_the_run_and_is_named(
 
 def test_weights_that_the_last_step_spoils_are_not_kept(nlpt: Run, tiny_recipe: Recipes) -> None:
     recipe = tiny_recipe(
-        training={"learning_rate": 3e38, "warmup": 0, "arguments": {"max_steps": 1}}
+        training={
+            "learning_rate": 1e38,
+            "warmup": 0,
+            "optimizer": "sgd",
+            "class_weights": {"O": 1000},
+            "arguments": {"max_steps": 1, "max_grad_norm": 0},
+        }
     )
     code, _, err = nlpt("finetune", "-r", recipe)
     assert code == 2, err
