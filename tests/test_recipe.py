@@ -323,17 +323,18 @@ texts = st.one_of(
 @given(
     description=texts,
     types=st.lists(texts, max_size=4),
-    schedule_arguments=st.dictionaries(
+    configuration=st.dictionaries(
         texts, st.one_of(texts, st.integers(), st.floats(allow_nan=False, allow_infinity=False))
     ),
     rate=st.floats(1e-12, 10),
 )
 @settings(deadline=None)
-def test_any_recipe_written_out_reads_back_equal(description, types, schedule_arguments, rate):
+def test_any_recipe_written_out_reads_back_equal(description, types, configuration, rate):
     value = yaml.safe_load(GOOD)
     value["description"] = description
     value["task"]["types"] = types
-    value["training"] = {"schedule_arguments": schedule_arguments, "learning_rate": rate}
+    arguments = {"accelerator_config": configuration}
+    value["training"] = {"arguments": arguments, "learning_rate": rate}
     recipe = AnyRecipe.model_validate(value)
     again, _ = read_yaml(recipe.as_yaml(), "recipe.yaml")
     assert AnyRecipe.model_validate(again) == recipe

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from nlp_transfer.errors import nearest
 from nlp_transfer.recipe.base import Fault, Section, raise_together
 from nlp_transfer.recipe.paths import Checkpoint, File
+from nlp_transfer.recipe.schedules import schedule_faults
 from nlp_transfer.recipe.trainer_arguments import argument_faults
 
 _LayerNumbers = tuple[Annotated[int, Field(ge=0, le=1000)], ...]
@@ -68,10 +68,11 @@ Schedule = Literal[
 ]  # fmt: skip
 
 
-_OWN_SCHEDULES = {"exponential": ("decay",), "step": ("decay", "every")}
-"""Schedules that transformers does not have, and their arguments."""
+_WITH_ARGUMENTS = (
+    "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay",
+)  # fmt: skip
+"""Schedules that do not do without arguments."""
 _WITH_MOMENTUM = ("sgd", "rmsprop")
-_MOST_DECAY = 1_000_000
 _LearningRate = Annotated[float, Field(gt=0, le=1e38)]  # what float32 holds
 _Tokens = Annotated[int, Field(ge=1, le=10**9)]
 
@@ -164,16 +165,8 @@ class TrainingSection(Section):
             yield Fault("optimizer", f"{both}. Keep one")
         if isinstance(self.class_weights, dict) and not any(self.class_weights.values()):
             yield Fault("class_weights", "all are 0, so nothing would be learned")
-        known = _OWN_SCHEDULES.get(self.schedule)
-        for name, value in self.schedule_arguments.items() if known else ():
-            key = f"schedule_arguments.{name}"
-            if known and name not in known:
-                problem = f"the schedule {self.schedule} has no such argument ({', '.join(known)})"
-                yield Fault(key, f"{problem}.{nearest(name, known)}")
-            elif type(value) not in (int, float) or not 0 < value <= _MOST_DECAY:
-                yield Fault(
-                    key, f"must be a number above 0 and to {_MOST_DECAY}, found {value!r:.60}"
-                )
+        if self.schedule_arguments or self.schedule in _WITH_ARGUMENTS:
+            yield from schedule_faults(self.schedule, self.schedule_arguments)
 
 
 class PretrainingSection(Section):

@@ -7,10 +7,8 @@ it, takes seconds.
 from __future__ import annotations
 
 import ast
-import importlib.util
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, Union
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -19,6 +17,7 @@ from nlp_transfer.errors import closest, nearest
 from nlp_transfer.recipe.base import Fault
 from nlp_transfer.recipe.familiar import FAMILIAR, is_key
 from nlp_transfer.recipe.json_schema import RecipeSchema
+from nlp_transfer.recipe.transformers_source import choices, definitions
 
 _SOURCES = ("training_args.py", "trainer_utils.py", "debug_utils.py")
 _BELOW_ZERO = ("max_steps", "local_rank")  # where -1 stands for none
@@ -74,15 +73,11 @@ def _value_problem(name: str, value: Any) -> str:
 @cache
 def argument_types() -> dict[str, Any]:
     """Read the fields of TrainingArguments and their types; Any where a type is not plain."""
-    spec = importlib.util.find_spec("transformers")  # of a top-level package: imports nothing
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    classes: dict[str, ast.ClassDef] = {}
-    for name in _SOURCES:
-        tree = ast.parse(Path(folders[0], name).read_text(encoding="utf-8"))
-        classes |= {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    known = {name: node for file in _SOURCES for name, node in definitions(file).items()}
+    arguments = known["TrainingArguments"]
     return {
-        node.target.id: _type(node.annotation, classes)
-        for node in classes["TrainingArguments"].body
+        node.target.id: _type(node.annotation, known)
+        for node in (arguments.body if isinstance(arguments, ast.ClassDef) else ())
         if isinstance(node, ast.AnnAssign)
         and isinstance(node.target, ast.Name)
         and not node.target.id.startswith("_")
@@ -101,12 +96,12 @@ _PLAIN: Mapping[str, Any] = {
 }
 
 
-def _type(annotation: ast.expr, classes: Mapping[str, ast.ClassDef]) -> Any:
+def _type(annotation: ast.expr, known: Mapping[str, ast.stmt]) -> Any:
     """Turn an annotation into a type; an enumeration is the choice of its values."""
     parts = [ast.unparse(part) for part in _members(annotation)]
-    choices = [value for part in parts if part in classes for value in _values(classes[part])]
-    if choices:
-        return Literal[tuple(choices)]
+    values = [value for part in parts if part in known for value in choices(known[part]).values()]
+    if values:
+        return Literal[tuple(values)]
     kinds = tuple(_PLAIN.get(part, Any) for part in parts)
     return Any if Any in kinds else Union[kinds]  # noqa: UP007
 
@@ -117,9 +112,3 @@ def _members(annotation: ast.expr) -> Iterator[ast.expr]:
         yield from _members(annotation.right)
     else:
         yield annotation
-
-
-def _values(enumeration: ast.ClassDef) -> list[str]:
-    assigned = [node.value for node in enumeration.body if isinstance(node, ast.Assign)]
-    values = [node.value for node in assigned if isinstance(node, ast.Constant)]
-    return [value for value in values if isinstance(value, str)]
