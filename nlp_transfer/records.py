@@ -99,6 +99,8 @@ class Splits:
     """SHA-256 of the normalised rows of each split, wherever they lie."""
     losses: Mapping[str, LossLedger] = field(default_factory=dict)
     """What reading cost each split: repaired tags, trimmed spans, dropped rows."""
+    unread: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns of each split that hold texts and are not read."""
 
     def __getitem__(self, split: str) -> Dataset:
         return self.datasets[split]

@@ -13,7 +13,7 @@ from seqeval.scheme import IOB2
 from sklearn.metrics import classification_report, f1_score, roc_auc_score
 
 from nlp_transfer.data.tags import iob2_labels, spans, to_iob2
-from nlp_transfer.metrics.bootstrap import interval95
+from nlp_transfer.metrics.bootstrap import interval95, interval_doubt
 from nlp_transfer.metrics.entities import entity_f1, entity_report, partial_credit, span_counts
 from nlp_transfer.metrics.labels import class_report, macro_f1, token_report
 from nlp_transfer.metrics.modules import EntityScores
@@ -380,3 +380,19 @@ def test_legal_means_that_nothing_needs_repair(tags):
     labels = iob2_labels(["X", "Y"])
     path = np.array([labels.index(tag) for tag in tags], dtype=np.int64)
     assert is_legal(path, inside_predecessors(labels)) == (to_iob2(tags, "iob2")[1] == [])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "count", "said"),
+    [
+        (1.0, 1.0, 6, "from 6 examples only"),
+        (0.2, 0.9, 29, "from 29 examples only"),
+        (0.2, 0.9, 30, None),
+        (1.0, 1.0, 300, "with no error in 300, up to 1.0% of new ones may be wrong"),
+        (0.0, 0.0, 300, "no width"),
+        (0.0, 0.0, 0, None),
+    ],
+)
+def test_intervals_that_mean_little_are_doubted(low, high, count, said):
+    doubt = interval_doubt(low, high, count)
+    assert (doubt is None) if said is None else (said in doubt)

@@ -204,3 +204,12 @@ def test_a_narrow_page_scrolls_a_table_in_its_own_box_never_itself(report):
         r"(?<!max-)(?<!min-)\bwidth: *\d+(px|rem)|white-space: *(pre|nowrap)", page
     )
     assert '<meta name="viewport" content="width=device-width' in page
+
+
+def test_every_page_doubts_an_interval_from_few_examples():
+    report = ner_report()
+    said = "test: the interval is from 4 examples only (fewer than 30): it says little."
+    for page in (terminal_text(report), markdown_page(report), html_page(report)):
+        assert said in " ".join(page.split())
+    report = ner_report(ledger=LossLedger(sentences=400))
+    assert "it says little" not in terminal_text(report)

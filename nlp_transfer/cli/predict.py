@@ -158,8 +158,10 @@ def predict(
 def _input_section(
     source: str, input_format: str, columns: Columns, **options: str | bool | None
 ) -> DataSection:
-    """Say how an input is read as a recipe would; a format that is none is refused."""
+    """Say how an input is read as a recipe would; what a recipe would refuse is refused."""
     from typing import get_args
+
+    from pydantic import ValidationError
 
     from nlp_transfer.recipe import DataSection, Format
 
@@ -169,9 +171,17 @@ def _input_section(
             f"--format: {input_format!r} is unknown ({', '.join(known)})."
             f"{nearest(input_format, known)}"
         )
-    return DataSection.model_validate(
-        {"source": source, "format": input_format, "columns": columns, **options}
-    )
+    try:
+        return DataSection.model_validate(
+            {"source": source, "format": input_format, "columns": columns, **options}
+        )
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = str(fault["loc"][0])
+        meaning = DataSection.model_fields[key].description
+        raise UserError(
+            f"--{key.replace('_', '-')}: {fault['input']!r} does not fit. It is: {meaning}."
+        ) from None
 
 
 def _check_model(

@@ -17,7 +17,7 @@ from typing import Any
 
 from nlp_transfer.data.items import ROLES, Columns
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources import NOT_DATA, arrow, brat, formats, jsonl
+from nlp_transfer.data.sources import NOT_DATA, arrow, brat, class_folders, formats, jsonl
 from nlp_transfer.errors import UserError, nearest, shortened
 from nlp_transfer.recipe import DataSection
 
@@ -143,6 +143,8 @@ def _files(path: Path, data: DataSection) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
+    if class_folders.is_class_folders(path):
+        return [path]
     if arrow.is_saved(path):
         raise UserError(
             f"{path}: this is a saved data set (save_to_disk). Name one of its .arrow files."
@@ -171,7 +173,7 @@ def _files(path: Path, data: DataSection) -> list[Path]:
 def _say_order(path: Path, files: list[Path]) -> None:
     """Say what of a folder is read, and in which order."""
     if files == [path] and path.is_dir():
-        log.info("%s: its .txt files are read by name, each as one text", path)
+        log.info("%s: its files are read by name, each as one text", path)
     elif files != [path]:
         names = shortened([file.name for file in files], 12)
         log.info("%s: %d file(s) are read, in this order: %s", path, len(files), names)

@@ -74,6 +74,8 @@ class ItemReader:
             item = self._item(one, count)
             empty += not item.as_text().strip()
             alone += self._reads_pairs and item.text_pair is None
+            if count == 1:
+                self._say_guess(item)
             if alone == count == 1:
                 log.warning(
                     "The model reads pairs; the first item has no second text. Found: %s. If a "
@@ -85,6 +87,17 @@ class ItemReader:
             log.warning("%d of %d items hold no text; their answers mean nothing", empty, count)
         if alone:
             log.warning("%d of %d items have no second text: the first was read", alone, count)
+
+    def _say_guess(self, item: Item) -> None:
+        """Say which column is taken for the text, where nobody has named it and it is not text."""
+        column = item.read.get("text", "text")
+        if item.tokens is None and column != "text" and column not in self._names():
+            others = [name for name in item.fields if name not in item.read.values()]
+            unread = f"; not read: {shortened(others, 12)}" if others else ""
+            log.info("the column %r is read as the text%s", column, unread)
+
+    def _names(self) -> set[str]:
+        return {str(name) for name in (*self._named.values(), *self._kept.values())}
 
     def _item(self, given: str | Mapping[str, Any] | RawRow, number: int) -> Item:
         if isinstance(given, str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from nlp_transfer.data.sources import RawSplit, open_source
 from nlp_transfer.data.splitting import hold_out
 from nlp_transfer.data.tables import fingerprint, iterate, write_table
 from nlp_transfer.data.tags import to_iob2
+from nlp_transfer.data.unread import UnreadTexts
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.records import SPLIT_NAMES, LossLedger, Splits
@@ -85,9 +87,15 @@ def load_classification(
     schema = _schema({"text": "string", "text_pair": "string", "labels": ["string"]})
     tables, losses = {}, {}
     found: dict[str, set[str]] = {}
+    unread: dict[str, UnreadTexts] = {}
     for split in raw:
         reader = RowReader(data, split.label_names)
-        rows = _Rows(split, partial(reader.classification, multi_label=multi_label))
+        unread[split.name] = UnreadTexts(data)
+        rows = _Rows(
+            split,
+            partial(reader.classification, multi_label=multi_label),
+            unread[split.name].watch,
+        )
         found[split.name] = set()
         tables[split.name] = write_table(_collecting(rows, found[split.name]), schema)
         rows.check_not_empty()
@@ -103,7 +111,8 @@ def load_classification(
     names = _declared(
         classes, _label_names(data, raw), tuple, set().union(*found.values()), "task.classes", data
     )
-    return _finished(tables, data, names, losses, held_out)
+    columns = {split: of_split.names() for split, of_split in unread.items()}
+    return replace(_finished(tables, data, names, losses, held_out), unread=columns)
 
 
 def _incomplete_pairs(rows: Dataset) -> LossLedger:

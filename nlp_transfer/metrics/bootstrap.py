@@ -7,6 +7,28 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+FEW = 30
+"""Below so many examples intervals of percentiles are too narrow to be believed.
+
+source: Hesterberg 2015, What Teachers Should Know About the Bootstrap
+"""
+
+
+def interval_doubt(low: float, high: float, count: int) -> str | None:
+    """Say why an interval means little, if it does.
+
+    low, high: of `interval95`
+    count:     examples that were resampled
+    source:    the rule of three: no error in n examples bounds their share by 3 / n (95 %)
+    """
+    if 0 < count < FEW:
+        return f"the interval is from {count} examples only (fewer than {FEW}): it says little"
+    if not count or low < high:
+        return None
+    rule = f"; with no error in {count:,}, up to {3 / count:.1%} of new ones may be wrong"
+    same = "every resample gives the same figure, so the interval has no width"
+    return f"{same}{rule if low == 1 else ''}"
+
 
 def interval95(
     figure: Callable[[NDArray[np.int64]], float], count: int, *, samples: int, seed: int = 0

@@ -18,7 +18,7 @@ from nlp_transfer.records import SplitName
 
 Format = Literal[
     "auto", "conll", "jsonl", "json", "spans", "csv", "tsv", "parquet", "arrow", "brat",
-    "label-studio", "spacy", "fasttext", "text",
+    "label-studio", "spacy", "fasttext", "class-folders", "text",
 ]  # fmt: skip
 Column = Literal[
     "tokens", "tags", "text", "spans", "text_pair", "label", "document", "id", "sentence"

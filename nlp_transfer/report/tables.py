@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nlp_transfer.data.repeats import amount, doubts, leaks
+from nlp_transfer.metrics.bootstrap import interval_doubt
 
 _COLUMNS = ("precision", "recall", "F1", "support")
 _LEDGER_NAMES = {
@@ -77,8 +78,16 @@ def headline_row(figures: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def caveats(metrics: Mapping[str, Any], split: str) -> list[str]:
-    """Say what of a split's examples repeats, and the headline without those not new."""
+    """Say why the interval may mean little, what repeats, and the headline of what is new."""
     figures = metrics["splits"][split]
+    count = figures["ledger"]["sentences"]
+    low, high = headline_row(figures)[1]["f1_ci95"]
+    doubt = interval_doubt(low, high, count)
+    few = [f"{split}: {doubt}."] if doubt else []
+    return [*_repeats(figures, split), *few]
+
+
+def _repeats(figures: Mapping[str, Any], split: str) -> list[str]:
     repeats = figures.get("repeats")
     if not repeats:  # a report of an earlier version
         return []

@@ -18,6 +18,7 @@ from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoin
 from nlp_transfer.data.doctor.rows import is_ner
 from nlp_transfer.data.items import ROLES
 from nlp_transfer.data.repeats import amount, count_repeats, leaks
+from nlp_transfer.data.unread import not_read
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.loading import SETTINGS_KEY
 from nlp_transfer.inference.predictor import Predictor
@@ -90,6 +91,8 @@ def load_splits(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Splits:
         for name, text in _READING.items():
             if count := getattr(losses, name):
                 log.warning("%s: %d %s", split, count, text)
+        for column in splits.unread.get(split, ()):
+            log.warning("%s: %s", split, not_read(column))
     return splits
 
 

@@ -13,7 +13,7 @@ from nlp_transfer.data.doctor.duplicates import conflicting_labels, duplicates, 
 from nlp_transfer.data.doctor.files import files
 from nlp_transfer.data.doctor.finding import SEVERITIES, Finding, Severity
 from nlp_transfer.data.doctor.ids import duplicate_ids
-from nlp_transfer.data.doctor.losses import losses
+from nlp_transfer.data.doctor.losses import losses, unread_texts
 from nlp_transfer.data.doctor.pieces import count_pieces, is_uncased
 from nlp_transfer.data.doctor.rows import is_ner
 from nlp_transfer.data.doctor.summary import summarise
@@ -39,6 +39,7 @@ NER: tuple[Check, ...] = (
     words.sentence_lengths,
 )
 CLASSIFICATION: tuple[Check, ...] = (
+    unread_texts,
     classes.unlabelled,
     classes.joined_labels,
     classes.order,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nlp_transfer.data.doctor.finding import Finding, counted
+from nlp_transfer.data.unread import not_read
 from nlp_transfer.records import LossLedger, Splits
 
 # What the ledger counts: one, several, what became of it, what to do.
@@ -29,6 +30,11 @@ _KINDS = {
         "left out because words cannot hold them; recall counts them as missed",
         "See data.misaligned and data.overlapping, or correct the spans.",
     ),
+    "pairs_incomplete": (
+        "row", "rows",
+        "without a second text, which others have; the first is read alone",
+        "Check that these rows are meant to have one text.",
+    ),
     "examples_dropped": (
         "row", "rows",
         "left out: no words, no text, no label, or rejected by the annotator",
@@ -47,6 +53,14 @@ def losses(splits: Splits) -> Iterator[Finding]:
             if count:
                 message = f"{counted(count, noun, plural)} {fate}"
                 yield Finding(name, "warning", message, fix, count=count, split=split)
+
+
+def unread_texts(splits: Splits) -> Iterator[Finding]:
+    """Find columns of texts that are not read."""
+    for split, columns in splits.unread.items():
+        for column in columns:
+            fate, _, fix = not_read(column).partition(". ")
+            yield Finding("unread_texts", "info", fate, f"{fix}.", count=1, split=split)
 
 
 def counts_of(splits: Splits, split: str) -> dict[str, int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.samples import sample_folder
-from nlp_transfer.data.sources import arrow, brat, hub, jsonl, module
+from nlp_transfer.data.sources import arrow, brat, class_folders, hub, jsonl, module
 from nlp_transfer.data.sources.choosing import SPLIT_WORDS, chosen_splits
 from nlp_transfer.data.sources.formats import detect_format, label_names, reader
 from nlp_transfer.errors import UserError
@@ -113,14 +113,14 @@ def _given(folder: Path, split: str, name: str) -> list[Path]:
                 f"data.splits.{split}: {no_such_path(part.strip(), (folder,), what='file')} "
                 f"Found there: {_listing(folder)}."
             )
-        paths.extend(_files_in(found) if found.is_dir() and not brat.is_folder(found) else [found])
+        paths.extend(_expanded([found]))
     return paths
 
 
 def _from_folder(folder: Path, data: DataSection) -> list[RawSplit]:
     if arrow.is_saved(folder):
         return _from_saved(folder, data)
-    if brat.is_folder(folder) and not data.splits:
+    if not data.splits and (brat.is_folder(folder) or _is_of_classes(folder)):
         return _from_named_files({"train": [folder]}, data)
     chosen: dict[str, list[Path]] = {}
     entries = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")))
@@ -159,8 +159,19 @@ def _expanded(paths: list[Path]) -> list[Path]:
     return [
         file
         for path in paths
-        for file in (_files_in(path) if path.is_dir() and not brat.is_folder(path) else [path])
+        for file in ([path] if path.is_file() or _is_one(path) else _files_in(path))
     ]
+
+
+def _is_one(folder: Path) -> bool:
+    """Tell a folder that one reader takes whole."""
+    return brat.is_folder(folder) or class_folders.is_class_folders(folder)
+
+
+def _is_of_classes(folder: Path) -> bool:
+    """Tell class folders, none of which is named after a split."""
+    named = any(_is_of_split(path, split) for path in folder.iterdir() for split in SPLIT_NAMES)
+    return not named and class_folders.is_class_folders(folder)
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import (
     arrow,
     brat,
+    class_folders,
     conll,
     delimited,
     jsonl,
@@ -57,6 +58,8 @@ def reader(path: Path, data: DataSection, *, annotated: bool = True) -> Read:
             in_pieces=data.misaligned != "refuse",
             annotated=annotated,
         )
+    if file_format == "class-folders":
+        return lambda: class_folders.read(path, **text)
     if file_format == "label-studio":
         return lambda: label_studio.read(
             path,
@@ -102,8 +105,10 @@ def detect_format(path: Path, data: DataSection, *, annotated: bool = True) -> s
     annotated: labels are looked for; else what is nothing but lines is a text a line
     raises:    UserError that names what a file of no such format is
     """
+    if path.is_dir() and data.format == "auto":
+        return "class-folders" if class_folders.is_class_folders(path) else "brat"
     if path.is_dir():
-        return "brat" if data.format == "auto" else data.format
+        return data.format
     head = sniffing.read_head(path)
     if data.format != "auto":
         return data.format
@@ -135,18 +140,17 @@ def _decoded(head: bytes, encoding: str) -> str:
 def _format_of_lines(sample: list[str], named: str, data: DataSection, annotated: bool) -> str:
     if sniffing.is_fasttext(sample):
         return "fasttext"
-    if named in ("csv", "tsv") and not sniffing.is_tagged(sample):
-        return named
-    if named:
-        # Parquet, JSON... that is not what it says: its own reader gives the clear error.
-        return "conll" if named in ("csv", "tsv") else named
-    if sniffing.is_conll(sample):
+    if named == "conll" or (not named and sniffing.is_conll(sample)):
         return "conll"
+    if named in ("csv", "tsv") and sniffing.is_tagged(sample):
+        return "conll"
+    if named not in ("", "tsv", "jsonl"):
+        return named  # what is not what its name says: its own reader gives the clear error
     known = [name for role in _TOLD_BY for name in CANDIDATES[role]]
     known += [str(data.columns[role]).casefold() for role in _TOLD_BY if role in data.columns]
-    if table := sniffing.table_format(sample, known):
+    if table := sniffing.table_format(sample, known, data.separator):
         return table
-    return "conll" if annotated else "text"
+    return named or ("conll" if annotated else "text")
 
 
 def _is_label_studio(path: Path) -> bool:

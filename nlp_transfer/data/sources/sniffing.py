@@ -9,7 +9,6 @@ import zipfile
 import zlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Literal
 
 from nlp_transfer.data.grouping import known_column
 from nlp_transfer.data.sources.layout import TAG
@@ -22,7 +21,7 @@ _UNPACK = "Unpack it, and name the file in it (of packed files only gzip is read
 _SAVE_TEXT = "Save its text as a UTF-8 text file, a text a line, or as CSV."
 _SHEET = "Save the sheet as CSV (UTF-8) and name that file."
 _COLUMNS = "Write its columns to Parquet, CSV or JSON lines."
-_CODE = "It may run code when it is loaded, so it is not. " + _COLUMNS
+_CODE = "Loading one may run code. " + _COLUMNS
 
 # What begins with these bytes is none of the formats that are read: its name, and what to do.
 _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
@@ -167,22 +166,31 @@ def is_conll(lines: list[str]) -> bool:
     )
 
 
-def table_format(lines: list[str], known: Collection[str]) -> str | None:
-    """Tell CSV or TSV by a header: names of which one is known, and as many fields below it."""
-    if not all(line.strip() for line in lines[:-1]):
+def table_format(
+    lines: list[str], known: Collection[str], separator: str | None = None
+) -> str | None:
+    """Tell CSV or TSV by a header: names of which one is known, and as many fields below it.
+
+    separator: the one that is told; else the comma, the tab, or what stands for the comma
+    """
+    if not lines or not all(line.strip() for line in lines[:-1]):
         return None  # sentences of CoNLL columns
-    options: tuple[tuple[str, str, Literal[0, 3]], ...] = (
-        ("csv", ",", csv.QUOTE_MINIMAL),
-        ("tsv", "\t", csv.QUOTE_NONE),
-    )
-    for name, delimiter, quoting in options:
-        try:
-            rows = [row for row in csv.reader(lines, delimiter=delimiter, quoting=quoting) if row]
-        except csv.Error:
-            continue
-        names = [field.strip().casefold() for field in rows[0]] if rows else []
-        # The last record may go on behind the sample.
-        whole = all(len(row) == len(names) for row in rows[:-1])
-        if len(names) > 1 and len({*names, ""}) > len(names) and whole and {*names} & {*known}:
-            return name
-    return None
+    for delimiter in [separator] if separator else [",", "\t", ";", "|"]:
+        if len(delimiter) == 1 and _is_header(lines, delimiter, known):
+            return "tsv" if delimiter == "\t" else "csv"
+    # One column alone: a comma in it is a comma.
+    return "tsv" if len(lines) > 1 and lines[0].strip().casefold() in known else None
+
+
+def _is_header(lines: list[str], delimiter: str, known: Collection[str]) -> bool:
+    try:
+        if delimiter == "\t":
+            rows = [line.split(delimiter) for line in lines if line]
+        else:
+            rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
+    except csv.Error:
+        return False
+    names = [field.strip().casefold() for field in rows[0]] if rows else []
+    # The last record may go on behind the sample.
+    whole = all(len(row) == len(names) for row in rows[:-1])
+    return len(names) > 1 and len({*names, ""}) > len(names) and whole and bool({*names} & {*known})
