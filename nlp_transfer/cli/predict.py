@@ -26,7 +26,7 @@ def predict(
         typer.Argument(
             metavar="MODEL... INPUT",
             help="MODEL: run folder, model folder or Hub id; several answer by their mean "
-            "probabilities. INPUT: a file, or - for one text a line on stdin.",
+            "probabilities. INPUT: a file, a folder, or - for stdin (a text or JSON a line).",
         ),
     ],
     output: Annotated[
