@@ -23,6 +23,7 @@ def lines(row="{word} {tag}", *, start=1, running=False, blank=True, tags=TAGS) 
         number = number if running else start
         for word, tag in zip(words, own, strict=True):
             values = {"word": word, "tag": tag, "number": number, "sentence": sentence}
+            values |= {"at": 7 * number, "end": 7 * number + 5}
             text.append("\t".join(row.format(**values).split(" ")))
             number += 1
         text += [""] if blank else []
@@ -69,6 +70,13 @@ def test_numbers_of_words_are_no_words(tmp_path, start, running, row):
 @pytest.mark.parametrize("blank", [True, False])
 def test_numbers_and_names_of_sentences_are_no_words(tmp_path, row, blank):
     assert read(tmp_path, lines(row, blank=blank)) == (WORDS, FOUND)
+
+
+@pytest.mark.parametrize(
+    "row", ["{at} {end} {word} {tag}", "{sentence}-{number} {at} {word} {tag}"]
+)
+def test_offsets_of_words_are_no_words(tmp_path, row):
+    assert read(tmp_path, lines(row)) == (WORDS, FOUND)
 
 
 def test_word_numbers_that_begin_anew_begin_a_sentence(tmp_path):
@@ -289,6 +297,14 @@ def test_json_lines_of_one_word_each_are_grouped(tmp_path):
     header, *rows = (line.split(",") for line in table(header="sent_id,token,pos,ner").split())
     text = "".join(json.dumps(dict(zip(header, row, strict=True))) + "\n" for row in rows)
     assert read(tmp_path, text, "test.jsonl") == (WORDS, FOUND)
+
+
+def test_a_word_of_a_row_may_hold_blanks(tmp_path):
+    text = "sentence_id,word,tag\n1,New York,B-LOC\n1,no,O\n2,no,O\n"
+    assert read(tmp_path, text, "test.csv") == (
+        [["New York", "no"], ["no"]],
+        [["LOC New York"], []],
+    )
 
 
 def test_an_empty_row_ends_a_sentence(tmp_path):

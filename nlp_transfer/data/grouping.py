@@ -67,8 +67,7 @@ def _columns(head: Sequence[RawRow], data: DataSection) -> _Columns | None:
     tokens, tags = _column(names, "tokens", data), _column(names, "tags", data)
     if tokens not in names or tags not in names:
         return None
-    words = [row.values.get(tokens) for row in head]
-    if not all(_is_blank(word) or _is_one_word(word) for word in words):
+    if not all(_is_text(row.values.get(tokens)) and _is_one(row.values.get(tags)) for row in head):
         return None
     sentence = _column(names, "sentence", data)
     if sentence is not None and sentence not in names:
@@ -84,8 +83,12 @@ def _column(names: Sequence[str], role: Column, data: DataSection) -> str | None
     return known_column(names, role) if given is None else str(given)
 
 
-def _is_one_word(value: Any) -> bool:
-    return isinstance(value, str) and not re.search(r"\s", value.strip())
+def _is_text(value: Any) -> bool:
+    return _is_blank(value) or isinstance(value, str)
+
+
+def _is_one(tag: Any) -> bool:
+    return not isinstance(tag, list | tuple) and not re.search(r"\s", str(tag).strip())
 
 
 def _is_blank(value: Any) -> bool:

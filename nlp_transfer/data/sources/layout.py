@@ -11,9 +11,10 @@ from nlp_transfer.errors import UserError
 
 RANGE_OR_EMPTY_NODE = re.compile(r"\d+[-.]\d+")  # CoNLL-U: 1-2 is written twice, 3.1 not at all
 _NUMBER = re.compile(r"\d{1,9}")
-TAG = re.compile(r"O|[BIESLUMW]([-_]\S+)?|\S+[-_][BIESLUMW]", re.IGNORECASE)
+_NUMBERS = re.compile(r"\d{1,9}([-.:_]\d{1,9})*")  # 7; 2-7, the seventh word of the second sentence
+TAG = re.compile(r"[OBI]|[BIESLUMW][-_]\S+|\S+[-_][BIESLUMW]", re.IGNORECASE)
 _MOST = 0.5  # of a column of tags look like one; bare types do not, but O does
-_HARDLY_ANY = 0.05  # of a column of words: I, E-mail
+_FEW = 0.2  # of a column of words: I, o, E-mail
 
 Block = Sequence[Sequence[str]]
 """Fields of the words of a run of lines without an empty one between them."""
@@ -36,6 +37,8 @@ class Layout:
     """Where words are numbered; a number that does not rise begins a sentence."""
     sentence_numbers: int | None = None
     """Where sentences are numbered or named; another name begins a sentence."""
+    offsets: tuple[int, ...] = ()
+    """Leading columns of other numbers that rise from word to word."""
 
 
 def tell_layout(
@@ -58,7 +61,7 @@ def tell_layout(
     layout = _numbering(Layout(separator, width), blocks, shares)
     if sentence is not None:
         layout = replace(layout, sentence_numbers=_given(sentence, "sentence", width))
-    numbers = (layout.word_numbers, layout.sentence_numbers)
+    numbers = (layout.word_numbers, layout.sentence_numbers, *layout.offsets)
     left = [column for column in range(width) if column not in numbers]
     word, tag = _given(tokens, "tokens", width), _given(tags, "tags", width)
     if tag is None and tags is not None:
@@ -120,7 +123,7 @@ def _found_tags(
     # CoNLL-U and its kin have theirs after the word, the others at the end.
     usual = others[int(word is None)] if numbered else others[-1]
     likely = [column for column in others if shares[column] >= _MOST]
-    if shares[usual] >= _HARDLY_ANY or not likely:
+    if shares[usual] >= _FEW or not likely:
         return usual
     if len(likely) > 1:
         raise UserError(
@@ -131,7 +134,7 @@ def _found_tags(
 
 
 def _tags_come_first(left: Sequence[int], shares: Sequence[float]) -> bool:
-    return len(left) > 1 and shares[left[0]] >= _MOST and shares[left[-1]] < _HARDLY_ANY
+    return len(left) > 1 and shares[left[0]] >= _MOST and shares[left[-1]] < _FEW
 
 
 def _found_words(left: Sequence[int], tag: int | None, where: str) -> int:
@@ -146,16 +149,18 @@ def _found_words(left: Sequence[int], tag: int | None, where: str) -> int:
 
 
 def _numbering(layout: Layout, blocks: Sequence[Block], shares: Sequence[float]) -> Layout:
-    """Find the leading columns that number words, or number or name sentences."""
+    """Find the leading columns that number words, number or name sentences, or hold offsets."""
     for column in range(layout.width - 1):
         # Of two columns the second may be the tags, and the first the words "1", "2", "3".
-        if shares[column] >= _MOST or (layout.width == 2 and shares[1] >= _HARDLY_ANY):
+        if shares[column] >= _MOST or (layout.width == 2 and shares[1] >= _FEW):
             break
         values = [[row[column] for row in block if column < len(row)] for block in blocks]
         if layout.sentence_numbers is None and _tell_sentences(values):
             layout = replace(layout, sentence_numbers=column)
         elif layout.word_numbers is None and _count_words(values):
             layout = replace(layout, word_numbers=column)
+        elif _rise(values):
+            layout = replace(layout, offsets=(*layout.offsets, column))
         else:
             break
     return layout
@@ -188,3 +193,12 @@ def _count_words(blocks: Sequence[Sequence[str]]) -> bool:
             return False
         last = numbers[-1]
     return any(b == a + 1 for numbers in sentences for a, b in pairwise(numbers))
+
+
+def _rise(blocks: Sequence[Sequence[str]]) -> bool:
+    """Tell offsets, or numbers like 2-7, that rise from word to word."""
+    if not all(_NUMBERS.fullmatch(value) for values in blocks for value in values):
+        return False
+    numbers = [[[int(n) for n in re.split(r"\D", value)] for value in values] for values in blocks]
+    steps = [before < after for values in numbers for before, after in pairwise(values)]
+    return len(steps) > 1 and all(steps)
