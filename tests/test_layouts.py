@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from nlp_transfer.data.inputs import read_inputs
 from nlp_transfer.data.load import load_ner
 from nlp_transfer.data.tags import spans
 from nlp_transfer.errors import UserError
@@ -364,6 +365,40 @@ def test_a_missing_sentence_column_is_named(tmp_path):
     message = refusal(tmp_path, table(), "test.csv", columns={"sentence": "Satz"})
     assert "no column 'Satz'" in message
     assert "Sentence #" in message
+
+
+def to_predict(tmp_path, text, name="test.csv", **columns):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return [row.values for row in read_inputs(DataSection(source=str(path), columns=columns))]
+
+
+@pytest.mark.parametrize("row", ["{tag} {word}", "{number} {word} {tag}", "{word} {tag}"])
+@pytest.mark.parametrize("name", ["test.conll", "test.tsv", "test.txt"])
+def test_words_to_be_predicted_are_found_where_they_are(tmp_path, row, name):
+    assert [row["tokens"] for row in to_predict(tmp_path, lines(row), name)] == WORDS
+
+
+def test_words_to_be_predicted_are_grouped_too_and_keep_their_other_fields(tmp_path):
+    rows = to_predict(tmp_path, table(again=""))
+    assert [row["tokens"] for row in rows] == WORDS
+    assert rows[0]["Sentence #"] == "S1"
+    assert rows[0]["Tag"] == TAGS[0]
+    assert rows[0]["POS"] == "X"
+    text = "part,w\n1,Mara\n1,Lund\n2,Tom\n"
+    named = to_predict(tmp_path, text, tokens="w", sentence="part")
+    assert [row["w"] for row in named] == [["Mara", "Lund"], ["Tom"]]
+
+
+def test_words_to_be_predicted_are_texts_of_their_own_where_nothing_says_otherwise(tmp_path):
+    assert to_predict(tmp_path, "word\nMara\nTom\n") == [{"word": "Mara"}, {"word": "Tom"}]
+    scored = [{"word": "good", "label": "positive"}, {"word": "bad", "label": "negative"}]
+    assert to_predict(tmp_path, "word,label\ngood,positive\nbad,negative\n") == scored
+    rows = [{"word": "bank", "sentence": "By the bank."}, {"word": "bass", "sentence": "A bass."}]
+    text = "word,sentence\n" + "".join(",".join(row.values()) + "\n" for row in rows)
+    assert to_predict(tmp_path, text) == rows
+    with pytest.raises(UserError, match=r"data\.columns\.sentence=COLUMN"):
+        to_predict(tmp_path, "word,tag\nMara,B-PER\nTom,O\n")
 
 
 def test_tables_of_whole_sentences_stay_as_they_are(tmp_path):

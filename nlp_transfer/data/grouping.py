@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
+from nlp_transfer.data.columns import CANDIDATES
 from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.spelling import are_tags
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import Column, DataSection
 
@@ -21,6 +23,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "sentencenum", "sentid", "sentidx", "sentno", "sentnum", "sentence", "sent",
     ),
 }  # fmt: skip
+_ROLES: tuple[Column, ...] = ("tokens", "tags", "sentence")
+_OF_A_SENTENCE = (*CANDIDATES["document"], *CANDIDATES["id"])
 _LOOKED_AT = 100  # rows
 
 
@@ -29,8 +33,10 @@ class _Columns:
     """Names of the columns of a table with one word a row."""
 
     tokens: str
-    tags: str
+    tags: str | None
     sentence: str | None
+    known_as: Mapping[str, str]
+    """How a row of a whole sentence calls the first two, where nobody names them."""
 
 
 def known_column(names: Iterable[str], role: str) -> str | None:
@@ -39,13 +45,16 @@ def known_column(names: Iterable[str], role: str) -> str | None:
     return next((plain[known] for known in _NAMES[role] if known in plain), None)
 
 
-def whole_sentences(rows: Iterator[RawRow], data: DataSection) -> Iterator[RawRow]:
+def whole_sentences(
+    rows: Iterator[RawRow], data: DataSection, *, annotated: bool = True
+) -> Iterator[RawRow]:
     """Group rows of one word each by their sentence; rows of whole sentences stay as they are.
 
-    raises: UserError where no column tells sentences apart
+    annotated: False takes rows without a tag too, if a column tells sentences apart
+    raises:    UserError where words have tags, but no column tells sentences apart
     """
     head = list(islice(rows, _LOOKED_AT))
-    columns = _columns(head, data)
+    columns = _columns(head, data, annotated=annotated)
     rows = chain(head, rows)
     if columns is None:
         return rows
@@ -59,23 +68,31 @@ def whole_sentences(rows: Iterator[RawRow], data: DataSection) -> Iterator[RawRo
     return _grouped(rows, columns, columns.sentence)
 
 
-def _columns(head: Sequence[RawRow], data: DataSection) -> _Columns | None:
+def _columns(head: Sequence[RawRow], data: DataSection, *, annotated: bool) -> _Columns | None:
     """Find the columns of a table with one word a row; None where rows hold more."""
     if len(head) < 2:
         return None
     names = list(head[0].values)
-    tokens, tags = _column(names, "tokens", data), _column(names, "tags", data)
-    if tokens not in names or tags not in names:
+    tokens, tags, sentence = (_column(names, role, data) for role in _ROLES)
+    if tags not in names or not (annotated or are_tags([str(row.values[tags]) for row in head])):
+        tags = None
+    if tokens not in names or not all(_is_text(row.values.get(tokens)) for row in head):
         return None
-    if not all(_is_text(row.values.get(tokens)) and _is_one(row.values.get(tags)) for row in head):
+    if not annotated and "sentence" not in data.columns and sentence in CANDIDATES["text"]:
+        sentence = None  # a text of its own
+    if tags is None and (annotated or sentence is None):
         return None
-    sentence = _column(names, "sentence", data)
+    if not all(_is_one(row.values.get(tags or tokens)) for row in head):
+        return None
     if sentence is not None and sentence not in names:
         raise UserError(
             f"data.columns.sentence: there is no column {sentence!r} in {head[0].where}. "
             f"Found: {', '.join(names)}.{nearest(sentence, names)}"
         )
-    return _Columns(tokens, tags, sentence)
+    known_as = {tokens: "tokens"} if "tokens" not in data.columns else {}
+    if tags is not None and annotated and "tags" not in data.columns:
+        known_as[tags] = "tags"
+    return _Columns(tokens, tags, sentence, known_as)
 
 
 def _column(names: Sequence[str], role: Column, data: DataSection) -> str | None:
@@ -105,7 +122,7 @@ def _grouped(rows: Iterable[RawRow], columns: _Columns, sentence: str) -> Iterat
     for row in rows:
         name = row.values.get(sentence)
         is_new = not _is_blank(name) and (name != current or was_blank)
-        ends = _is_blank(row.values.get(columns.tokens)) and _is_blank(row.values.get(columns.tags))
+        ends = all(_is_blank(row.values.get(c)) for c in (columns.tokens, columns.tags) if c)
         if (is_new or ends) and group:
             yield _joined(group, columns)
             longest, groups, group = max(longest, len(group)), groups + 1, []
@@ -129,11 +146,13 @@ def _grouped(rows: Iterable[RawRow], columns: _Columns, sentence: str) -> Iterat
 
 
 def _joined(group: Sequence[RawRow], columns: _Columns) -> RawRow:
-    """Make one row of the words of a sentence; its other values are those of the first."""
-    first = group[0].values
-    lists = {
-        role: [row.values[name] for row in group]
-        for role, name in (("tokens", columns.tokens), ("tags", columns.tags))
-    }
-    named = {columns.tokens: lists["tokens"], columns.tags: lists["tags"]}
-    return RawRow(group[0].where, {**first, **lists, **named})
+    """Make one row of the words of a sentence; what they have in common is said once."""
+    values: dict[str, Any] = {}
+    for name in group[0].values:
+        found = [row.values.get(name) for row in group]
+        differ = any(value != found[0] for value in found if not _is_blank(value))
+        is_listed = name in (columns.tokens, columns.tags)
+        said_once = name == columns.sentence or name in _OF_A_SENTENCE or not differ
+        key = columns.known_as.get(name, name)
+        values[key] = found[0] if said_once and not is_listed else found
+    return RawRow(group[0].where, values)

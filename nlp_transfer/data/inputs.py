@@ -15,6 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from nlp_transfer.data.grouping import whole_sentences
 from nlp_transfer.data.items import ROLES, Columns
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import NOT_DATA, arrow, brat, class_folders, formats, jsonl
@@ -23,6 +24,7 @@ from nlp_transfer.recipe import DataSection
 
 log = logging.getLogger(__name__)
 
+_NAMED = (*ROLES, "sentence")
 _STDIN_FORMATS = ("auto", "text", "jsonl")
 _BRAT = (".txt", ".ann")
 # A key of a recipe, as messages of readers name it, perhaps with a value.
@@ -45,10 +47,10 @@ def parse_columns(given: str) -> dict[str, str | int]:
                 f"--columns: {part!r} is not ROLE=COLUMN. For example: "
                 "--columns text=premise,text_pair=hypothesis"
             )
-        if role not in ROLES:
+        if role not in _NAMED:
             raise UserError(
-                f"--columns: {role!r} is nothing that a model reads ({', '.join(ROLES)})."
-                f"{nearest(role, ROLES)}"
+                f"--columns: {role!r} is nothing that a model reads ({', '.join(_NAMED)})."
+                f"{nearest(role, _NAMED)}"
             )
         columns[role] = int(name) if name.lstrip("-").isdecimal() else name
     return columns
@@ -128,7 +130,10 @@ def _rows(path: Path, data: DataSection, kept: Columns) -> Iterator[RawRow]:
     if file_format == "conll":  # its columns have numbers; the names are those of other files
         numbers = {role: name for role, name in kept.items() if isinstance(name, int)}
         told = data.model_copy(update={"columns": {**numbers, **data.columns}})
-    for row in formats.reader(path, told, annotated=False)():
+    rows = formats.reader(path, told, annotated=False)()
+    if file_format != "conll":
+        rows = whole_sentences(rows, told, annotated=False)
+    for row in rows:
         values = {str(name): _plain(value) for name, value in row.values.items()}
         if file_format == "conll":  # made by its reader, where the file says nothing
             values = {name: value for name, value in values.items() if value is not None}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _LETTERS = frozenset("BIESLUMW")
 _IN_BIOES = {"M": "I", "W": "S"}  # BMES and BMEWO have other letters for what BIOES has
 _SEPARATORS = "-_:./"
+TAG = re.compile(r"[OBI]|[BIESLUMW][-_]\S+|\S+[-_][BIESLUMW]", re.IGNORECASE)
+"""What most tags look like, and few words do."""
 
 
 class Spelling(NamedTuple):
@@ -102,3 +105,10 @@ def _are_typeless(spelling: Spelling, inside: Sequence[str]) -> bool:
     """Tell B, I and O from types that have names of one letter."""
     letters = {letter for letter, _ in spelling.fitting(inside)}
     return len(spelling.fitting(inside)) == len(inside) and ("B" in letters or letters == {"I"})
+
+
+def are_tags(values: Sequence[str]) -> bool:
+    """Tell tags from labels that are letters: O is among them, or types after a hyphen are."""
+    fitting = [value for value in values if TAG.fullmatch(value)]
+    surer = any(value == "O" or "-" in value or "_" in value for value in fitting)
+    return surer and len(fitting) > len(values) / 2

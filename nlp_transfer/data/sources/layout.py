@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
+from nlp_transfer.data.spelling import TAG
 from nlp_transfer.errors import UserError
 
 RANGE_OR_EMPTY_NODE = re.compile(r"\d+[-.]\d+")  # CoNLL-U: 1-2 is written twice, 3.1 not at all
 _NUMBER = re.compile(r"\d{1,9}")
 _NUMBERS = re.compile(r"\d{1,9}([-.:_]\d{1,9})*")  # 7; 2-7, the seventh word of the second sentence
-TAG = re.compile(r"[OBI]|[BIESLUMW][-_]\S+|\S+[-_][BIESLUMW]", re.IGNORECASE)
 _MOST = 0.5  # of a column of tags look like one; bare types do not, but O does
 _FEW = 0.2  # of a column of words: I, o, E-mail
 

@@ -7,12 +7,12 @@ import gzip
 import re
 import zipfile
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from nlp_transfer.data.grouping import known_column
-from nlp_transfer.data.sources.layout import TAG
 from nlp_transfer.data.sources.text_file import open_binary
+from nlp_transfer.data.spelling import TAG, are_tags
 from nlp_transfer.errors import UserError
 
 HEAD_BYTES = 1 << 14
@@ -137,14 +137,7 @@ def is_tagged(lines: list[str]) -> bool:
     if not rows or (known_column(rows[0], "tokens") and not any(map(TAG.fullmatch, rows[0]))):
         return False
     columns = zip(*(row for row in rows if len(row) == len(rows[0])), strict=True)
-    return any(_are_tags(column) for column in columns)
-
-
-def _are_tags(values: Sequence[str]) -> bool:
-    """Tell tags from labels that are letters: O is among them, or types after a hyphen are."""
-    fitting = [value for value in values if TAG.fullmatch(value)]
-    surer = any(value == "O" or "-" in value or "_" in value for value in fitting)
-    return surer and len(fitting) > len(values) / 2
+    return any(are_tags(column) for column in columns)
 
 
 def is_conll(lines: list[str]) -> bool:
@@ -156,13 +149,11 @@ def is_conll(lines: list[str]) -> bool:
         for line in lines
         if line.strip() and not re.match(r"#\s", line)
     ]
-    tags = [row[-1].strip() for row in rows]
-    return (
-        len(rows) > 1
-        and len({len(row) for row in rows}) == 1
-        and len(rows[0]) > 1
-        and all(map(TAG.fullmatch, tags))
-        and any("-" in tag for tag in tags)
+    if len(rows) < 2 or len({len(row) for row in rows}) > 1 or len(rows[0]) < 2:
+        return False
+    return any(
+        all(TAG.fullmatch(value.strip()) for value in column) and any("-" in v for v in column)
+        for column in zip(*rows, strict=True)
     )
 
 
