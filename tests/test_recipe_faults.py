@@ -101,7 +101,7 @@ def test_short_forms_are_read_in_a_file_and_reached_into_by_overrides() -> None:
         ("strategies=5", "Example: 'strategies=[full]'"),
         ("data.columns=text", "pairs like ours:theirs"),
         ("data.columns=5", "must be a mapping of tokens, tags, text"),
-        ("data.columns.tokens=-1", "a whole number from 0 up to 100000, found -1"),
+        ("data.columns.tokens=-100001", "from -100000 up to 100000, found -100001"),
         ("data.splits=5", "must be a mapping of train, validation, test"),
         ("data=folder", "must be a section (source, config, "),
         ("data=folder", "Example: data.source=folder"),

@@ -25,7 +25,7 @@ Column = Literal[
 ]
 _Splits = dict[SplitName, Annotated[str, Field(min_length=1, max_length=1000)] | None]
 _ColumnName = Annotated[str, Field(strict=True, min_length=1)]
-_Columns = dict[Column, _ColumnName | Annotated[int, Field(ge=0, le=100_000)]]
+_Columns = dict[Column, _ColumnName | Annotated[int, Field(ge=-100_000, le=100_000)]]
 
 
 class DataSection(Section):
@@ -58,7 +58,7 @@ class DataSection(Section):
         _Columns, BeforeValidator(pairs, json_schema_input_type=_Columns | Pairs)
     ] = Field(
         default_factory=dict,
-        description="column names, or numbers from 0 where there are no names",
+        description="column names, or numbers where there are none, from 0 or back from -1",
         examples=[{"text": "body", "label": "topic"}, {"tokens": 1, "tags": 2}],
     )
     scheme: Literal["auto", "iob1", "iob2", "bioes", "bilou", "io", "none"] = Field(
