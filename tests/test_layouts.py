@@ -64,6 +64,10 @@ def test_numbers_of_words_are_no_words(tmp_path, start, running, row):
     assert read(tmp_path, lines(row, start=start, running=running)) == (WORDS, FOUND)
 
 
+def test_numbers_of_sentences_of_one_word_are_no_words(tmp_path):
+    assert read(tmp_path, "1\tno\tO\n\n1\tTom\tB-PER\n")[0] == [["no"], ["Tom"]]
+
+
 @pytest.mark.parametrize(
     "row",
     ["{sentence} {word} {tag}", "{sentence} {number} {word} {tag}", "d{sentence} {word} {tag}"],

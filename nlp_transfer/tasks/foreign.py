@@ -90,8 +90,9 @@ def foreign_task(labels: Sequence[str], scheme: str | None, where: str) -> Forei
 def _for_words(labels: Sequence[str]) -> list[str]:
     """List the labels that words have."""
     names = [name for name in labels if not _FOR_NO_WORD.fullmatch(name)]
-    # Beside bare types X may be one.
-    return [name for name in names if not told(names) or not _FOR_NO_WORD_EITHER.fullmatch(name)]
+    if told(names) is None:
+        return names  # beside bare types X may be one
+    return [name for name in names if not _FOR_NO_WORD_EITHER.fullmatch(name)]
 
 
 def _read(names: Sequence[str], scheme: str | None) -> tuple[Scheme, dict[str, str]] | None:

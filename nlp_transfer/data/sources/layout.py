@@ -13,6 +13,8 @@ from nlp_transfer.errors import UserError
 RANGE_OR_EMPTY_NODE = re.compile(r"\d+[-.]\d+")  # CoNLL-U: 1-2 is written twice, 3.1 not at all
 _NUMBER = re.compile(r"\d{1,9}")
 _NUMBERS = re.compile(r"\d{1,9}([-.:_]\d{1,9})*")  # 7; 2-7, the seventh word of the second sentence
+_LOOKED_AT = 400_000  # fields
+_MOST_OFFSETS = 4  # begin and end, of characters and of bytes
 _MOST = 0.5  # of a column of tags look like one; bare types do not, but O does
 _FEW = 0.2  # of a column of words: I, o, E-mail
 
@@ -97,6 +99,7 @@ def _given(value: Given, role: str, width: int) -> int | None:
 
 def _tag_shares(rows: Block, width: int) -> list[float]:
     """Measure which share of each column looks like tags."""
+    rows = rows[: max(10, _LOOKED_AT // width)]
     columns = [[row[column] for row in rows if column < len(row)] for column in range(width)]
     return [len([v for v in values if TAG.fullmatch(v)]) / len(values) for values in columns]
 
@@ -159,7 +162,7 @@ def _numbering(layout: Layout, blocks: Sequence[Block], shares: Sequence[float])
             layout = replace(layout, sentence_numbers=column)
         elif layout.word_numbers is None and _count_words(values):
             layout = replace(layout, word_numbers=column)
-        elif _rise(values):
+        elif len(layout.offsets) < _MOST_OFFSETS and _rise(values):
             layout = replace(layout, offsets=(*layout.offsets, column))
         else:
             break
@@ -192,6 +195,8 @@ def _count_words(blocks: Sequence[Sequence[str]]) -> bool:
         if any(b not in (a + 1, *starts) for a, b in pairwise(numbers)):
             return False
         last = numbers[-1]
+    if len(sentences) > 1 and all(numbers in ([0], [1]) for numbers in sentences):
+        return True  # sentences of one word
     return any(b == a + 1 for numbers in sentences for a, b in pairwise(numbers))
 
 
