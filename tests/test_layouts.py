@@ -244,7 +244,9 @@ def test_types_that_are_declared_may_stand_on_every_word(tmp_path):
     assert found == [["LOC Kiel", "PER Mara"]]
 
 
-@pytest.mark.parametrize("tag", ["I-ORG|B-LOC", "B-LOC#O", "B-PER+B-LOC", "B_PER,O"])
+@pytest.mark.parametrize(
+    "tag", ["I-ORG|B-LOC", "B-LOC#O", "B-PER+B-LOC", "B_PER,O", "PER-B|LOC-B", "b-per|o", "B/I"]
+)
 def test_several_tags_of_a_word_are_refused_with_ways_out(tmp_path, monkeypatch, tag):
     tags = [[*TAGS[0][:3], tag], TAGS[1]]
     message = refusal(tmp_path, lines("{word} {tag}", tags=tags))
@@ -258,6 +260,19 @@ def test_several_tags_of_a_word_are_refused_with_ways_out(tmp_path, monkeypatch,
     monkeypatch.syspath_prepend(tmp_path)
     splits = load_ner(DataSection(source="layers_of_mine:load"), types=None)
     assert list(splits["test"]["tags"]) == TAGS[:1]
+
+
+@pytest.mark.parametrize("kind", ["R&D", "A/B", "work of art", "B-cell", "a|b"])
+def test_types_may_hold_what_separates_tags(tmp_path, kind):
+    rows = [{"tokens": ["x", "y"], "tags": [f"B-{kind}", "O"]}, {"tokens": ["z"], "tags": ["O"]}]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    assert load(tmp_path, text, "test.jsonl").labels == (kind,)
+
+
+@pytest.mark.parametrize("letter", ["M", "W"])
+def test_letters_of_other_schemes_are_refused_among_those_of_iob(tmp_path, letter):
+    tags = [[*TAGS[0][:3], f"{letter}-LOC"], TAGS[1]]
+    assert f"{letter}-LOC" in refusal(tmp_path, lines(tags=tags))
 
 
 def test_a_stray_tag_is_shown_beside_one_of_the_others(tmp_path):

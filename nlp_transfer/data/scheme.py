@@ -16,8 +16,9 @@ UNNAMED = "ENTITY"
 _MOST_PAIRS = 100_000  # a column of words has more, and is refused whatever its pairs are
 _MOST_TYPES = 1_000
 _OFFERED_TYPES = 200
-_BETWEEN_TAGS = re.compile(r"[|#+,;&/]")
-_ONE_OF_SEVERAL = re.compile(r"O|[BIESLUMW][-_].+")
+_BETWEEN_TAGS = re.compile(r"[|#+,;&/\s]+")
+_LETTER = re.compile(r"[OBIESLUMW]", re.IGNORECASE)
+_ONE_OF_SEVERAL = re.compile(r"O|[BIESLUMW][-_:].+|.+[-_:][BIESLUMW]", re.IGNORECASE)
 _ELSEWHERE = "if the tags are in another column: data.columns.tags=NUMBER or NAME"
 
 
@@ -198,4 +199,5 @@ def _begins(spelling: Spelling, tag: str) -> bool:
 def _several(tag: str) -> int:
     """Count the tags of a nested annotation that are written into one: I-ORG|B-LOC."""
     parts = _BETWEEN_TAGS.split(tag)
-    return len(parts) if len(parts) > 1 and all(map(_ONE_OF_SEVERAL.fullmatch, parts)) else 0
+    alike = any(all(map(one.fullmatch, parts)) for one in (_ONE_OF_SEVERAL, _LETTER))
+    return len(parts) if len(parts) > 1 and alike else 0

@@ -82,7 +82,8 @@ class Spelled(NamedTuple):
         letter, kind = parts
         if letter == "O":
             return "O"
-        letter = _IN_BIOES.get(letter, letter) if "B" in self.letters else letter
+        if "B" in self.letters and "I" not in self.letters:
+            letter = _IN_BIOES.get(letter, letter)
         return f"{letter}-{kind or entity_type}"
 
 
