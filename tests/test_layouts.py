@@ -120,8 +120,11 @@ def test_one_column_is_never_both_words_and_tags(tmp_path, columns):
 @pytest.mark.parametrize("columns", [{}, {"tags": 0}])
 def test_with_tags_first_and_two_other_columns_the_words_are_asked_for(tmp_path, columns):
     text = lines("{tag} X {word}")
-    assert "data.columns={tokens: NUMBER, tags: 0}" in refusal(tmp_path, text, columns=columns)
-    assert read(tmp_path, text, columns={"tokens": 2, "tags": 0}) == (WORDS, FOUND)
+    assert "data.columns.tokens=NUMBER" in refusal(tmp_path, text, columns=columns)
+    assert read(tmp_path, text, columns={**columns, "tokens": 2}) == (WORDS, FOUND)
+    with pytest.raises(UserError, match=r"data\.columns\.tokens=NUMBER"):
+        to_predict(tmp_path, text, "test.conll")
+    assert [row["tokens"] for row in to_predict(tmp_path, text, "test.conll", tokens=2)] == WORDS
 
 
 def test_two_columns_of_tags_before_another_are_asked_for(tmp_path):

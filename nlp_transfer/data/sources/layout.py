@@ -147,7 +147,7 @@ def _found_words(left: Sequence[int], tag: int | None, where: str) -> int:
         return others[0]
     raise UserError(
         f"{where}: the tags are in column {tag}; which of the others holds the words cannot be "
-        f"told. Name it with data.columns={{tokens: NUMBER, tags: {tag}}}"
+        "told. Name it with data.columns.tokens=NUMBER"
     )
 
 
