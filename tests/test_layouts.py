@@ -412,6 +412,13 @@ def test_words_to_be_predicted_are_grouped_too_and_keep_their_other_fields(tmp_p
     assert [row["w"] for row in named] == [["Mara", "Lund"], ["Tom"]]
 
 
+def test_json_lines_to_be_predicted_may_differ_in_their_fields(tmp_path):
+    rows = [{"tokens": ["no"], "tags": ["O"]}, {"tokens": ["Tom"]}, {"word": "Tom"}, {"id": 1}]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    assert to_predict(tmp_path, text, "test.jsonl") == rows
+    assert to_predict(tmp_path, text.replace('["no"]', '"no"'), "test.jsonl")[1:] == rows[1:]
+
+
 def test_words_to_be_predicted_are_texts_of_their_own_where_nothing_says_otherwise(tmp_path):
     assert to_predict(tmp_path, "word\nMara\nTom\n") == [{"word": "Mara"}, {"word": "Tom"}]
     scored = [{"word": "good", "label": "positive"}, {"word": "bad", "label": "negative"}]

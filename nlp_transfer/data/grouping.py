@@ -74,10 +74,12 @@ def _columns(head: Sequence[RawRow], data: DataSection, *, annotated: bool) -> _
         return None
     names = list(head[0].values)
     tokens, tags, sentence = (_column(names, role, data) for role in _ROLES)
-    if tags not in names or not (annotated or are_tags([str(row.values[tags]) for row in head])):
-        tags = None
     if tokens not in names or not all(_is_text(row.values.get(tokens)) for row in head):
         return None
+    if tags not in names or not (
+        annotated or are_tags([str(row.values.get(tags)) for row in head])
+    ):
+        tags = None
     if not annotated and "sentence" not in data.columns and sentence in CANDIDATES["text"]:
         sentence = None  # a text of its own
     if tags is None and (annotated or sentence is None):
