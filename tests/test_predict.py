@@ -311,7 +311,11 @@ def test_the_options_that_messages_name_are_those_of_the_command(
     assert "Did you mean 'body'" in refused("other.csv", "--column", "boddy")
     assert "Did you mean 'text_pair'" in refused("other.csv", "--columns", "textpair=body")
     assert "not ROLE=COLUMN" in refused("other.csv", "--columns", "body")
-    for option, value in (("--columns", "text=-1"), ("--separator", ""), ("--encoding", "a b")):
+    for option, value in (
+        ("--columns", "text=-999999"),
+        ("--separator", ""),
+        ("--encoding", "a b"),
+    ):
         assert f"{option}: " in refused("other.csv", option, value)
 
 
