@@ -33,7 +33,7 @@ def inspect_data(
 
     splits: Splits = recipe.task.load(recipe.data, held_out=False)
     findings = _missing_splits(recipe, splits) if planned else []
-    findings += examine(splits)
+    findings += examine(splits, words=recipe.data.words)
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "task": recipe.task.name,

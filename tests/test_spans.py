@@ -49,7 +49,7 @@ def units(text, index, unit) -> int:
 @settings(deadline=None, max_examples=300)
 def test_every_character_but_white_space_is_in_one_word(text):
     held = [0] * len(text)
-    for word in split_words(text):
+    for word in split_words(text, "unicode"):
         assert text[word.start : word.end] == word.text
         for index in range(word.start, word.end):
             held[index] += 1
@@ -65,7 +65,7 @@ def test_white_space_is_the_same_for_words_and_for_spans():
 def annotated(draw, texts=ANY_TEXT):
     """Draw a text and entities over its words, none twice on a word."""
     text = draw(texts)
-    words, entities, word = split_words(text), [], 0
+    words, entities, word = split_words(text, "unicode"), [], 0
     while word < len(words):
         first = word + draw(st.integers(0, 2))
         last = first + draw(st.integers(0, 2))
@@ -120,7 +120,7 @@ def test_no_span_is_lost_uncounted(text, data, policy):
     assert len(kept) + len(found.lost) == len(distinct)
     assert sorted([entity.type for entity in kept] + found.lost) == sorted(k for *_, k in distinct)
     assert found.losses.entities_dropped == len(found.lost)
-    words = split_words(text)
+    words = split_words(text, "unicode")
     for entity in kept:
         start, end = words[entity.first].start, words[entity.last].end
         exact = (start, end, entity.type) in distinct

@@ -190,6 +190,6 @@ def test_context_is_the_nearest_words_on_both_sides():
 @given(text=st.text(st.characters(exclude_categories=["Cs"])))
 @settings(deadline=None, max_examples=50)
 def test_raw_text_is_cut_into_words_that_lose_no_character(text):
-    found = split_words(text)
+    found = split_words(text, "unicode")
     assert "".join(word.text for word in found) == "".join(text.split())
     assert all(text[word.start : word.end] == word.text for word in found)

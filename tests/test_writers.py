@@ -40,7 +40,7 @@ TEXTS = st.text(CHARACTERS, max_size=30)
 def tagged(draw, texts=TEXTS, types=("PER", "LOC", "E-mail", "Ö")):
     """Draw a result of NER as the predictor gives it."""
     text = draw(texts)
-    words, entities, tags, word = split_words(text), [], [], 0
+    words, entities, tags, word = split_words(text, "unicode"), [], [], 0
     while word < len(words):
         length = draw(st.integers(0, min(3, len(words) - word)))
         if not length:

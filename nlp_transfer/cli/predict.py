@@ -80,6 +80,13 @@ def predict(
             help="Run or folder of an adapter of MODEL, which is its base. Several: each answers."
         ),
     ] = None,
+    words: Annotated[
+        str | None,
+        typer.Option(
+            help="How texts are split for NER: unicode, treebank, blanks (they are split already), "
+            "characters, jieba, janome or pythainlp; by default as the model's data.words said."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what an interrupted job has predicted.")
     ] = False,
@@ -96,12 +103,14 @@ def predict(
 
     from nlp_transfer.data.inputs import check_inputs, parse_columns, read_inputs, with_options
     from nlp_transfer.data.items import ItemReader
+    from nlp_transfer.data.segmenters import checked_rule
     from nlp_transfer.data.writers import check_target, write_results
     from nlp_transfer.inference.adapters import Adapters
     from nlp_transfer.inference.ensemble import Ensemble
     from nlp_transfer.inference.parts import file_stamps, predict_to_file
 
     check_target(to, output)
+    rule = None if words is None else checked_rule(words, "--words")
     is_file = output is not None and (output.is_file() or not output.exists())
     if (resume or world_size() > 1) and (source == "-" or not is_file):
         raise UserError(
@@ -127,10 +136,12 @@ def predict(
     wait_for_all()
     predictor: Ensemble | Adapters
     if adapter:
-        predictor = Adapters.load(models[0], adapter, precision=precision, device=device)
+        predictor = Adapters.load(
+            models[0], adapter, precision=precision, device=device, words=rule
+        )
     else:
         predictor = Ensemble.from_runs(
-            models, precision=precision, engine=engine, device=device, scheme=scheme
+            models, precision=precision, engine=engine, device=device, scheme=scheme, words=rule
         )
     task = predictor.task.name
     reader = ItemReader(predictor.columns, named)
@@ -150,6 +161,7 @@ def predict(
         "engine": engine,
         "scheme": scheme or "auto",
         "input": data.model_dump(mode="json"),
+        "words": words,
     }
     job = {"files": file_stamps(source, *predictor.folders), **settings}
     predict_to_file(predicted, items(), to=to, output=output, task=task, job=job, resume=resume)

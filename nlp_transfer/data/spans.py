@@ -75,13 +75,13 @@ def to_words(text: str, spans: Sequence[CharSpan], *, where: str, data: DataSect
             that words or IOB2 tags cannot hold
     raises: UserError for a span that does not lie in the text, or is not to be changed or dropped
     """
-    words = split_words(text)
+    words = split_words(text, data.words)
     exact = _in_code_points(text, spans, data.offsets, where)
     trimmed = [_trim(text, span, where) for span in exact]
     entities, cut = [], []
     for span in dict.fromkeys(trimmed):
         entity = _over_words(span, words)
-        if _is_aligned(entity, words) or data.misaligned == "expand":
+        if _is_aligned(text, entity, words) or data.misaligned == "expand":
             entities.append(entity)
         elif data.misaligned == "drop":
             cut.append(span)
@@ -91,7 +91,7 @@ def to_words(text: str, spans: Sequence[CharSpan], *, where: str, data: DataSect
     lost = [*cut, *(entity.span for entity in entities if entity not in kept)]
     losses = LossLedger(
         spans_trimmed=sum(before != after for before, after in zip(exact, trimmed, strict=True)),
-        spans_expanded=sum(not _is_aligned(entity, words) for entity in kept),
+        spans_expanded=sum(not _is_aligned(text, entity, words) for entity in kept),
         entities_dropped=len(lost),
     )
     tags = _tags(len(words), kept)
@@ -168,9 +168,12 @@ def _over_words(span: CharSpan, words: Sequence[Word]) -> _Entity:
     return _Entity(span, first, last)
 
 
-def _is_aligned(entity: _Entity, words: Sequence[Word]) -> bool:
+def _is_aligned(text: str, entity: _Entity, words: Sequence[Word]) -> bool:
+    """Tell whether a span has all that can be seen of its first and last word."""
     span, first, last = entity
-    return span.whole and (words[first].start, words[last].end) == (span.start, span.end)
+    start, end = words[first].start, words[last].end
+    missed = text[start : span.start] + text[span.end : end]
+    return span.whole and all(unicodedata.category(char) == "Cf" for char in missed)
 
 
 def _misaligned(text: str, entity: _Entity, words: Sequence[Word], where: str) -> UserError:

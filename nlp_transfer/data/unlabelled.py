@@ -11,31 +11,34 @@ from nlp_transfer.data.items import Item, ItemReader
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError
-from nlp_transfer.recipe import DataSection
+from nlp_transfer.recipe import DataSection, WordRule
 from nlp_transfer.records import Splits
 
 
-def unlabelled_rows(path: str, *, task: str, setting: str) -> Iterator[dict[str, Any]]:
+def unlabelled_rows(
+    path: str, *, task: str, setting: str, words: WordRule = "unicode"
+) -> Iterator[dict[str, Any]]:
     """Read texts, without those that are empty.
 
     path:    text file (one text a line), JSON lines, CSV... as `nlpt predict` reads them
     task:    for "ner" texts are split into words
     setting: the recipe key that names the file, for error messages
+    words:   how they are split
     returns: {words, where} or {text, text_pair, where}
     """
     if not Path(path).is_file():
         raise UserError(f"{setting}: there is no file {path!r}.")
     items = ItemReader({}).items(read_inputs(DataSection(source=path)))
     for number, item in enumerate(items, start=1):
-        row = _words(item) if task == "ner" else _text(item)
+        row = _words(item, words) if task == "ner" else _text(item)
         if row.get("words") or row.get("text", "").strip():
             yield {**row, "where": f"{path}:{number}"}
 
 
-def _words(item: Item) -> dict[str, Any]:
+def _words(item: Item, rule: WordRule) -> dict[str, Any]:
     if item.tokens is not None:
         return {"words": item.tokens}
-    return {"words": [word.text for word in split_words(item.as_text())]}
+    return {"words": [word.text for word in split_words(item.as_text(), rule)]}
 
 
 def _text(item: Item) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from nlp_transfer.data.items import Columns, Given, ItemReader, beside
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.loading import base_of
 from nlp_transfer.inference.predictor import Predictor
+from nlp_transfer.recipe import WordRule
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.fit import check_encoder
 from nlp_transfer.tasks.loading import (
@@ -46,11 +47,13 @@ class Adapters:
         *,
         precision: str = "auto",
         device: str = "auto",
+        words: WordRule | None = None,
     ) -> Adapters:
         """Load one or more adapters; each is called by the name of its run folder.
 
         base:     checkpoint that all of them were trained on
         adapters: run folders or adapter folders
+        words:    how raw text is split, instead of as each adapter says
         raises:   UserError when one is no adapter, or of another base
         """
         from transformers import AutoModel
@@ -71,6 +74,7 @@ class Adapters:
                     precision=precision,
                     engine="torch",
                     device=device,
+                    words=words,
                     setting="--adapter",
                     shared=shared,
                 )
@@ -116,7 +120,11 @@ class Adapters:
         answers = zip(*(one.answers(copy) for one, copy in asked), strict=True)
         for item, results in zip(kept, answers, strict=True):
             shown = {key: results[0][key] for key in _READ if key in results[0]}
-            found = [{k: v for k, v in result.items() if k not in _READ} for result in results]
+            # Adapters that split text in different ways each keep their own tokens.
+            found = [
+                {k: v for k, v in result.items() if k not in _READ or v != shown.get(k)}
+                for result in results
+            ]
             adapters = {"adapters": dict(zip(self.predictors, found, strict=True))}
             yield beside(item, {**shown, **adapters}, _READ)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.predictor import Predictor
+from nlp_transfer.recipe import WordRule
 from nlp_transfer.records import LossLedger
 from nlp_transfer.tasks.base import Row
 from nlp_transfer.tasks.foreign import ForeignNerTask
@@ -19,13 +21,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Ensemble(Predictor):
     """A Predictor with others beside it: their probabilities are averaged, then decoded once.
 
     For NER they are averaged word by word, so the tokenizers may differ. Decoding (Viterbi,
-    thresholds) and the loss ledger are those of the first model.
+    thresholds), the splitting of raw text and the loss ledger are those of the first model.
 
     >>> ensemble = Ensemble.from_runs(["runs/seed-1", "runs/seed-2"])
     >>> for result in ensemble(["Ada Lovelace wrote to Paris."]):
@@ -49,10 +53,11 @@ class Ensemble(Predictor):
         engine: str = "auto",
         device: str = "auto",
         scheme: str | None = None,
+        words: WordRule | None = None,
     ) -> Ensemble:
         """Load one or more run folders, model folders or Hub ids.
 
-        engine, device, scheme: as `Predictor.from_run` has them
+        engine, device, scheme, words: as `Predictor.from_run` has them
         raises: UserError when one is no such thing, or they differ in task or labels
         """
         first, *others = (
@@ -63,11 +68,21 @@ class Ensemble(Predictor):
                 engine=engine,
                 device=device,
                 scheme=scheme,
+                words=words,
             )
             for model in models
         )
         for other in others:
             check_same_answers(first, other)
+            if first.words.rule != other.words.rule:
+                log.warning(
+                    "raw text is split for all models as for %s (data.words=%s); %s has "
+                    "data.words=%s",
+                    first.options.checkpoint,
+                    first.words.rule,
+                    other.options.checkpoint,
+                    other.words.rule,
+                )
         return cls(
             first.loaded,
             _laxest(first, *others).task,
@@ -75,6 +90,7 @@ class Ensemble(Predictor):
             first.precision,
             first.tokens_per_batch,
             first.columns,
+            first.words,
             tuple(others),
         )
 

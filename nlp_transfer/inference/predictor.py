@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.items import Columns, Given, Item, ItemReader, beside, kept_columns
+from nlp_transfer.data.raw_words import RawWords, kept_with
+from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.tables import iterate
-from nlp_transfer.data.words import split_words
+from nlp_transfer.data.words import Word, split_words
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import (
     autocast,
@@ -20,7 +24,7 @@ from nlp_transfer.inference.engine import (
 )
 from nlp_transfer.inference.loading import load_trained
 from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
-from nlp_transfer.recipe import ModelSection
+from nlp_transfer.recipe import ModelSection, WordRule
 from nlp_transfer.records import LossLedger, Prediction, Tagging
 from nlp_transfer.tasks.base import LoadedModel, Row, Task, WindowRow, output_labels
 from nlp_transfer.tasks.classification import ClassificationTask, classification_json
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
+
+log = logging.getLogger(__name__)
 
 _READ = ("input_ids", "attention_mask", "token_type_ids")
 """What of a batch an encoder reads."""
@@ -53,6 +59,7 @@ class Predictor:
     tokens_per_batch: int | None = None
     columns: Columns = field(default_factory=dict)
     """Columns that the model learned from, by role."""
+    words: RawWords = field(default_factory=RawWords)
 
     @classmethod
     def from_run(
@@ -63,6 +70,7 @@ class Predictor:
         tokens_per_batch: int | None = None,
         engine: str = "auto",
         device: str = "auto",
+        words: WordRule | None = None,
         setting: str = "MODEL",
         shared: PreTrainedModel | None = None,
         scheme: str | None = None,
@@ -73,6 +81,7 @@ class Predictor:
         tokens_per_batch: pieces computed at a time, padding included; None: as suits the device
         engine:           torch; onnx, for what `export` wrote; auto: onnx where nothing else is
         device:           auto, cpu, cuda, cuda:1, mps...
+        words:            how raw text is split for NER; None: as the recipe's data.words said
         setting:          the argument or recipe key that named it, for error messages
         shared:           a model whose encoder an adapter uses, instead of one of its own
         scheme:           tag scheme of a NER model that was trained elsewhere; None: told from its
@@ -92,11 +101,13 @@ class Predictor:
             max_pieces=settings["max_pieces"],
             overlap=settings["overlap"],
         )
+        raw = RawWords(rule=words) if words else kept_with(settings, folder)
         if onnx:
             precision, tokens_per_batch = "fp32", tokens_per_batch or TOKENS_PER_BATCH
         else:
             precision = resolve_precision(precision, device)
-        return cls(loaded, task, options, precision, tokens_per_batch, kept_columns(settings))
+        columns = kept_columns(settings)
+        return cls(loaded, task, options, precision, tokens_per_batch, columns, raw)
 
     @classmethod
     def named(cls, model: str, setting: str, *, precision: str = "auto") -> Predictor:
@@ -213,13 +224,25 @@ class Predictor:
         if item.tokens is not None:
             return {"words": item.tokens, **document}
         text = item.as_text()
-        words = split_words(text)
+        words = self._split(text)
         return {
             "text": text,
             "words": [word.text for word in words],
             "offsets": [(word.start, word.end) for word in words],
             **document,
         }
+
+    @cached_property
+    def _split(self) -> Callable[[str], list[Word]]:
+        """What splits raw text, once there is some: only then is it worth a warning."""
+        checked_rule(self.words.rule, "data.words")
+        if self.words.is_low:
+            log.warning(
+                "Raw text may be split into other words than this model learned from: %s. Give "
+                'its words as "tokens", or say with --words how to split it.',
+                self.words.describe(),
+            )
+        return partial(split_words, rule=self.words.rule)
 
     def _output(self, row: dict[str, Any], prediction: Prediction) -> dict[str, Any]:
         if not isinstance(prediction, Tagging):

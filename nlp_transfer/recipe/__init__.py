@@ -1,7 +1,7 @@
 """Recipes: YAML and overrides in, typed and checked sections out."""
 
 from nlp_transfer.recipe.base import Names, Section
-from nlp_transfer.recipe.data_section import Column, DataSection, Format
+from nlp_transfer.recipe.data_section import Column, DataSection, Format, WordRule
 from nlp_transfer.recipe.paths import Checkpoint, File, Source
 from nlp_transfer.recipe.recipe import Recipe
 from nlp_transfer.recipe.sections import (
@@ -29,4 +29,5 @@ __all__ = [
     "Section",
     "Source",
     "TrainingSection",
+    "WordRule",
 ]

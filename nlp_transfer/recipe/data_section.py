@@ -23,6 +23,9 @@ Format = Literal[
 Column = Literal[
     "tokens", "tags", "text", "spans", "text_pair", "label", "document", "id", "sentence"
 ]
+WordRule = Literal[
+    "unicode", "treebank", "blanks", "characters", "jieba", "janome", "pythainlp"
+]  # fmt: skip
 _Splits = dict[SplitName, Annotated[str, Field(min_length=1, max_length=1000)] | None]
 _ColumnName = Annotated[str, Field(strict=True, min_length=1)]
 _Columns = dict[Column, _ColumnName | Annotated[int, Field(ge=-100_000, le=100_000)]]
@@ -106,6 +109,11 @@ class DataSection(Section):
     )
     overlapping: Literal["refuse", "longest"] = Field(
         "refuse", description="spans that share characters; longest: keep the longest of them"
+    )
+    words: WordRule = Field(
+        "unicode",
+        description="how raw text is split; blanks: it is split already; treebank: do n't; "
+        "jieba, janome, pythainlp: segmenters for Chinese, Japanese, Thai",
     )
     drop_missing: bool = Field(
         False, description="leave out (and count) rows without a text or a label"

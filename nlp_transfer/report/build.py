@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from datasets import Dataset
 
 from nlp_transfer.data.doctor.pieces import is_uncased
+from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.records import LossLedger, Prediction, Repeats
 from nlp_transfer.report.report import Report
 from nlp_transfer.report.tables import headline_row
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """Version of metrics.json; other programs read it."""
 
+_OF_A_SIDE = ("task", "splits", "words")
+"""Figures that are kept of a task that learned along."""
+
 
 def run_report(material: Material, trained: Trained) -> Report:
     """Score what a run has predicted, for its own task and for those that learned along."""
-    recipe = material.setting.recipe
+    recipe, words = material.setting.recipe, material.raw_words
     splits = recipe.evaluation.splits
     return build_report(
         task=recipe.task,
@@ -33,8 +37,9 @@ def run_report(material: Material, trained: Trained) -> Report:
         ledgers={split: material.data[split].encoded.ledger for split in splits},
         repeats=material.repeats,
         samples=recipe.evaluation.bootstrap,
-        notes=casing_notes(material.loaded, material.splits["train"]),
+        notes=[*casing_notes(material.loaded, material.splits["train"]), *_word_notes(words)],
         training=trained.figures,
+        words=words,
         sides={
             name: run_report(side, trained.sides[name]) for name, side in material.sides.items()
         },
@@ -52,6 +57,7 @@ def build_report(
     samples: int,
     notes: Sequence[str],
     training: Mapping[str, Any] | None = None,
+    words: RawWords | None = None,
     sides: Mapping[str, Report] | None = None,
 ) -> Report:
     """Score every split.
@@ -59,6 +65,7 @@ def build_report(
     recipe:  its name
     rows, predictions, ledgers, repeats: by split
     samples: resamples of the bootstrap intervals
+    words:   how raw text is split for the model
     sides:   of other tasks that learned along, by name
     """
     splits = {
@@ -78,9 +85,11 @@ def build_report(
     }
     if training is not None:
         metrics["training"] = dict(training)
+    if words is not None:
+        metrics["words"] = words.as_dict()
     if sides:
         metrics["tasks"] = {
-            name: {key: side.metrics[key] for key in ("task", "splits")}
+            name: {key: side.metrics[key] for key in _OF_A_SIDE if key in side.metrics}
             for name, side in sides.items()
         }
     constant = [
@@ -111,6 +120,17 @@ def _unseen(
         return {"unseen": {"examples": 0}}
     figures = task.score(rows.select(new), [predictions[row] for row in new], samples=samples)
     return {"unseen": {"examples": len(new), **headline_row(figures)[1]}}
+
+
+def _word_notes(words: RawWords | None) -> list[str]:
+    """Say that predictions for raw text will be worse than the figures, where that is likely."""
+    if words is None or not words.is_low:
+        return []
+    found = words.describe()
+    return [
+        f"{found[0].upper()}{found[1:]}. For raw text expect less than these figures, which are "
+        "for the words of the data."
+    ]
 
 
 def casing_notes(loaded: LoadedModel, rows: Dataset) -> list[str]:

@@ -56,7 +56,7 @@ def split_tables(metrics: Mapping[str, Any], split: str) -> list[Table]:
     """List the tables of one split, the headline first."""
     figures = metrics["splits"][split]
     tables = list(_entity_tables(figures) if "entity" in figures else _class_tables(figures))
-    return [*tables, _ledger_table(figures, metrics["task"])]
+    return [*tables, _ledger_table(figures, metrics)]
 
 
 def side_tasks(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -168,16 +168,22 @@ def ledger_lines(ledger: Mapping[str, int], task: str) -> dict[str, int]:
     }
 
 
-def _ledger_table(figures: Mapping[str, Any], task: str) -> Table:
+def _ledger_table(figures: Mapping[str, Any], metrics: Mapping[str, Any]) -> Table:
     ledger: Mapping[str, int] = figures["ledger"]
     lost = sum(count for name, count in ledger.items() if name not in _COUNTS)
     note = "Nothing was lost." if not lost else "Every one of these is counted in the scores above."
     repeats = figures.get("repeats")
-    of = amount(ledger["sentences"], ner=task == "ner")
+    of = amount(ledger["sentences"], ner=metrics["task"] == "ner")
     if repeats and (leak := leaks(repeats, of)):
         note += f" But {leak}."
-    shown = tuple((text, f"{count:,}") for text, count in ledger_lines(ledger, task).items())
-    return Table("Loss ledger", note, ("what", "count"), shown)
+    lines = ledger_lines(ledger, metrics["task"])
+    shown = [(text, f"{count:,}") for text, count in lines.items()]
+    if words := metrics.get("words"):
+        what = (
+            f"training sentences of {words['sentences']:,} whose raw text splits into their words"
+        )
+        shown.append((what, f"{words['same']:,}"))
+    return Table("Loss ledger", note, ("what", "count"), tuple(shown))
 
 
 def _row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from nlp_transfer.data.sources.text_file import read_lines
 from nlp_transfer.data.unlabelled import known_texts, text_key, unlabelled_rows
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError, nearest
-from nlp_transfer.recipe import File
+from nlp_transfer.recipe import File, WordRule
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Setting, Strategy
 
@@ -46,9 +46,10 @@ class Gazetteer(Strategy):
 
     def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
         """Add every new sentence with a name of the dictionary to the training split."""
-        names = self._names(splits.labels)
+        rule = setting.recipe.data.words
+        names = self._names(splits.labels, rule)
         known = known_texts(splits)
-        rows = list(unlabelled_rows(self.texts, task="ner", setting=f"{_KEY}: texts"))
+        rows = list(unlabelled_rows(self.texts, task="ner", setting=f"{_KEY}: texts", words=rule))
         tagged = [{**row, "tags": self._tags(row["words"], names)} for row in rows]
         added = [row for row in tagged if set(row["tags"]) != {"O"} and text_key(row) not in known]
         log.info(
@@ -61,7 +62,7 @@ class Gazetteer(Strategy):
             )
         return with_added(splits, added)
 
-    def _names(self, types: Sequence[str]) -> Names:
+    def _names(self, types: Sequence[str], rule: WordRule) -> Names:
         """Read the dictionary."""
         if not Path(self.dictionary).is_file():
             raise UserError(f"{_KEY}: dictionary: there is no file {self.dictionary!r}.")
@@ -71,7 +72,7 @@ class Gazetteer(Strategy):
                 continue
             place = f"{self.dictionary}:{number}"
             name, tab, kind = line.strip("\r\n").partition("\t")
-            words = self._folded([word.text for word in split_words(name)])
+            words = self._folded([word.text for word in split_words(name, rule)])
             kind = kind.strip()
             if not tab or not words:
                 raise UserError(f"{place}: a line is a name, a tab and its type, found {line!r}.")

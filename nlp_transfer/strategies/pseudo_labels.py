@@ -89,7 +89,8 @@ class PseudoLabels(Strategy):
         teacher = setting.open_model(setting.earlier_round or self.teacher, f"{_KEY}: teacher")
         self._check_teacher(teacher, setting)
         known = known_texts(splits)
-        rows = list(unlabelled_rows(self.texts, task=task, setting=f"{_KEY}: texts"))
+        words = setting.recipe.data.words
+        rows = list(unlabelled_rows(self.texts, task=task, setting=f"{_KEY}: texts", words=words))
         new = [row for row in rows if text_key(row) not in known]
         if not new:
             raise UserError(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.data.tables import integer_lists, iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection, ModelSection, Section
@@ -80,6 +81,10 @@ class Task(Section):
     @abstractmethod
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         """Load the data of a recipe; `held_out` splits off from train what is not there."""
+
+    def raw_words(self, splits: Splits, data: DataSection) -> RawWords | None:
+        """Say how raw text is split for a model, and how that fits its data; None: it is not."""
+        return None
 
     @abstractmethod
     def check(self, splits: Splits, needed: tuple[str, ...]) -> None:

@@ -12,6 +12,8 @@ from pydantic import Field
 from nlp_transfer.data.check import check_ner
 from nlp_transfer.data.label_counts import unseen_labels
 from nlp_transfer.data.load import load_ner
+from nlp_transfer.data.raw_words import RawWords, measure
+from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.tags import iob2_labels, spans, split_tag
 from nlp_transfer.data.windows import Piece, WordPieces, cut_windows
 from nlp_transfer.recipe import DataSection, ModelSection, Names
@@ -53,7 +55,12 @@ class NerTask(Task):
 
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         """Load tagged sentences, converted to IOB2."""
+        checked_rule(data.words, "data.words")
         return load_ner(data, types=self.types, held_out=held_out)
+
+    def raw_words(self, splits: Splits, data: DataSection) -> RawWords | None:
+        """Measure how often the text of training sentences splits into the words they have."""
+        return measure(splits["train"], data.words)
 
     def check(self, splits: Splits, needed: tuple[str, ...]) -> None:
         """Refuse empty splits and training data without entities."""

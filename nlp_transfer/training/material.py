@@ -17,6 +17,7 @@ from transformers import set_seed
 from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
 from nlp_transfer.data.doctor.rows import is_ner
 from nlp_transfer.data.items import ROLES
+from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.data.repeats import amount, count_repeats, leaks
 from nlp_transfer.data.unread import not_read
 from nlp_transfer.errors import UserError
@@ -71,6 +72,12 @@ class Material:
     """Other tasks that learn along, by name; the models have their encoder in common."""
     temperature: float
     """By which the tasks are drawn."""
+    raw_words: RawWords | None
+    """How raw text will be split for the model; None where it is not split into words."""
+
+    def describe_words(self) -> dict[str, Any]:
+        """Describe how raw text is split under the key that JSON has it under, if it is."""
+        return {"words": self.raw_words.as_dict()} if self.raw_words else {}
 
     def describe_sides(self, describe: Callable[[Material], Any]) -> dict[str, Any]:
         """Describe the side tasks under the key that JSON has them under; nothing without any."""
@@ -123,6 +130,7 @@ def prepare(
     opened = partial(Predictor.named, precision=recipe.training.precision)
     setting = Setting(recipe, opened, earlier_round)
     splits = load_splits(recipe, needed)
+    raw_words = _measured(recipe, splits)
     repeats = load_repeats(splits, [split for split in needed if split != "train"])
     read = what_is_read(recipe, splits, needed, start=folder)
     for strategy in recipe.strategies:
@@ -142,6 +150,8 @@ def prepare(
         "overlap": recipe.model.overlap,
         "columns": _columns_read(recipe, splits),
     }
+    if raw_words is not None:
+        settings["words"] = raw_words.model_dump()
     setattr(loaded.model.config, SETTINGS_KEY, settings)
     new = log_new_parameters(
         recipe.model.checkpoint,
@@ -159,7 +169,17 @@ def prepare(
     for adapter in getattr(model, "peft_config", {}).values():
         adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
     loaded = replace(loaded, model=model)
-    return Material(splits, loaded, data, read, repeats, setting, folder, new, sides, temperature)
+    return Material(
+        splits, loaded, data, read, repeats, setting, folder, new, sides, temperature, raw_words
+    )
+
+
+def _measured(recipe: Recipe[Any, Any], splits: Splits) -> RawWords | None:
+    """Compare the words of the training data with those that raw text will be split into."""
+    words: RawWords | None = recipe.task.raw_words(splits, recipe.data)
+    if words is not None and words.is_low:
+        log.warning("train: %s; nlpt inspect shows where, and what fits better", words.describe())
+    return words
 
 
 def _columns_read(recipe: Recipe[Any, Any], splits: Splits) -> dict[str, str | int]:
@@ -269,6 +289,7 @@ def summary(material: Material) -> dict[str, Any]:
         "task": recipe.task.name,
         "labels": list(material.splits.labels),
         "splits": splits,
+        **material.describe_words(),
         **material.describe_sides(summary),
     }
 
@@ -279,6 +300,7 @@ def describe_data(material: Material) -> dict[str, Any]:
         "splits": {split: _split_json(material, split) for split in material.data},
         "labels": list(material.splits.labels),
         "read": material.read,
+        **material.describe_words(),
         **material.describe_sides(describe_data),
     }
 

@@ -15,8 +15,10 @@ from nlp_transfer.data.doctor.finding import SEVERITIES, Finding, Severity
 from nlp_transfer.data.doctor.ids import duplicate_ids
 from nlp_transfer.data.doctor.losses import losses, unread_texts
 from nlp_transfer.data.doctor.pieces import count_pieces, is_uncased
+from nlp_transfer.data.doctor.raw_text import raw_text
 from nlp_transfer.data.doctor.rows import is_ner
 from nlp_transfer.data.doctor.summary import summarise
+from nlp_transfer.recipe import WordRule
 from nlp_transfer.records import Splits
 
 Check = Callable[[Splits], Iterator[Finding]]
@@ -58,8 +60,13 @@ __all__ = [
 ]
 
 
-def examine(splits: Splits) -> Iterator[Finding]:
-    """Run every check that fits the data."""
+def examine(splits: Splits, *, words: WordRule = "unicode") -> Iterator[Finding]:
+    """Run every check that fits the data.
+
+    words: how raw text will be split for a model that learns from tagged sentences
+    """
     ner = any(is_ner(splits[split]) for split in splits)
     for check in (*ALWAYS, *(NER if ner else CLASSIFICATION), files):
         yield from check(splits)
+    if ner:
+        yield from raw_text(splits, words)
