@@ -23,9 +23,13 @@ UNSPACED = (
     r"||[\p{EA=W}\p{EA=F}]&&\p{P}]"
 )
 _STRETCH = regex.compile(rf"(?:{UNSPACED}[{_MARK}]*)+", regex.VERSION1)
+# A flag is two letters. \X knows, but looks back over a whole line of them for every one.
+_FLAG = rf"\p{{RI}}{{1,2}}[{_MARK}]*"
 _BLANKS = regex.compile(rf"[^{_BLANK}]+")
 # A consonant that is written under another one (Khmer, Burmese, Tai Tham) stays with it.
-_CHARACTER = regex.compile(rf"(?![{_BLANK}])\X(?:(?<=[\u17d2\u1039\u1a60])\X)*", regex.VERSION1)
+_CHARACTER = regex.compile(
+    rf"{_FLAG}|(?![{_BLANK}])\X(?:(?<=[\u17d2\u1039\u1a60])\X)*", regex.VERSION1
+)
 
 
 def _words(*, apart: str, joining: str, runs: str) -> regex.Pattern[str]:
@@ -50,7 +54,7 @@ def _words(*, apart: str, joining: str, runs: str) -> regex.Pattern[str]:
         | {apart}
         | {_W}+(?:(?:{inner}){_W}+|(?!{apart})['’‘]{_W}+)*
         | {runs}
-        | (?![{_BLANK}])\X                                           # emoji, whatever it is made of
+        | {_FLAG} | (?![{_BLANK}])\X                                 # emoji, with all their parts
         """,
         regex.VERBOSE | regex.VERSION1,
     )
