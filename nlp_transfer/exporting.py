@@ -8,7 +8,13 @@ from typing import Any
 
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.export import MIN_AGREEMENT, check_options, describe, write_export
+from nlp_transfer.inference.export import (
+    MIN_AGREEMENT,
+    OPSET,
+    check_options,
+    describe,
+    write_export,
+)
 from nlp_transfer.inference.onnx_model import FOLDER
 from nlp_transfer.inference.parity import check, compare
 from nlp_transfer.inference.predictor import Predictor
@@ -27,6 +33,7 @@ def export(
     recipe: Recipe[Any, Any],
     format: str = "onnx",
     quantize: str | None = None,
+    opset: int = OPSET,
     output: str | Path | None = None,
     min_agreement: float | None = None,
     max_f1_drop: float = 0.003,
@@ -37,6 +44,7 @@ def export(
     run:           run folder, model folder or Hub id
     recipe:        whose data it is checked on; of the splits that it scores, the last
     quantize:      int8, or None for fp32
+    opset:         version of ONNX: 18 is read by onnxruntime since 1.14, 23 (faster) since 1.23
     output:        a folder that does not exist yet; by default onnx/ in the run folder, where a
                    new export takes the place of an older one
     min_agreement: share of words or texts that must be predicted as before; by default 0.999 for
@@ -48,7 +56,7 @@ def export(
     raises:        UserError when the model cannot be exported, or predicts otherwise afterwards;
                    nothing is left behind then
     """
-    check_options(format, quantize)
+    check_options(format, quantize, opset)
     target = _target(Path(run), output)
     split = recipe.evaluation.splits[-1]
     splits = load_splits(recipe, (split,))
@@ -59,7 +67,7 @@ def export(
     bound = MIN_AGREEMENT[quantize] if min_agreement is None else min_agreement
     target.parent.mkdir(parents=True, exist_ok=True)
     with RunFolder(target.parent).writing_folder(target.name) as temporary:
-        write_export(model, iterate(rows), temporary, quantize=quantize)
+        write_export(model, iterate(rows), temporary, quantize=quantize, opset=opset)
         exported = Predictor.from_run(temporary, engine="onnx")
         log.info("exported; now both predict the %s split, %s examples", split, f"{len(rows):,}")
         parity = {"split": split, **compare(model, exported, rows)}

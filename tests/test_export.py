@@ -111,6 +111,26 @@ def test_evaluate_scores_the_export(nlpt: Run, exported: Path) -> None:
     assert scores[0] == scores[1]
 
 
+def test_an_export_is_read_by_older_versions_unless_a_newer_opset_is_asked_for(
+    nlpt: Run, exported: Path, tmp_path: Path
+) -> None:
+    import onnx
+
+    def opset(folder: Path) -> int:
+        model = onnx.load(folder / "model.onnx")
+        assert model.ir_version <= 10  # what onnxruntime 1.20 reads
+        return next(given.version for given in model.opset_import if not given.domain)
+
+    assert opset(exported / "onnx") == 18
+    code, out, err = nlpt("export", exported, "--opset", 23, "-o", tmp_path / "new", "--json")
+    assert code == 0, err
+    assert opset(tmp_path / "new") == json.loads(out)["opset"] == 23
+    code, _, err = nlpt("export", exported, "--opset", 7, "-o", tmp_path / "none")
+    assert code == 2
+    assert "--opset: 7 is not written here (18 to 23)" in err
+    assert not (tmp_path / "none").exists()
+
+
 def test_int8_is_smaller_and_a_new_export_replaces_the_old(
     nlpt: Run, exported: Path, tmp_path: Path
 ) -> None:

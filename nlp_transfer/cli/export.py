@@ -16,6 +16,10 @@ def export(
     quantize: Annotated[
         str | None, typer.Option(help="int8: a quarter of the size, and faster.")
     ] = None,
+    opset: Annotated[
+        int,
+        typer.Option(help="Version of ONNX: 18 to 23. 23 needs onnxruntime 1.23."),
+    ] = 18,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="New folder; by default RUN/onnx.")
     ] = None,
@@ -49,6 +53,7 @@ def export(
         recipe=pipeline.load_recipe(recipe or exporting.recipe_of(run)),
         format=format,
         quantize=quantize,
+        opset=opset,
         output=output,
         min_agreement=min_agreement,
         max_f1_drop=max_f1_drop,
