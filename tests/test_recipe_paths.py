@@ -190,13 +190,13 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
         ("data.source=a/b/c", "there is no file or folder 'a/b/c'"),
         ("data.source=my data", "there is no file or folder 'my data'"),
         ("data.source=mydata\\train.conll", "Did you mean 'mydata/train.conll'?"),
-        ("data.source=C:\\data\\train.conll", "Folders are separated by / on this system"),
-        ("data.source='C:/data/train.conll'", "there are no drives"),
-        ("data.source=\\\\server\\share\\x.csv", "Folders are separated by /"),
+        ("data.source=C:\\data\\train.conll", "no file or folder 'C:\\data\\train.conll' in"),
+        ("data.source='C:/data/train.conll'", "It is written as on Windows"),
+        ("data.source=\\\\server\\share\\x.csv", "here / separates folders"),
         ("model.checkpoint=./strat", "Did you mean 'start'?"),
         ("model.checkpoint=start/modell", "there is no model folder 'start/modell'"),
         ("model.checkpoint=runs/nothing", "there is no model folder 'runs/nothing'"),
-        ("model.checkpoint=C:\\models\\bert", "Folders are separated by /"),
+        ("model.checkpoint=C:\\models\\bert", "It is written as on Windows"),
         ("strategies=[{name: distillation, teacher: ./nowhere}]", "teacher: there is no model"),
         (
             "strategies=[{name: pseudo_labels, teacher: start, texts: owner/texts}]",
@@ -227,7 +227,7 @@ def test_a_wrong_model_path_is_called_that(nlpt: Run, no_hub: None, model: str) 
     Path("texts.txt").write_text("x\n")
     code, _, err = nlpt("predict", model, "texts.txt")
     assert code == 2
-    assert f"there is no model folder {model!r}" in err
+    assert f"there is no model folder '{model}'" in err
     assert ("Did you mean 'runs/mine'?" in err) == (model == "runs/mien")
 
 

@@ -65,7 +65,7 @@ def test_hostile_yaml_is_refused_at_once(text):
     start = time.process_time()
     with pytest.raises(UserError, match=r"^here(:\d+)*: "):
         read_yaml(text, "here")
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 10
 
 
 def test_aliases_take_no_memory():
@@ -147,7 +147,7 @@ def test_a_thousand_unknown_keys_are_refused_in_no_time(tmp_path):
     start = time.process_time()
     with pytest.raises(UserError, match=r"The recipe has 2004 faults:(.|\n)* and 1954 more$"):
         load_recipe(str(path), [load])
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(

@@ -79,12 +79,14 @@ def no_such_path(name: str, folders: Sequence[Path] = (), *, what: str = "file o
     where = "" if is_absolute else f" in {' or '.join(str(folder) for folder in folders)}"
     hint = nearest_path(name, folders)
     if os.name != "nt" and (PureWindowsPath(name).drive or "\\" in name):
-        hint = f" Folders are separated by / on this system, and there are no drives.{hint}"
+        hint = (
+            f" It is written as on Windows; here / separates folders and no drive is named.{hint}"
+        )
     first, _, rest = name.partition("/")
     if not hint and first == _RUNS and rest in shipped_recipes():
         hint = f" Train it with `nlpt finetune --recipe {rest}`."
     shown = name if len(name) <= 200 else f"{name[:200]}..."
-    return f"there is no {what} {shown!r}{where}.{hint}"
+    return f"there is no {what} '{shown}'{where}.{hint}"  # repr would double backslashes
 
 
 def nearest_path(name: str, folders: Sequence[Path] = ()) -> str:

@@ -25,7 +25,11 @@ def open_splits(data: DataSection) -> Iterator[tuple[str, Read]]:
     try:
         function = getattr(importlib.import_module(module_name), function_name)
     except (ImportError, AttributeError) as error:
-        raise UserError(f"data.source: {data.source!r} cannot be imported: {error}.") from None
+        raise UserError(
+            f"data.source: {data.source!r} cannot be imported: {error}. Modules are looked for in "
+            f"the working folder ({here}) and on PYTHONPATH: run in the folder that "
+            f"{module_name.split('.')[0]} lies in."
+        ) from None
     finally:
         sys.path.remove(here)
     found = _called(function, data.source)
