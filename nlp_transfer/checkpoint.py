@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.hub import repo_info, unreachable
-from nlp_transfer.recipe.paths import is_file, is_folder, looks_like_path, no_such_path
+from nlp_transfer.recipe.paths import is_file, is_folder, local_path, looks_like_path, no_such_path
 
 EMBEDDED = "samples/minilm"
 EMBEDDED_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -29,7 +29,7 @@ def resolve_checkpoint(
     """
     if name in (EMBEDDED, EMBEDDED_HUB_ID):
         return embedded_checkpoint()
-    path = Path(name).expanduser()
+    path = local_path(name)
     if is_folder(path):
         return _inside(path, setting)
     if is_file(path):

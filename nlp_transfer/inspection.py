@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nlp_transfer.checkpoint import EMBEDDED, resolve_checkpoint
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Recipe
+from nlp_transfer.recipe.paths import local_path
 from nlp_transfer.recipe.yaml_reader import write_yaml
 from nlp_transfer.records import SPLIT_NAMES, Splits
 
@@ -83,7 +84,7 @@ def _data_section(sources: Sequence[str]) -> dict[str, Any]:
         return {"source": sources[0]}
     chosen: dict[str, str] = {}
     for name in sources:
-        path = Path(name).expanduser()
+        path = local_path(name)
         if not path.is_file():
             kind = "a folder" if path.is_dir() else "no file"
             raise UserError(f"{name} is {kind}. Give several files, or one folder or Hub id alone.")

@@ -275,7 +275,7 @@ def test_changed_data_of_a_side_task_is_noticed(
     ("section", "message"),
     [
         ({"side_tasks": {}}, "side_tasks"),
-        ({"side_tasks": {"a/b": None}}, "should match pattern"),
+        ({"side_tasks": {"a/b": None}}, "cannot be a name here"),
         ({"temperature": 0.5}, "temperature"),
         ({"side_tasks": {"topics": {"task": {"name": "ner"}}}}, "side_tasks.topics.data"),
         (

@@ -187,6 +187,7 @@ def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
         ("data.source=texts.zip", "there is no file or folder 'texts.zip'"),
         ("data.source=/nowhere/at/all", "there is no file or folder '/nowhere/at/all'"),
         ("data.source=~/nowhere/x", "there is no file or folder '~/nowhere/x'"),
+        ("data.source=~nobody/x", "there is no file or folder '~nobody/x'"),
         ("data.source=a/b/c", "there is no file or folder 'a/b/c'"),
         ("data.source=my data", "there is no file or folder 'my data'"),
         ("data.source=mydata\\train.conll", "Did you mean 'mydata/train.conll'?"),
@@ -220,7 +221,9 @@ def test_all_paths_that_lead_nowhere_are_told_at_once(project: Path, monkeypatch
     assert message.startswith("The recipe has 3 faults:")
 
 
-@pytest.mark.parametrize("model", ["runs/mien", "./nowhere", "mydata/x", "C:\\runs\\x", "a b"])
+@pytest.mark.parametrize(
+    "model", ["runs/mien", "./nowhere", "mydata/x", "C:\\runs\\x", "a b", "~nobody/x"]
+)
 def test_a_wrong_model_path_is_called_that(nlpt: Run, no_hub: None, model: str) -> None:
     Path("runs/mine").mkdir(parents=True)
     Path("mydata").mkdir()

@@ -245,7 +245,7 @@ def test_source_that_does_not_fit_is_refused_before_the_run(
 
 @pytest.mark.parametrize("share", [-0.1, 1.5])
 def test_share_outside_of_zero_to_one_is_refused(share: float, tiny_recipe: Recipes) -> None:
-    with pytest.raises(UserError, match=r"interpolate\.lambda: input should be"):
+    with pytest.raises(UserError, match=r"interpolate\.lambda: must be"):
         load_recipe(str(tiny_recipe(strategy=_interpolating(share))))
 
 

@@ -212,12 +212,16 @@ def test_accumulation_gives_the_same_step(
     strategy = {"name": "distillation", "teacher": str(master), "hidden": 0.5}
 
     def weights(steps: int) -> dict[str, torch.Tensor]:
-        arguments = {"max_steps": 2, "gradient_accumulation_steps": steps}
-        training = {"optimizer": "sgd", "learning_rate": 0.3, "warmup": 0, "arguments": arguments}
+        training = {"optimizer": "sgd", "learning_rate": 0.3, "warmup": 0}
         path = tiny_recipe(
             checkpoint=start,
             strategy=["full", strategy],
-            training={**training, "tokens_per_batch": 64},
+            training={
+                **training,
+                "tokens_per_batch": 64,
+                "tokens_at_once": 64 // steps,
+                "arguments": {"max_steps": 2},
+            },
         )
         finetune(load_recipe(str(path)), output=tmp_path / str(steps))
         return weights_of(tmp_path / str(steps))

@@ -204,7 +204,7 @@ def test_gradient_accumulation_gives_the_same_step(
 ) -> None:
     def weights(steps: int) -> dict[str, torch.Tensor]:
         # Plain gradient descent: Adam's first step is the gradient's sign, noise included.
-        arguments = {"max_steps": 2, "gradient_accumulation_steps": steps, "optim": "sgd"}
+        arguments = {"max_steps": 2, "optim": "sgd"}
         recipe = tiny_recipe(
             checkpoint=checkpoint("bert", **NO_DROPOUT),
             strategy=strategy,
@@ -213,6 +213,7 @@ def test_gradient_accumulation_gives_the_same_step(
                 "learning_rate": 0.5,
                 "warmup": 0,
                 "tokens_per_batch": 64,  # under 7 windows a batch, so that fillers are needed
+                "tokens_at_once": 64 // steps,
                 "arguments": arguments,
             },
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.errors import UserError
+from nlp_transfer.recipe.paths import local_path
 
 if TYPE_CHECKING:
     import torch
@@ -98,7 +99,7 @@ def find_model(name: str, engine: str, setting: str) -> tuple[Path, bool]:
     if engine not in ENGINES:
         raise UserError(f"--engine: {engine!r} is unknown ({', '.join(ENGINES)}).")
     if engine == "onnx":
-        return _exported(Path(name).expanduser(), setting), True
+        return _exported(local_path(name), setting), True
     folder = resolve_checkpoint(name, setting=setting)
     only_onnx = (folder / MODEL_FILE).is_file() and not any(
         any(folder.glob(pattern)) for pattern in _TORCH_FILES

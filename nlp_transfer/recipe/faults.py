@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,6 +33,8 @@ class _Told(NamedTuple):
 
     path: KeyPath
     text: str
+    of_union: bool = False
+    """It is one member's of a union; another may have gone deeper into the value."""
 
 
 class _Spot(NamedTuple):
@@ -58,9 +60,10 @@ class Explainer:
     where: str
     """What a missing key is missing in."""
 
-    def explain(self, error: ValidationError) -> str:
-        """List all faults, one a line."""
-        faults = error.errors(include_url=False)
+    def explain(self, errors: Iterable[ValidationError]) -> str:
+        """List all faults, one a line and each once."""
+        found = {str(fault["loc"]): fault for error in errors for fault in _faults_of(error)}
+        faults = list(found.values())
         told = [one for fault in faults[:_MOST] for one in self._told(fault)]
         lines = list(dict.fromkeys(f"  {one.text}" for one in told if not _is_less(one, told)))
         more = len(faults[_MOST:])
@@ -82,7 +85,8 @@ class Explainer:
             spot = spot._replace(path=(*spot.path, "name"))
         problem = self._problem(fault, spot)
         text = f"{self._place(spot.path)}: {spot.dotted or 'recipe'}: {problem}"
-        yield _Told(spot.path, text)
+        is_member = any(_UNION_MEMBER.fullmatch(str(part)) for part in fault["loc"])
+        yield _Told(spot.path, text, is_member)
 
     def _spot(self, loc: Sequence[int | str]) -> _Spot:
         """Walk the schema along a path of pydantic's, which names members of unions too."""
@@ -210,12 +214,16 @@ class Explainer:
         return self.where
 
 
+def _faults_of(error: ValidationError) -> list[ErrorDetails]:
+    return error.errors(include_url=False)
+
+
 def _is_less(one: _Told, told: Sequence[_Told]) -> bool:
-    """Tell whether another fault says more of the same value: each member of a union has one."""
+    """Tell whether another member of a union says more of the same value."""
     return any(
         len(other.path) > len(one.path) and other.path[: len(one.path)] == one.path
         for other in told
-        if one.path
+        if one.of_union
     )
 
 

@@ -49,12 +49,17 @@ class Surroundings:
         return next((path for path in self._candidates(name) if exists(path)), None)
 
     def _candidates(self, name: str) -> Iterator[Path]:
-        path = Path(name).expanduser()
+        path = local_path(name)
         if self.moved and path.is_absolute():
             before, now = self.moved
             yield _tidy(now / os.path.relpath(path, before))
         for folder in self.folders:
             yield _tidy(folder / path)
+
+
+def local_path(name: str) -> Path:
+    """Read a name as a path; ~ is the home folder, and ~nobody a name like others."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser raises for ~nobody
 
 
 def is_module_reference(source: str) -> bool:
@@ -75,7 +80,7 @@ def looks_like_path(name: str) -> bool:
 def no_such_path(name: str, folders: Sequence[Path] = (), *, what: str = "file or folder") -> str:
     """Say that a path leads nowhere, and which names there are that look like it."""
     folders = folders or (Path.cwd(),)
-    is_absolute = Path(name).expanduser().is_absolute()
+    is_absolute = local_path(name).is_absolute()
     where = "" if is_absolute else f" in {' or '.join(str(folder) for folder in folders)}"
     hint = nearest_path(name, folders)
     if os.name != "nt" and (PureWindowsPath(name).drive or "\\" in name):
@@ -93,7 +98,7 @@ def nearest_path(name: str, folders: Sequence[Path] = ()) -> str:
     """Return " Did you mean ...?" for the paths that are most like one that leads nowhere."""
     given, name = name, name.replace("\\", "/")
     for folder in folders or (Path.cwd(),):
-        wanted = folder / Path(name).expanduser()
+        wanted = folder / local_path(name)
         if exists(wanted):
             return f" Did you mean {name!r}?" if name != given else ""
         there = next((parent for parent in wanted.parents if is_folder(parent)), None)
@@ -118,7 +123,7 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 def _shown(path: Path, folder: Path, name: str) -> str:
     """Write a path as the user wrote the other: absolute or relative."""
-    if Path(name).expanduser().is_absolute() or not path.is_relative_to(folder):
+    if local_path(name).is_absolute() or not path.is_relative_to(folder):
         return str(path)
     return path.relative_to(folder).as_posix()
 

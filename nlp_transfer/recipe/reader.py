@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from nlp_transfer.recipe.paths import (
     Surroundings,
     is_file,
     is_folder,
+    local_path,
     looks_like_path,
     no_such_path,
 )
@@ -32,7 +34,7 @@ FOLDER_KEY = "folder"
 
 def find_recipe(name: str) -> Path:
     """Find a recipe by file, run folder or name: the user's files first, then the shipped ones."""
-    given = Path(name).expanduser()
+    given = local_path(name)
     own = Path("recipes", f"{name}.yaml")
     for path in (given, given / "recipe.yaml", Path(f"{name}.yaml"), own):
         if is_file(path):
@@ -94,13 +96,13 @@ def _checked(
     """Check values; one fault brings those of paths to light too."""
     try:
         return schema.model_validate(value, context=surroundings)
-    except ValidationError:
-        strict = Surroundings(surroundings.folders, surroundings.moved, must_exist=True)
-    try:
-        return schema.model_validate(value, context=strict)
     except ValidationError as error:
-        explainer = Explainer(schema_of(schema), origins, where)
-        raise UserError(explainer.explain(error)) from None
+        errors = [error]
+    try:
+        schema.model_validate(value, context=replace(surroundings, must_exist=True))
+    except ValidationError as error:
+        errors.append(error)
+    raise UserError(Explainer(schema_of(schema), origins, where).explain(errors))
 
 
 def _moved(path: Path) -> tuple[Path, Path] | None:
@@ -111,5 +113,5 @@ def _moved(path: Path) -> tuple[Path, Path] | None:
     try:
         before = json.loads(environment.read_text(encoding="utf-8"))[FOLDER_KEY]
         return Path(before), path.parent.absolute()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None  # a run of an earlier version, or no run of ours

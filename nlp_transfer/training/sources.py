@@ -10,6 +10,7 @@ from typing import Any
 from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Recipe
+from nlp_transfer.recipe.paths import local_path
 from nlp_transfer.records import Splits
 
 Read = dict[str, dict[str, Any]]
@@ -118,7 +119,7 @@ def _files_of(name: str, known: Path | None) -> list[Path]:
 
     known: the folder that holds the model of this name
     """
-    path = Path(name).expanduser()
+    path = local_path(name)
     if path.is_file():
         return [path]
     if known is None and path.is_dir():

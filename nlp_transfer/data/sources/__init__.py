@@ -24,6 +24,7 @@ from nlp_transfer.recipe.paths import (
     is_file,
     is_folder,
     is_module_reference,
+    local_path,
     looks_like_path,
     no_such_path,
 )
@@ -65,7 +66,7 @@ def open_source(data: DataSection) -> list[RawSplit]:
 def _open(data: DataSection) -> list[RawSplit]:
     if data.source.startswith("samples/"):
         return _from_folder(sample_folder(data.source), data)
-    path = Path(data.source).expanduser()
+    path = _from_here(local_path(data.source))
     if is_folder(path):
         return _from_folder(path, data)
     if is_file(path):
@@ -75,6 +76,12 @@ def _open(data: DataSection) -> list[RawSplit]:
     if looks_like_path(data.source):
         raise UserError(f"data.source: {no_such_path(data.source)}")
     return [RawSplit(*found, place=data.source) for found in hub.open_splits(data)]
+
+
+def _from_here(path: Path) -> Path:
+    """Write a path below the working folder as people do, for messages: train.csv:4."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _from_file(path: Path, data: DataSection) -> list[RawSplit]:
@@ -106,7 +113,7 @@ def _given(folder: Path, split: str, name: str) -> list[Path]:
     """Find a file by its name, or several joined by +."""
     paths = []
     for part in [name] if exists(folder / name) or exists(Path(name)) else name.split("+"):
-        candidates = (folder / part.strip(), Path(part.strip()).expanduser())
+        candidates = (folder / part.strip(), local_path(part.strip()))
         found = next((path for path in candidates if exists(path)), None)
         if found is None:
             raise UserError(
