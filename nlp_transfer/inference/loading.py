@@ -19,7 +19,6 @@ from nlp_transfer.tasks.classification import ClassificationTask
 from nlp_transfer.tasks.finite import check_finite
 from nlp_transfer.tasks.fit import (
     check_encoder,
-    check_length,
     check_vocabulary,
     check_whole,
     embedding_rows,
@@ -96,8 +95,7 @@ def load_trained(
         check_whole(model, weights, folder, setting)
     check_finite(model, f"{setting}: {folder}")
     check_vocabulary(embedding_rows(model), tokenizer, folder, setting)
-    settings = {**_windows(model), **settings}
-    check_length(model, ModelSection(checkpoint=str(folder), max_pieces=settings["max_pieces"]))
+    settings = _windows(model, settings, folder, setting)
     setattr(model.config, SETTINGS_KEY, settings)
     model.to(device)
     speed_up(model)
@@ -147,11 +145,19 @@ def _check_head(weights: Weights, stored: frozenset[str], folder: Path, setting:
         )
 
 
-def _windows(model: PreTrainedModel) -> dict[str, int]:
-    """Return the windows that a model reads where it does not say."""
+def _windows(
+    model: PreTrainedModel, settings: dict[str, Any], folder: Path, setting: str
+) -> dict[str, Any]:
+    """Add how a model reads long texts where it does not say, within its positions."""
     limit = position_limit(model)
-    pieces = _WINDOWS["max_pieces"] if limit is None else min(_WINDOWS["max_pieces"], limit)
-    return {**_WINDOWS, "max_pieces": pieces}
+    if limit is None:
+        return {**_WINDOWS, **settings}
+    if settings.get("max_pieces", 0) > limit:
+        raise UserError(
+            f"{setting}: {SETTINGS_KEY}.max_pieces in {folder / CONFIG_FILE} is "
+            f"{settings['max_pieces']}, the model reads at most {limit} pieces. Correct it there."
+        )
+    return {**_WINDOWS, "max_pieces": min(_WINDOWS["max_pieces"], limit), **settings}
 
 
 def _configuration(folder: Path, setting: str) -> PreTrainedConfig:

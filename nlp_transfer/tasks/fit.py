@@ -151,26 +151,26 @@ def _evidence(model: PreTrainedModel, missing: Sequence[str], weights: Weights) 
         yield f"Sizes differ: {resized[0]} is {_size(there)} there and {_size(wanted)} wanted."
     absent = [name for name in missing if name not in weights.resized]
     prefix = f"{model.base_model_prefix}."
-    tails = {name.removeprefix(prefix) for name in absent}
-    renamed = Counter(_prefixes(tails, weights.unused))
+    names = {*absent, *(name.removeprefix(prefix) for name in absent)}
+    renamed = Counter(_prefixes(names, weights.unused))
     layers = [re.search(r"\.(\d+)\.", name) for name in absent]
     first = min((int(match[1]) for match in layers if match), default=0)
     if renamed:
         found, count = renamed.most_common(1)[0]
         yield f"{count} weights there begin with {found!r}: take this prefix off their names."
     elif absent and all(layers) and first:
-        yield f"The files hold {first} layers, config.json asks for more."
-    elif weights.unused:
+        yield f"The files hold {first} of the layers that config.json asks for."
+    elif missing and weights.unused:
         unused = sorted(weights.unused)
         yield f"{len(unused)} weights there are not the model's ({_some(unused)})."
 
 
-def _prefixes(tails: set[str], unused: Iterable[str]) -> Iterator[str]:
+def _prefixes(names: set[str], unused: Iterable[str]) -> Iterator[str]:
     """Yield what stands before the name of a missing weight in the name of an unused one."""
     for name in unused:
         parts = name.split(".")
         for cut in range(1, len(parts)):
-            if ".".join(parts[cut:]) in tails:
+            if ".".join(parts[cut:]) in names:
                 yield ".".join(parts[:cut]) + "."
                 break
 

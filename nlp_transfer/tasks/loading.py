@@ -8,13 +8,15 @@ weights are safetensors or pickles of nothing but tensors.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.recipe import ModelSection
+from nlp_transfer.tasks.hostile import check_files, check_size, weight_files
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -25,6 +27,7 @@ CONFIG_FILE = "config.json"
 ADAPTED_FILE = "model_config.json"
 """What config.json is called beside an adapter: transformers takes a folder on disk with both for
 a whole model, and misses its weights. Adapters of earlier versions have it as config.json."""
+_LONGEST_REASON = 300  # characters
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,11 @@ def load_model(
     auto_class: of transformers
     returns:    the model, and how its weights went with the files: the caller judges that
     """
+    files = weight_files(folder, "pytorch_model*.bin")
+    if not files:
+        raise UserError(f"{setting}: {folder} holds no weights, only {_listing(folder)}.")
+    check_files(files, setting)
+    check_size(config, files, f"{setting}: {folder}")
     with quiet_transformers(), explaining_damage(folder, setting):
         model, info = auto_class.from_pretrained(
             folder,
@@ -120,6 +128,7 @@ def load_adapter(
     from peft import PeftModel, get_peft_model_state_dict
     from peft.utils.save_and_load import load_peft_weights
 
+    check_files(weight_files(folder, "adapter_model*.bin"), setting)
     with quiet_transformers(), explaining_damage(folder, setting):
         adapted = PeftModel.from_pretrained(model, str(folder), config=adapter)
         stored = load_peft_weights(str(folder), device="cpu").keys()
@@ -160,6 +169,12 @@ def load_tokenizer(
             _put_blank_before_words(tokenizer)
     except Exception as error:  # the Rust library's errors have no class of their own
         raise UserError(f"{setting}: {folder} has no usable tokenizer: {_reason(error)}") from None
+    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
+        # transformers builds one of nothing else, by which every word would be unknown.
+        raise UserError(
+            f"{setting}: {folder} holds no tokenizer, only {_listing(folder)}. Copy tokenizer.json "
+            "and tokenizer_config.json of the model there."
+        )
     if not tokenizer.is_fast:
         raise UserError(
             f"{setting}: {folder} has no fast tokenizer (tokenizer.json); it is needed to "
@@ -216,25 +231,33 @@ def explaining_damage(folder: Path, setting: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise UserError(
-            f"{setting}: the model in {folder} cannot be read: {_reason(error)} "
-            "Copy it again, or train it anew."
+            f"{setting}: the model in {folder} cannot be read: {_reason(error)}"
         ) from None
 
 
 def _reason(error: Exception) -> str:
-    """Say in one line what is wrong with a file."""
+    """Say in one line what is wrong with a file, and what to do."""
     from pickle import UnpicklingError
 
-    if "custom code" in str(error) or "trust_remote_code" in str(error):
-        return "it needs code of its own, which is not run (see docs/security.md)."
+    text = " ".join(str(error).split())
+    if "custom code" in text or "trust_remote_code" in text:
+        return (
+            "it needs code of its own, which only finetune and prepare run, where a recipe trusts "
+            "it (docs/security.md). Take another model."
+        )
     if isinstance(error, UnpicklingError):
         return (
             "its weights are a pickle that holds more than tensors, or is damaged; it is not "
-            "loaded, for it could run code. Use weights in safetensors."
+            "loaded, for it could run code. Take weights in safetensors."
         )
-    text = next((line for line in str(error).splitlines() if line.strip()), "")
-    line = f"{type(error).__name__}: {text}" if len(text) < 12 else text
-    return line.strip() if line.rstrip().endswith((".", "!", "?")) else f"{line.strip()}."
+    if isinstance(error, AttributeError | TypeError | KeyError | IndexError | EOFError):
+        text = f"its files do not hold what those of a model do ({type(error).__name__}: {text})"
+    sentence = re.split(r"(?<=[.!?]) (?=[A-Z])", text[:_LONGEST_REASON] or type(error).__name__)[0]
+    return f"{sentence.rstrip('.')}. Copy it again, or train it anew."
+
+
+def _listing(folder: Path) -> str:
+    return shortened(sorted(path.name for path in folder.iterdir()), 12) or "nothing"
 
 
 class quiet_transformers:  # noqa: N801 - reads as a verb at its place of use
