@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nlp_transfer.tasks.base import Task, WindowRow
+
+log = logging.getLogger(__name__)
 
 _LOOK_AHEAD = 4096  # windows sorted by length at a time
 _CPU_TOKENS = 1024  # what its caches hold; 8192 took 1.2 times as long
@@ -187,6 +190,36 @@ def resolve_precision(wanted: str, device: str | None = None) -> str:
         return "fp32"
     has = torch.cpu.get_capabilities()
     return "bf16" if has.get("avx512_bf16") or has.get("amx_bf16") else "fp32"
+
+
+def usable_precision(model: Any, wanted: str) -> str:
+    """Return the wanted precision, or fp32 where the model cannot compute in it: it is tried.
+
+    DeBERTa (the first) masks with the lowest number of fp32, which half precision does not have.
+
+    wanted: "bf16", "fp16" or "fp32"
+    """
+    import torch
+
+    if wanted == "fp32":
+        return wanted
+    pieces = torch.zeros((1, 2), dtype=torch.int64, device=model.device)
+    was_training = model.training
+    model.eval()  # no random numbers are drawn
+    try:
+        with torch.no_grad(), autocast(model.device.type, wanted):
+            model(input_ids=pieces, attention_mask=torch.ones_like(pieces))
+    except RuntimeError as error:
+        log.warning(
+            "a %r model does not compute in %s (%s): it computes in fp32",
+            model.config.model_type,
+            wanted,
+            str(error).splitlines()[0],
+        )
+        return "fp32"
+    finally:
+        model.train(was_training)
+    return wanted
 
 
 def windows_by_example(

@@ -21,6 +21,7 @@ from nlp_transfer.inference.engine import (
     predict_distributions,
     resolve_device,
     resolve_precision,
+    usable_precision,
 )
 from nlp_transfer.inference.loading import load_trained
 from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
@@ -105,7 +106,7 @@ class Predictor:
         if onnx:
             precision, tokens_per_batch = "fp32", tokens_per_batch or TOKENS_PER_BATCH
         else:
-            precision = resolve_precision(precision, device)
+            precision = usable_precision(loaded.model, resolve_precision(precision, device))
         columns = kept_columns(settings)
         return cls(loaded, task, options, precision, tokens_per_batch, columns, raw)
 

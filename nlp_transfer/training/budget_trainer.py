@@ -24,6 +24,7 @@ from transformers import (
 
 from nlp_transfer.cpu import memory_kept, speed_up
 from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.inference.engine import usable_precision
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Batch
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
@@ -69,6 +70,7 @@ class BudgetTrainer(Trainer):
         self._parts = 1
         self._learned: list[dict[str, torch.Tensor]] = []
         args = parts["args"]
+        _settle_precision(parts["model"], args)
         if training.tokens_at_once is not None:
             args.gradient_accumulation_steps = self._sampler(args).accumulation_for(
                 training.tokens_at_once, args.world_size
@@ -282,6 +284,16 @@ class BudgetTrainer(Trainer):
     def clock(self) -> Progress:
         """What tells the training time of the whole run, over every resume."""
         return next(c for c in self.callback_handler.callbacks if isinstance(c, Progress))
+
+
+def _settle_precision(model: Any, args: TrainingArguments) -> None:
+    """Let a model that cannot compute in the wanted half precision learn in fp32."""
+    if args.fsdp or args.deepspeed:  # no process has the whole model to try it with
+        return
+    wanted = "bf16" if args.bf16 else "fp16" if args.fp16 else "fp32"
+    if usable_precision(model.to(args.device), wanted) != wanted:
+        args.bf16 = args.fp16 = False
+        args.mixed_precision = "no"
 
 
 def _cut(batch: dict[str, torch.Tensor], parts: int) -> Iterator[dict[str, torch.Tensor]]:
