@@ -136,7 +136,7 @@ def _pieces(recipe: Recipe[Any, Any], splits: Splits) -> tuple[dict[str, Any], l
 
     model = recipe.model
     folder = resolve_checkpoint(model.checkpoint, revision=model.revision)
-    tokenizer = load_tokenizer(folder, model)
+    tokenizer = load_tokenizer(folder)
     windowed = getattr(recipe.task, "long_texts", "windows") == "windows"
     figures, findings = count_pieces(
         splits, tokenizer, max_pieces=model.max_pieces, windowed=windowed

@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlp_transfer.data.sources.module import check_runs_no_code
 from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe import Recipe
-from nlp_transfer.recipe.reader import located, read_recipe
+from nlp_transfer.recipe.reader import find_recipe, located, read_recipe
 from nlp_transfer.records import SPLIT_NAMES
 from nlp_transfer.report.report import Report
 from nlp_transfer.strategies import AnyStrategy
@@ -32,14 +33,19 @@ class AnyRecipe(Recipe[AnyTask, AnyStrategy]):
     """A recipe for any task by any strategies."""
 
 
-def load_recipe(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
+def load_recipe(name: str, overrides: Sequence[str] = (), *, trust_runs: bool = True) -> AnyRecipe:
     """Read and check a recipe.
 
-    name:      a shipped recipe's name, a YAML file or a run folder
-    overrides: "key.path=value" strings, the values read as YAML
-    raises:    UserError that lists every fault with its path and line
+    name:       a shipped recipe's name, a YAML file or a run folder
+    overrides:  "key.path=value" strings, the values read as YAML
+    trust_runs: false: refuse data that is code (`data.source: module:function`) where the recipe
+                lies in a run folder, which may be a stranger's
+    raises:     UserError that lists every fault with its path and line
     """
-    return read_recipe(AnyRecipe, name, overrides)
+    recipe = read_recipe(AnyRecipe, name, overrides)
+    if not trust_runs and not any(o.startswith(("data.source=", "data=")) for o in overrides):
+        check_runs_no_code(find_recipe(name), recipe.data.source)
+    return recipe
 
 
 def validate(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:

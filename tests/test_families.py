@@ -193,7 +193,7 @@ def test_byte_level_words_are_spelled_as_after_a_blank(
     family: str, tmp_path: Path, checkpoint: Any
 ) -> None:
     folder = checkpoint(family)
-    tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)))
+    tokenizer = load_tokenizer(folder)
     words = ["Ada", "visited", "Port-au-Prince", "."]
     pieces = WordPieces(tokenizer)
     pieces.learn(words)
@@ -201,7 +201,7 @@ def test_byte_level_words_are_spelled_as_after_a_blank(
     assert of_words == tokenizer(" ".join(words), add_special_tokens=False)["input_ids"]
     assert all(tokenizer.convert_ids_to_tokens(pieces[w].ids[0]).startswith("Ġ") for w in words)
     tokenizer.save_pretrained(tmp_path)
-    again = WordPieces(load_tokenizer(tmp_path, ModelSection(checkpoint=str(tmp_path))))
+    again = WordPieces(load_tokenizer(tmp_path))
     again.learn(words)
     assert [again[word] for word in words] == [pieces[word] for word in words]
 
@@ -209,7 +209,7 @@ def test_byte_level_words_are_spelled_as_after_a_blank(
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_word_gets_a_piece_whatever_the_tokenizer_drops(family: str, checkpoint: Any) -> None:
     folder = checkpoint(family)
-    tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)))
+    tokenizer = load_tokenizer(folder)
     task, options = NerTask(name="ner"), ModelSection(checkpoint=str(folder), max_pieces=16)
     loaded = task.build_model(folder, ["O", "B-PER", "I-PER"], options)
     words = ["Ada", INVISIBLE, "\u200b", "Supercalifragilisticexpialidocious" * 3, "."] * 3

@@ -17,7 +17,6 @@ from transformers import TrainerCallback
 from nlp_transfer import finetune, load_recipe, pretrain
 from nlp_transfer.data.masking import MaskedWindows, cut_texts
 from nlp_transfer.errors import UserError
-from nlp_transfer.recipe import ModelSection
 from nlp_transfer.tasks.base import IGNORED
 from nlp_transfer.tasks.loading import load_tokenizer
 from nlp_transfer.training import pretraining
@@ -29,7 +28,7 @@ TEXTS = ["Ada Lovelace visited Port-au-Prince again today .", "Globex sued Inite
 
 
 def masked(folder: Path, **settings: Any) -> tuple[MaskedWindows, list[Any], Any]:
-    tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)))
+    tokenizer = load_tokenizer(folder)
     windows = list(cut_texts(TEXTS * 50, tokenizer, max_pieces=32))
     options = {"mask": 0.3, "whole_words": True, "seed": 1, **settings}
     return MaskedWindows(windows, tokenizer, **options), windows, tokenizer
@@ -69,7 +68,7 @@ def test_masks_change_with_the_epoch_and_depend_on_nothing_else(tiny_bert: Path)
 
 
 def test_long_texts_are_read_to_their_ends(tiny_bert: Path) -> None:
-    tokenizer = load_tokenizer(tiny_bert, ModelSection(checkpoint=str(tiny_bert)))
+    tokenizer = load_tokenizer(tiny_bert)
     text = " ".join(f"word{number}" for number in range(200))
     windows = list(cut_texts([text], tokenizer, max_pieces=16))
     pieces = [piece for window in windows for piece in window["input_ids"][1:-1]]

@@ -47,7 +47,7 @@ def evaluate(
         raise UserError("Name a model: nlpt evaluate MODEL --recipe RECIPE")
     report = pipeline.evaluate(
         *models,
-        recipe=pipeline.load_recipe(recipe, overrides),
+        recipe=pipeline.load_recipe(recipe, overrides, trust_runs=False),
         split=split,
         engine=engine,
         device=device,

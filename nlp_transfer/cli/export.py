@@ -50,7 +50,7 @@ def export(
 
     folder, figures = exporting.export(
         run,
-        recipe=pipeline.load_recipe(recipe or exporting.recipe_of(run)),
+        recipe=pipeline.load_recipe(recipe or exporting.recipe_of(run), trust_runs=False),
         format=format,
         quantize=quantize,
         opset=opset,

@@ -67,7 +67,7 @@ def inspect(
             raise UserError("--task goes with files; the recipe says what its data is for.")
         from nlp_transfer.pipeline import load_recipe
 
-        result = inspect_data(load_recipe(recipe, overrides))
+        result = inspect_data(load_recipe(recipe, overrides, trust_runs=False))
     else:
         chosen = any(override.startswith(("model.", "model=")) for override in overrides)
         given = _recipe_for(sources, task, overrides)

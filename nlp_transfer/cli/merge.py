@@ -38,7 +38,7 @@ def merge(
         shares = [float(share) for share in weights.split(",")] if weights else None
     except ValueError:
         raise UserError(f"--weights: {weights!r} are not numbers; write 0.7,0.3") from None
-    loaded_recipe = pipeline.load_recipe(recipe) if recipe else None
+    loaded_recipe = pipeline.load_recipe(recipe, trust_runs=False) if recipe else None
     typer.echo(merge_runs(runs, output, how=how, weights=shares, recipe=loaded_recipe))
 
 

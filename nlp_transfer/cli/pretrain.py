@@ -34,7 +34,7 @@ def pretrain(
     start_logging()
     from nlp_transfer import pipeline
 
-    loaded = pipeline.load_recipe(recipe, overrides or [])
+    loaded = pipeline.load_recipe(recipe, overrides or [], trust_runs=False)
     run, metrics = pipeline.pretrain(loaded, output=output, fresh=fresh)
     if as_json:
         print_json(metrics)

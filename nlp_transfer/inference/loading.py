@@ -83,7 +83,7 @@ def load_trained(
     task = _task(config, settings, folder, scheme)
     if isinstance(task, ForeignNerTask):
         settings = {**settings, "scheme": task.scheme}
-    tokenizer = load_tokenizer(folder, ModelSection(checkpoint=str(folder)), setting)
+    tokenizer = load_tokenizer(folder, setting)
     if onnx:
         check_vocabulary(config.vocab_size, tokenizer, folder, setting)
         stand_in: Any = OnnxModel(folder, config)

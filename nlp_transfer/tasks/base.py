@@ -208,7 +208,7 @@ class Task(Section):
         if options.layers is not None:
             model = keep_layers(model, options.layers)
         check_length(model, options)
-        tokenizer = load_tokenizer(folder, options)
+        tokenizer = load_tokenizer(folder, trust_remote_code=options.trust_remote_code)
         check_vocabulary(embedding_rows(model), tokenizer, folder, _KEY)
         return LoadedModel(model, tokenizer, new)
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError, shortened
-from nlp_transfer.recipe import ModelSection
 from nlp_transfer.tasks.hostile import check_files, check_size, weight_files
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ def load_adapter(
 
 
 def load_tokenizer(
-    folder: Path, options: ModelSection, setting: str = "model.checkpoint"
+    folder: Path, setting: str = "model.checkpoint", *, trust_remote_code: bool = False
 ) -> PreTrainedTokenizerBase:
     """Load the fast tokenizer of a model, with a blank before words where it needs one.
 
@@ -155,20 +154,18 @@ def load_tokenizer(
         with quiet_transformers():
             return AutoTokenizer.from_pretrained(
                 folder,
-                trust_remote_code=options.trust_remote_code,
+                trust_remote_code=trust_remote_code,
                 local_files_only=True,
                 **extra,
             )
 
-    try:
+    with explaining_damage(folder, setting, what="the tokenizer"):
         tokenizer = load()
         # A byte-level BPE spells a word differently after a blank. Found from the tokenizer
         # itself: lists of model names go stale.
         if tokenizer.is_fast and '"ByteLevel"' in tokenizer.backend_tokenizer.to_str():
             tokenizer = load(add_prefix_space=True)
             _put_blank_before_words(tokenizer)
-    except Exception as error:  # the Rust library's errors have no class of their own
-        raise UserError(f"{setting}: {folder} has no usable tokenizer: {_reason(error)}") from None
     if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
         # transformers builds one of nothing else, by which every word would be unknown.
         raise UserError(
@@ -220,8 +217,14 @@ def _put_blank_before_words(tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 @contextlib.contextmanager
-def explaining_damage(folder: Path, setting: str) -> Iterator[None]:
-    """Say which model cannot be read and why, and which setting names it.
+def explaining_damage(
+    folder: Path,
+    setting: str,
+    *,
+    what: str = "the model",
+    advice: str = "Copy it again, or train it anew.",
+) -> Iterator[None]:
+    """Say what cannot be read and why, which setting names it, and what to do.
 
     Every error counts: what damaged or hostile files raise in the libraries has no common class.
     """
@@ -230,30 +233,33 @@ def explaining_damage(folder: Path, setting: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
+        if "trust_remote_code" in str(error):
+            reason = (
+                "it needs code of its own, which only finetune and prepare run, where a recipe "
+                "trusts it (docs/security.md)."
+            )
+            advice = "Take another model."
+        else:
+            reason = _reason(error)
         raise UserError(
-            f"{setting}: the model in {folder} cannot be read: {_reason(error)}"
+            f"{setting}: {what} in {folder} cannot be read: {reason} {advice}"
         ) from None
 
 
 def _reason(error: Exception) -> str:
-    """Say in one line what is wrong with a file, and what to do."""
+    """Say in one line what is wrong with a file."""
     from pickle import UnpicklingError
 
     text = " ".join(str(error).split())
-    if "custom code" in text or "trust_remote_code" in text:
-        return (
-            "it needs code of its own, which only finetune and prepare run, where a recipe trusts "
-            "it (docs/security.md). Take another model."
-        )
     if isinstance(error, UnpicklingError):
         return (
-            "its weights are a pickle that holds more than tensors, or is damaged; it is not "
-            "loaded, for it could run code. Take weights in safetensors."
+            "it is a pickle that holds more than tensors, or is damaged; it is not loaded, for it "
+            "could run code."
         )
     if isinstance(error, AttributeError | TypeError | KeyError | IndexError | EOFError):
-        text = f"its files do not hold what those of a model do ({type(error).__name__}: {text})"
+        text = f"its files do not hold what they should ({type(error).__name__}: {text})"
     sentence = re.split(r"(?<=[.!?]) (?=[A-Z])", text[:_LONGEST_REASON] or type(error).__name__)[0]
-    return f"{sentence.rstrip('.')}. Copy it again, or train it anew."
+    return f"{sentence.rstrip('.')}."
 
 
 def _listing(folder: Path) -> str:

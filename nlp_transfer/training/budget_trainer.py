@@ -16,7 +16,6 @@ from torch import nn
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
-    Trainer,
     TrainerControl,
     TrainerState,
     TrainingArguments,
@@ -28,6 +27,7 @@ from nlp_transfer.inference.engine import usable_precision
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Batch
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
+from nlp_transfer.training.checkpoints import ResumingTrainer, read_state
 from nlp_transfer.training.loss_watch import LossWatch
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.progress import Progress
@@ -38,7 +38,7 @@ _NOT_READ = ("labels", "windows")
 """What a batch holds beside the model's own inputs."""
 
 
-class BudgetTrainer(Trainer):
+class BudgetTrainer(ResumingTrainer):
     """Trains on windows of known lengths; `data_collator` makes a batch of some of them.
 
     `compute_loss_func` is a LossFunction: it runs the model as often as it needs.
@@ -91,7 +91,7 @@ class BudgetTrainer(Trainer):
         raises:     KeyboardInterrupt when a signal ended training early
         """
         if checkpoint:
-            state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+            state = read_state(checkpoint)
             if _patience_is_over(state) and state.best_model_checkpoint:
                 # The Trainer would learn on until the next evaluation, and might keep that.
                 self.state = state

@@ -67,8 +67,8 @@ def prepare_reading(recipe: Recipe[Any, Any]) -> Reading:
     section, options = recipe.pretraining, recipe.model
     folder = resolve_checkpoint(options.checkpoint, revision=options.revision)
     texts = _shuffled_texts(recipe)
-    # Code that a checkpoint brings is run by `finetune` and `prepare` only.
-    tokenizer = load_tokenizer(folder, options.model_copy(update={"trust_remote_code": False}))
+    # Whatever the recipe trusts: code that a checkpoint brings is run by finetune and prepare only.
+    tokenizer = load_tokenizer(folder)
     if tokenizer.mask_token_id is None:
         raise UserError(f"model.checkpoint: the tokenizer of {folder} has no mask token.")
     seed = recipe.training.seed

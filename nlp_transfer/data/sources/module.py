@@ -13,8 +13,26 @@ from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources.choosing import chosen_splits
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
+from nlp_transfer.recipe.paths import is_module_reference
 
 Read = Callable[[], Iterator[RawRow]]
+
+_BESIDE_A_RUNS_RECIPE = ("environment.json", "data.json", "metrics.json", "model", "config.json")
+
+
+def check_runs_no_code(recipe: Path, source: str) -> None:
+    """Refuse to import a module because a recipe in a run folder says so.
+
+    recipe: the file; one that lies beside what only runs write is a run's, perhaps a stranger's
+    source: its `data.source`
+    """
+    is_of_run = any((recipe.parent / name).exists() for name in _BESIDE_A_RUNS_RECIPE)
+    if recipe.name == "recipe.yaml" and is_of_run and is_module_reference(source):
+        raise UserError(
+            f"{recipe}: data.source {source!r} is code, which is not run for a recipe in a run "
+            "folder, for it may be a stranger's. If you know the code, copy recipe.yaml to a place "
+            "of your own and name it: --recipe COPY.yaml"
+        )
 
 
 def open_splits(data: DataSection) -> Iterator[tuple[str, Read]]:
