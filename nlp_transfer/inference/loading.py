@@ -29,6 +29,7 @@ from nlp_transfer.tasks.loading import (
     ADAPTED_FILE,
     ADAPTER_FILE,
     Weights,
+    adapter_weights,
     config_file,
     explaining_damage,
     load_adapter,
@@ -125,8 +126,8 @@ def _with_adapter(
     check_encoder(model, weights, base, setting, advice=_COPY)
     if shared is not None:
         share_weights(shared, model)
-    adapted, stored = load_adapter(model, folder, adapter, setting)
-    _check_head(weights, stored, folder, setting)
+    _check_head(weights, adapter_weights(folder, setting), folder, setting)
+    adapted = load_adapter(model, folder, adapter, setting)
     if adapter.is_prompt_learning:
         return aligned(adapted)
     return adapted if shared is not None else adapted.merge_and_unload()
@@ -137,7 +138,8 @@ def _check_head(weights: Weights, stored: frozenset[str], folder: Path, setting:
 
     stored: names of the weights that the adapter holds
     """
-    lacking = sorted(weights.random - stored)
+    names = {name.removeprefix("base_model.").removeprefix("model.") for name in stored}
+    lacking = sorted(weights.random - names)
     if lacking:
         raise UserError(
             f"{setting}: neither the adapter in {folder} nor its base model holds {lacking[0]}, "
@@ -154,7 +156,7 @@ def _windows(
         return {**_WINDOWS, **settings}
     if settings.get("max_pieces", 0) > limit:
         raise UserError(
-            f"{setting}: {SETTINGS_KEY}.max_pieces in {folder / CONFIG_FILE} is "
+            f"{setting}: {SETTINGS_KEY}.max_pieces in {config_file(folder)} is "
             f"{settings['max_pieces']}, the model reads at most {limit} pieces. Correct it there."
         )
     return {**_WINDOWS, "max_pieces": min(_WINDOWS["max_pieces"], limit), **settings}

@@ -116,29 +116,32 @@ def load_adapter_config(folder: Path, setting: str) -> PeftConfig:
     return adapter
 
 
-def load_adapter(
-    model: PreTrainedModel, folder: Path, adapter: PeftConfig, setting: str
-) -> tuple[Any, frozenset[str]]:
-    """Put an adapter on its base model.
-
-    returns: the adapted model, and the names that the adapter's weights have in the base model
-    raises:  UserError where its files lack some of them
-    """
-    from peft import PeftModel, get_peft_model_state_dict
+def adapter_weights(folder: Path, setting: str) -> frozenset[str]:
+    """Name the weights that an adapter's files hold, as peft does."""
     from peft.utils.save_and_load import load_peft_weights
 
     check_files(weight_files(folder, "adapter_model*.bin"), setting)
+    with explaining_damage(folder, setting):
+        return frozenset(load_peft_weights(str(folder), device="cpu"))
+
+
+def load_adapter(model: PreTrainedModel, folder: Path, adapter: PeftConfig, setting: str) -> Any:
+    """Put an adapter on its base model.
+
+    raises: UserError where its files lack some of its weights
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+
+    stored = adapter_weights(folder, setting)
     with quiet_transformers(), explaining_damage(folder, setting):
         adapted = PeftModel.from_pretrained(model, str(folder), config=adapter)
-        stored = load_peft_weights(str(folder), device="cpu").keys()
         absent = sorted(get_peft_model_state_dict(adapted).keys() - stored)
     if absent:
         raise UserError(
             f"{setting}: the adapter in {folder} lacks {len(absent)} of its weights ({absent[0]}). "
             "Copy it again, or train it anew."
         )
-    names = (name.removeprefix("base_model.").removeprefix("model.") for name in stored)
-    return adapted, frozenset(names)
+    return adapted
 
 
 def load_tokenizer(
