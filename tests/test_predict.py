@@ -160,6 +160,16 @@ def test_annotation_tools_get_the_fields_too(
     assert task["data"] == given
 
 
+def test_the_data_of_label_studio_tasks_come_back(
+    nlpt: Run, runs: Callable[[str], Path], tmp_path: Path
+) -> None:
+    task = {"id": 4, "data": {"text": "Ada left", "url": "x", "n": 1}, "annotations": []}
+    (tmp_path / "tasks.json").write_text(json.dumps([task]))
+    code, out, _ = nlpt("predict", runs("ner"), tmp_path / "tasks.json")
+    (row,) = _rows(out)
+    assert (code, row["id"], row["text"], row["url"], row["n"]) == (0, 4, "Ada left", "x", 1)
+
+
 # Pairs
 
 

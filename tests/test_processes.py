@@ -91,8 +91,9 @@ def test_two_processes_predict_what_one_does_in_the_same_order(
 ) -> None:
     run = tmp_path / "run"
     finetune(load_recipe(str(tiny_recipe(training={"epochs": 1}))), output=run)
-    texts = tmp_path / "texts.txt"
-    texts.write_text("".join(f"Ada wrote {n} letters to Rome\n" for n in range(1300)), "utf-8")
+    texts = tmp_path / "texts.jsonl"
+    rows = [{"uid": n, "text": f"Ada wrote {n} letters to Rome", "tags": n} for n in range(1300)]
+    texts.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     outputs = []
     for launcher in ([], LAUNCHERS["torchrun"]):
         outputs.append(tmp_path / f"{len(outputs)}.jsonl")
@@ -104,6 +105,7 @@ def test_two_processes_predict_what_one_does_in_the_same_order(
             check=True,
         )
     alone, together = (output.read_text("utf-8").splitlines() for output in outputs)
-    assert len(alone) == 1300
-    for one, two in zip(map(json.loads, alone), map(json.loads, together), strict=True):
+    answers = zip(map(json.loads, alone), map(json.loads, together), strict=True)
+    for row, (one, two) in zip(rows, answers, strict=True):
         assert (one["text"], one["tags"]) == (two["text"], two["tags"])
+        assert (one["uid"], one["text"], one["input_tags"]) == tuple(row.values())

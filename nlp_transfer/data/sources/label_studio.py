@@ -72,7 +72,7 @@ def read(
             names = {"text", "spans", "label", *questions, *map(str, columns.values())}
             yield RawRow(task.where, dict.fromkeys(names))
             continue
-        row = _data_of(task, key, columns)
+        row = _data_of(task, key, columns, whole=not annotated)
         if annotated:
             row |= _answers(task, questions, key)
             if has_spans:
@@ -116,8 +116,8 @@ def _choices(value: Item, where: str) -> list[Any]:
     return choices
 
 
-def _data_of(task: Task, key: str, columns: Columns) -> dict[str, Any]:
-    """Return the text, and the parts of a task's data that are asked for."""
+def _data_of(task: Task, key: str, columns: Columns, *, whole: bool) -> dict[str, Any]:
+    """Return the text, and the parts of a task's data that are asked for, or the whole of them."""
     data = task.item["data"]
     if key not in data:
         raise UserError(
@@ -125,7 +125,7 @@ def _data_of(task: Task, key: str, columns: Columns) -> dict[str, Any]:
             f"{shortened(list(data))}. Say which is: data.columns.text=KEY."
         )
     asked = {*KEPT, *map(str, columns.values())}
-    row = {name: value for name, value in data.items() if name in asked}
+    row = {name: value for name, value in data.items() if whole or name in asked}
     row["id"] = data.get("id", task.item.get("id"))
     return row if "text" in columns else {**row, "text": data[key]}
 
