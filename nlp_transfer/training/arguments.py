@@ -18,6 +18,7 @@ from nlp_transfer.training.optimization import (
     schedule_arguments,
     trainer_optimizer,
 )
+from nlp_transfer.training.tracking import check_packages
 
 
 def training_arguments(
@@ -32,7 +33,7 @@ def training_arguments(
     checkpoints: where the Trainer saves what resuming needs
     steps:       run so many steps only, without evaluation and checkpoints
     strategies:  those of the recipe, which may depend on arguments
-    raises:      UserError where transformers refuses arguments, or an optimizer's library is away
+    raises:      UserError where transformers refuses arguments, or a package is missing for them
     """
     precision = resolve_precision(section.precision)
     settings: dict[str, Any] = {
@@ -71,7 +72,8 @@ def training_arguments(
         settings["load_best_model_at_end"] = False
     try:
         args = TrainingArguments(**settings)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, ImportError) as error:
         raise UserError(f"training.arguments: {error}") from None
     check_optimizer(args)
+    check_packages(args)
     return args

@@ -31,6 +31,7 @@ from nlp_transfer.training.checkpoints import ResumingTrainer, read_state
 from nlp_transfer.training.loss_watch import LossWatch
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.progress import Progress
+from nlp_transfer.training.tracking import keep_in
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class BudgetTrainer(ResumingTrainer):
         self.remove_callback(PrinterCallback)
         self._watch = LossWatch(self.accelerator, self._blame)
         self.add_callback(self._watch)
+        keep_in(Path(args.output_dir).parent / "tracking", self.callback_handler.callbacks)
         # Ours is the loss: models that offer to normalise theirs must not be asked to.
         self.model_accepts_loss_kwargs = False
         if not self.args.torch_compile:  # which fuses the same operations itself

@@ -30,8 +30,9 @@ State = Literal["new", "unfinished", "finished"]
 # All that a run writes, in the order in which it is deleted. The last three are written first, the
 # recipe after the others: a folder with a recipe and no environment is not a run of ours.
 _OURS = (
-    "checkpoints", "model", "adapter", "onnx", "tasks", "metrics.json", "report.md", "report.html",
-    "predictions.jsonl", "log.jsonl", "README.md", "recipe.yaml", "data.json", "environment.json",
+    "checkpoints", "model", "adapter", "onnx", "tasks", "tracking", "metrics.json", "report.md",
+    "report.html", "predictions.jsonl", "log.jsonl", "README.md", "recipe.yaml", "data.json",
+    "environment.json",
 )  # fmt: skip
 
 
@@ -210,8 +211,11 @@ class RunFolder:
         self.write_text(name, "".join(lines))
 
     def remove_checkpoints(self) -> None:
-        """Delete what only an unfinished run needs."""
+        """Delete what only an unfinished run needs; keep what trackers have put beside it."""
         self._remove_torn()
+        for file in (path for path in self.checkpoints.glob("*") if path.is_file()):
+            (self.path / "tracking").mkdir(exist_ok=True)
+            file.replace(self.path / "tracking" / file.name)
         for folder in (self.checkpoints, self.earlier_round):
             shutil.rmtree(folder, ignore_errors=True)
 

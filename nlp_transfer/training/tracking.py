@@ -1,0 +1,45 @@
+"""Experiment trackers (`report_to`) and other optional packages: whether they are there, and where
+trackers keep their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from transformers import TrainerCallback, TrainingArguments
+from transformers.integrations import TensorBoardCallback, get_reporting_integration_callbacks
+from transformers.utils import is_liger_kernel_available
+
+from nlp_transfer.errors import UserError
+
+
+def check_packages(args: TrainingArguments) -> None:
+    """Raise UserError where arguments need a package that is not installed, before data is read."""
+    try:
+        for tracker in get_reporting_integration_callbacks(args.report_to):
+            _without_end(tracker)()  # as the Trainer does, after minutes perhaps
+    except (ImportError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"training.arguments.report_to: {error} Install it, or leave report_to out: log.jsonl "
+            "in the run folder has every logged figure."
+        ) from None
+    if args.use_liger_kernel and not is_liger_kernel_available():
+        raise UserError(
+            "training.arguments.use_liger_kernel: Liger is not installed. Run `pip install "
+            "liger-kernel`, or leave it out."
+        )
+
+
+def _without_end(tracker: type[TrainerCallback]) -> type[TrainerCallback]:
+    """Make a tracker that does nothing when it goes: half made, MLflow's would fail there too."""
+    return type(tracker.__name__, (tracker,), {"__del__": lambda _: None})
+
+
+def keep_in(folder: Path, callbacks: Iterable[TrainerCallback]) -> None:
+    """Let TensorBoard write to a folder, unless TENSORBOARD_LOGGING_DIR names one.
+
+    Else its files would lie among the checkpoints, which a finished run deletes.
+    """
+    for callback in callbacks:
+        if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
+            callback.logging_dir = str(folder)
