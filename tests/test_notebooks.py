@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from tiny import write_recipe
 
-from nlp_transfer import Report, finetune, load_recipe
+from nlp_transfer import Predictor, Report, UserError, finetune, load_recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -119,3 +121,69 @@ def test_report_of_a_run_is_a_page_below_the_cell(tiny_recipe: Recipes, tmp_path
     assert page.count("<details") == page.count("</details>") >= 4
     assert page.count("<details open") == 1
     HTMLParser().feed(page)
+
+
+@pytest.fixture(scope="module")
+def predictors(
+    tmp_path_factory: pytest.TempPathFactory,
+    data_folder: Callable[[str], Path],
+    checkpoint: Callable[..., Path],
+) -> dict[str, Predictor]:
+    """Return a Predictor of each task."""
+    found = {}
+    for task in ("ner", "classification"):
+        folder = tmp_path_factory.mktemp(task)
+        recipe = write_recipe(
+            folder / "mine.yaml",
+            task=task,
+            data=data_folder(task),
+            checkpoint=checkpoint("bert"),
+            strategy="full",
+            training={"epochs": 1},
+        )
+        finetune(load_recipe(str(recipe)), output=folder / "run")
+        found[task] = Predictor.from_run(folder / "run")
+    return found
+
+
+def test_lists_of_words_are_read_as_they_are(predictors: dict[str, Predictor]) -> None:
+    words = ["Ada", "Lovelace-Byron", "left"]
+    bare, named = predictors["ner"]([words, {"tokens": words}])
+    assert bare == named
+    assert bare["tokens"] == words
+    assert len(bare["tags"]) == 3
+    (nothing,) = predictors["ner"]([[]])
+    assert nothing["tags"] == []
+
+
+@pytest.mark.parametrize("task", ["ner", "classification"])
+@pytest.mark.parametrize(
+    "item",
+    [5, None, 1.5, float("nan"), b"text", [1, 2], {}, {"text": 5}, {"body": "Ada"}, object()],
+)
+def test_item_that_is_no_text_is_named_by_its_number(
+    task: str, item: Any, predictors: dict[str, Predictor]
+) -> None:
+    with pytest.raises(UserError, match="item 2"):
+        list(predictors[task](["Ada left", item]))
+
+
+def test_list_of_words_is_no_text_to_classify(predictors: dict[str, Predictor]) -> None:
+    with pytest.raises(UserError, match=r"item 1: expected a text.*found \['a', 'b'\]"):
+        list(predictors["classification"]([["a", "b"]]))
+
+
+@pytest.mark.parametrize("items", ["Ada left Rome", b"Ada", {"text": "Ada"}, None, 5])
+def test_one_item_in_place_of_a_list_is_refused_at_once(
+    items: Any, predictors: dict[str, Predictor]
+) -> None:
+    with pytest.raises(TypeError, match=r"predictor\(\[text\]\)"):
+        predictors["ner"](items)
+
+
+def test_results_come_one_by_one_and_say_so(predictors: dict[str, Predictor]) -> None:
+    results = predictors["classification"](["very kind people", "wrong price"])
+    with pytest.raises(TypeError, match=r"list\(predictor\(texts\)\)\[0\]"):
+        results[0]
+    assert next(results)["text"] == "very kind people"
+    assert [result["text"] for result in results] == ["wrong price"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from nlp_transfer.data.columns import CANDIDATES, checked_text
 from nlp_transfer.data.raw import RawRow
@@ -41,8 +41,8 @@ class Item:
         return self.text if self.text is not None else " ".join(self.tokens or ())
 
 
-Given = str | Mapping[str, Any] | RawRow | Item
-"""What is taken for an item: a text, or fields by name."""
+Given = str | Sequence[str] | Mapping[str, Any] | RawRow | Item
+"""What is taken for an item: a text, words where a model reads words, or fields by name."""
 
 
 def kept_columns(settings: Mapping[str, Any]) -> dict[str, str | int]:
@@ -57,9 +57,13 @@ class ItemReader:
 
     kept:  columns of the model; where a row lacks one, its role may stand under its own name
     named: columns that the user names, which must be there
+    word_lists: an item may be a list of words
     """
 
-    def __init__(self, kept: Columns, named: Columns | None = None) -> None:
+    def __init__(
+        self, kept: Columns, named: Columns | None = None, *, word_lists: bool = False
+    ) -> None:
+        self._word_lists = word_lists
         self._named = dict(named or {})
         self._kept = {role: name for role, name in kept.items() if role not in self._named}
         self._reads_pairs = "text_pair" in kept or "text_pair" in self._named
@@ -99,17 +103,21 @@ class ItemReader:
     def _names(self) -> set[str]:
         return {str(name) for name in (*self._named.values(), *self._kept.values())}
 
-    def _item(self, given: str | Mapping[str, Any] | RawRow, number: int) -> Item:
+    def _item(self, given: Given, number: int) -> Item:
         if isinstance(given, str):
             return Item(given, None, None, None, {"text": given}, {"text": "text"})
+        if self._word_lists and _are_words(given):
+            words = list(given)
+            return Item(None, words, None, None, {"tokens": words}, {"tokens": "tokens"})
         if isinstance(given, RawRow):
             row = given
         elif isinstance(given, Mapping):
             row = RawRow(f"item {number}", given)
         else:
+            or_words = "a list of words, " if self._word_lists else ""
             raise UserError(
-                f"item {number}: expected a text, or a dictionary with text or tokens; found "
-                f"{shortened([repr(given)[:60]])}."
+                f"item {number}: expected a text, {or_words}or a dictionary with text or tokens; "
+                f"found {repr(given)[:60]}."
             )
         return self.read(row)
 
@@ -163,7 +171,7 @@ class ItemReader:
         is_named = column in (self._named.get("tokens"), self._kept.get("tokens"))
         if isinstance(value, str) and is_named:
             return value.split(" ") if value else []
-        if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
+        if _are_words(value):
             return list(value)
         return None
 
@@ -176,6 +184,10 @@ class ItemReader:
             f"{usual}.{learned} Found: {shortened(list(row.values))}. Name the text with "
             "--columns text=COLUMN; a table without a header: --no-header --columns text=0."
         )
+
+
+def _are_words(value: object) -> TypeGuard[Sequence[str]]:
+    return isinstance(value, list | tuple) and all(isinstance(word, str) for word in value)
 
 
 def beside(item: Item, result: Mapping[str, Any], reserved: Collection[str]) -> dict[str, Any]:

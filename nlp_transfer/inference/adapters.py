@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.checkpoint import resolve_checkpoint
-from nlp_transfer.data.items import Columns, Given, ItemReader, beside
+from nlp_transfer.data.items import Columns, Given, Item, ItemReader, beside
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.loading import base_of
 from nlp_transfer.inference.predictor import Predictor
+from nlp_transfer.inference.results import Results, check_is_list
 from nlp_transfer.recipe import WordRule
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.fit import check_encoder
@@ -22,6 +23,7 @@ from nlp_transfer.tasks.loading import (
     load_config,
     load_model,
 )
+from nlp_transfer.tasks.ner import NerTask
 
 _COPY = "Copy the base model again with all its files."
 _READ = ("text", "text_pair", "tokens")
@@ -101,20 +103,21 @@ class Adapters:
             for role, name in predictor.columns.items()
         }
 
-    def __call__(
-        self, items: Iterable[Given], *, columns: Columns | None = None
-    ) -> Iterator[dict[str, Any]]:
+    def __call__(self, items: Iterable[Given], *, columns: Columns | None = None) -> Results:
         """Predict items as a Predictor does, streaming, in order.
 
         yields: what the predictor does where there is one; else {text or tokens, adapters: {name:
                 {tags, entities} or {label, score, scores}}}, beside all other fields of the item
         """
-        if isinstance(items, str):
-            raise TypeError("give a list of texts, not one string")
-        read = ItemReader(self.columns, columns).items(items)
+        check_is_list(items)
+        word_lists = isinstance(self.task, NerTask)
+        read = ItemReader(self.columns, columns, word_lists=word_lists).items(items)
         if len(self.predictors) == 1:
-            yield from next(iter(self.predictors.values()))(read)
-            return
+            return next(iter(self.predictors.values()))(read)
+        return Results(self._beside_another(read))
+
+    def _beside_another(self, read: Iterator[Item]) -> Iterator[dict[str, Any]]:
+        """Let each adapter answer for each item."""
         kept, *copies = tee(read, 1 + len(self.predictors))
         asked = zip(self.predictors.values(), copies, strict=True)
         answers = zip(*(one.answers(copy) for one, copy in asked), strict=True)

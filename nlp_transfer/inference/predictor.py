@@ -25,6 +25,7 @@ from nlp_transfer.inference.engine import (
 )
 from nlp_transfer.inference.loading import load_trained
 from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
+from nlp_transfer.inference.results import Results, check_is_list
 from nlp_transfer.recipe import ModelSection, WordRule
 from nlp_transfer.records import LossLedger, Prediction, Tagging
 from nlp_transfer.tasks.base import LoadedModel, Row, Task, WindowRow, output_labels
@@ -194,23 +195,21 @@ class Predictor:
                 f"Data: {', '.join(labels)}.{self.task.advice_on_labels(labels)}"
             )
 
-    def __call__(
-        self, items: Iterable[Given], *, columns: Columns | None = None
-    ) -> Iterator[dict[str, Any]]:
+    def __call__(self, items: Iterable[Given], *, columns: Columns | None = None) -> Results:
         """Predict texts or dicts, streaming, in order.
 
-        items:   strings, or dicts with "text" (and "text_pair"), or for NER with "tokens", under
-                 these names, the usual ones or those that the model learned from
+        items:   strings, or for NER lists of words, or dicts with "text" (and "text_pair") or
+                 "tokens", under these names, the usual ones or those that the model learned from
         columns: other names by role, as {"text": "body"}
         returns: for NER {text or tokens, tags, entities}; for classification {text, label, score,
                  scores}; offsets are Unicode code points, ends are exclusive. All other fields of a
                  dict come back beside these; "input_" stands before a name that results use
         """
-        if isinstance(items, str):
-            raise TypeError("give a list of texts, not one string")
-        read, kept = tee(ItemReader(self.columns, columns).items(items))
-        for item, answer in zip(kept, self.answers(read), strict=True):
-            yield beside(item, answer, self.task.result_keys)
+        check_is_list(items)
+        reader = ItemReader(self.columns, columns, word_lists=isinstance(self.task, NerTask))
+        read, kept = tee(reader.items(items))
+        pairs = zip(kept, self.answers(read), strict=True)
+        return Results(beside(item, answer, self.task.result_keys) for item, answer in pairs)
 
     def answers(self, items: Iterable[Item]) -> Iterator[dict[str, Any]]:
         """Predict items, streaming, in order; without the fields that they come with."""

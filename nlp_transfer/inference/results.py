@@ -1,0 +1,31 @@
+"""Items in, checked; the results of a model out, as they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NoReturn
+
+
+class Results(Iterator[dict[str, Any]]):
+    """One result an item, in order and once: a million texts are never in memory together."""
+
+    def __init__(self, stream: Iterator[dict[str, Any]]) -> None:
+        self._stream = stream
+
+    def __next__(self) -> dict[str, Any]:
+        return next(self._stream)
+
+    def __getitem__(self, key: object) -> NoReturn:
+        """Say how to have results by number."""
+        raise TypeError(
+            "results come one by one, as they are made: list(predictor(texts))[0] has them all, "
+            "next(predictor(texts)) the first"
+        )
+
+
+def check_is_list(items: object) -> None:
+    """Raise TypeError for one item in place of a list of them, and for what is no list at all."""
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
+        raise TypeError(
+            f"give a list of texts, as predictor([text]), not one {type(items).__name__}"
+        )
