@@ -85,6 +85,12 @@ def test_exported_folder_stands_alone(nlpt: Run, exported: Path, tmp_path: Path)
     assert "holds an ONNX model only" in err
 
 
+def test_export_splits_text_as_the_run_does(exported: Path) -> None:
+    words = Predictor.from_run(exported, engine="torch").words
+    assert words.sentences == 48
+    assert Predictor.from_run(exported, engine="onnx").words == words
+
+
 def test_record_says_what_was_measured(exported: Path) -> None:
     record = json.loads((exported / "onnx" / "export.json").read_text("utf-8"))
     assert record["parity"]["agreement"] == 1

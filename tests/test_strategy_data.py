@@ -283,6 +283,19 @@ def test_longest_names_of_the_dictionary_become_entities(
     assert row["tags"] == ["B-PER", "I-PER", "I-PER", "O", "B-LOC", "I-LOC", "O"]
 
 
+def test_names_and_texts_are_split_as_the_recipe_says(tmp_path: Path, tiny_recipe: Recipes) -> None:
+    files = {"dictionary": str(tmp_path / "names.tsv"), "texts": str(tmp_path / "texts.txt")}
+    (tmp_path / "names.tsv").write_text("Al-Sadr\tPER\n", "utf-8")
+    (tmp_path / "texts.txt").write_text("Al-Sadr didn't come\n", "utf-8")
+    strategies = ["full", {"name": "gazetteer", **files}]
+    recipe = tiny_recipe(strategy=strategies)
+    text = recipe.read_text("utf-8").replace("data:\n", "data:\n  words: treebank\n")
+    recipe.write_text(text, "utf-8")
+    (row,) = train_rows(recipe)[48:]
+    assert row["words"] == ["Al", "-", "Sadr", "did", "n't", "come"]
+    assert row["tags"] == ["B-PER", "I-PER", "I-PER", "O", "O", "O"]
+
+
 @pytest.mark.parametrize(
     ("dictionary", "message"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -359,8 +360,6 @@ def test_a_rule_of_the_recipe_is_the_rule_of_the_model(nlpt: Run, treebank_run, 
 
 
 def test_a_model_saved_before_splits_by_the_default_and_a_newer_one_is_refused(hindi_run, tmp_path):
-    import shutil
-
     folder = tmp_path / "model"
     shutil.copytree(hindi_run[0] / "model", folder)
     config = json.loads((folder / "config.json").read_text("utf-8"))
@@ -372,6 +371,20 @@ def test_a_model_saved_before_splits_by_the_default_and_a_newer_one_is_refused(h
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(UserError, match=r"from-the-future.*does not know"):
         Predictor.from_run(folder)
+
+
+def test_models_that_split_otherwise_answer_for_the_words_of_the_first(
+    nlpt: Run, treebank_run: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(treebank_run / "model", tmp_path / "other")
+    config = json.loads((other / "config.json").read_text("utf-8"))
+    config["nlp_transfer"]["words"] = {"rule": "treebank"}
+    (other / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    text = "I don't know\n"
+    code, out, err = nlpt("predict", other, treebank_run, "-", stdin=text)
+    assert (code, json.loads(out)["tokens"]) == (0, ["I", "do", "n't", "know"])
+    assert "raw text is split for all models as for" in err
+    assert "data.words=unicode" in err
 
 
 @pytest.mark.parametrize(
