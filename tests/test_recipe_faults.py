@@ -58,7 +58,7 @@ def fault(*overrides: str) -> str:
         ("strategies=[lora, fgm]", "strategies", [{"name": "lora"}, {"name": "fgm"}]),
         ("strategies={name: lora, rank: 4}", "strategies", [{"name": "lora", "rank": 4}]),
         ("data.columns=text:body", "data.columns", {"text": "body"}),
-        ("data.columns=tokens:0,tags:3", "data.columns", {"tokens": 0, "tags": 3}),
+        ("data.columns=tokens:0,tags:-1", "data.columns", {"tokens": 0, "tags": -1}),
         ("data.columns=text:body, label:a b", "data.columns", {"text": "body", "label": "a b"}),
         ("data.splits=train:train.csv", "data.splits", {"train": "train.csv"}),
         ("data.splits=train:a+b,test:c", "data.splits", {"train": "a+b", "test": "c"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, NamedTuple
 
@@ -58,7 +59,7 @@ def pairs(value: Any) -> Any:
 
 
 def _number(text: str) -> str | int:
-    return int(text) if text.isdecimal() and len(text) < 10 else text
+    return int(text) if re.fullmatch("-?[0-9]{1,9}", text) else text
 
 
 _OneName = Annotated[str, Field(pattern="^[^,]+$", json_schema_extra={"form": "one name"})]
