@@ -7,7 +7,7 @@ import importlib.metadata
 from functools import cache
 from pathlib import Path
 
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.hub import repo_info, unreachable
 from nlp_transfer.recipe.paths import is_file, is_folder, local_path, looks_like_path, no_such_path
 
@@ -57,6 +57,13 @@ def _download(name: str, revision: str | None, setting: str) -> Path:
 
     info = repo_info(name, "model", revision, setting)
     files = [file.rfilename for file in info.siblings or []] if info else []
+    if info and not {"config.json", "adapter_config.json"} & set(files):
+        held = [file for file in sorted(files) if file != ".gitattributes"]
+        raise UserError(
+            f"{setting}: the repository {name!r} is on the Hub, but holds no model: there is no "
+            f"config.json, only {shortened(held, 12) or 'nothing'}. Name the repository of a "
+            "transformers model; for a GGUF, ONNX or adapter copy, that of its base model."
+        )
     safe = any(file.endswith(".safetensors") for file in files)
     weights = ["*.safetensors"] if safe or not info else ["*.bin"]
     try:

@@ -251,6 +251,19 @@ def test_publish_private_of_the_recipe_creates_a_private_repository(
     assert hub.repos[f"{USER}/tiny-ner"].private
 
 
+@pytest.mark.parametrize("files", [{}, {"model.gguf": b"GGUF", "README.md": b"# hello"}])
+def test_a_repository_without_a_model_says_what_it_holds(
+    files: dict[str, bytes], hub: Hub, run: Path
+) -> None:
+    hub.repos[f"{USER}/bare"] = Repo(snapshots=[{".gitattributes": b"", **files}])
+    done = _nlpt(hub, "predict", f"{USER}/bare", str(run / "recipe.yaml"))
+    assert done.returncode == 2
+    held = ", ".join(sorted(files)) or "nothing"
+    assert f"'{USER}/bare' is on the Hub, but holds no model" in done.stderr
+    assert f"no config.json, only {held}." in done.stderr
+    assert "cannot be reached" not in done.stderr
+
+
 @pytest.mark.parametrize("missing", ["metrics.json", "model"])
 def test_unfinished_run_is_refused(run: Path, tmp_path: Path, missing: str) -> None:
     copy = Path(shutil.copytree(run, tmp_path / "run"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,8 @@ def load_adapter(model: PreTrainedModel, folder: Path, adapter: PeftConfig, sett
     from peft import PeftModel, get_peft_model_state_dict
 
     stored = adapter_weights(folder, setting)
-    with quiet_transformers(), explaining_damage(folder, setting):
+    with quiet_transformers(), explaining_damage(folder, setting), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # we say ourselves what is missing
         adapted = PeftModel.from_pretrained(model, str(folder), config=adapter)
         absent = sorted(get_peft_model_state_dict(adapted).keys() - stored)
     if absent:
