@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RECIPE ?= quickstart-ner
+CONSTRAINTS ?= constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-slow lint types bench bench-prepare bench-strategies docs clean
+.PHONY: help setup quickstart test test-slow test-oldest test-newest lint types bench bench-prepare bench-strategies docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -15,8 +16,8 @@ setup: $(VENV)/.installed  ## create .venv and install the project for developme
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev]'
 	@touch $@
 
 quickstart: setup  ## fine-tune on the embedded data and print the report
@@ -27,6 +28,16 @@ test: setup  ## the fast tests
 
 test-slow: setup  ## the slow tests too
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'slow or not slow'
+
+test-oldest:  ## quickstart and fast tests with the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip uv
+	$(VENV)-oldest/bin/uv pip compile --quiet --resolution lowest-direct --extra dev \
+	  --python $(VENV)-oldest/bin/python pyproject.toml -o $(VENV)-oldest/constraints.txt
+	$(MAKE) quickstart test VENV=$(VENV)-oldest CONSTRAINTS=$(VENV)-oldest/constraints.txt
+
+test-newest:  ## the same with the newest
+	$(MAKE) quickstart test VENV=$(VENV)-newest CONSTRAINTS=/dev/null
 
 lint: setup  ## ruff
 	$(BIN)/ruff check .
@@ -50,4 +61,4 @@ docs: setup  ## write docs/recipe.md, docs/migrating.md and the schema beside th
 	$(BIN)/nlpt recipes schema > recipes/recipe.schema.json
 
 clean:  ## delete .venv and caches, not runs
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis
