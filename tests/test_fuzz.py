@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,16 @@ FORMATS = {
 
 words = st.text(st.characters(codec="utf-8"), max_size=6)
 tags = st.sampled_from(["O", "B-X", "I-X", "E-X", "S-X", "L-X", "B-", "x", "-", "1", "", "o"])
-scalars = st.none() | st.booleans() | st.integers(-3, 99) | st.floats() | words
+scalars = (
+    st.none() | st.booleans() | st.integers(-3, 99) | st.floats() | words
+    | st.sampled_from([10**400, -(10**30), 1e308, "9" * 5000, "--5", "1.", "1e999", "\u0663", "."])
+)  # fmt: skip
+# Labels as fields of tables hold them: lists of every notation, whole or not.
+labels = st.sampled_from(
+    ["[]", "['a', 'b']", '["a"]', "['a' 'b']", "[1 0 0]", "[1. 0.]", "(1,", "array([])", "{'a'}",
+     "[" * 300, "[" * 300 + "]" * 300, "a|b", "a,b", "a", "-1", "-1.0", "1.0", "0.5", "1|0|1",
+     "[0, 1]", "{}", "[{}]", "('a')", "[None]", "[nan]", "array(1)", "[\\", "['\\ud800']"]
+)  # fmt: skip
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3), max_leaves=6)
 offsets = st.integers(-2, 9)
 spans = st.lists(
@@ -40,17 +50,23 @@ objects = st.fixed_dictionaries(
         "tokens": st.lists(words, max_size=4) | values,
         "tags": st.lists(tags, max_size=4) | values,
         "text": words | values,
-        "label": words | spans | values,
+        "label": words | labels | spans | values,
+        "answer": st.sampled_from(["accept", "reject", "ignore"]) | values,
         "spans": spans | values,
         "id": values,
-        "data": st.fixed_dictionaries({}, optional={"text": values}) | values,
+        "data": st.fixed_dictionaries({}, optional={"text": values, "body": words}) | values,
+        "annotation_id": values,
+        "annotator": values,
         "annotations": st.lists(
             st.fixed_dictionaries(
                 {"result": st.lists(st.fixed_dictionaries(
                     {"type": st.sampled_from(["labels", "choices", "x"]),
                      "value": st.fixed_dictionaries({}, optional={
-                         "start": values, "end": values, "labels": values, "choices": values})}),
-                    max_size=2) | values}
+                         "start": values | offsets, "end": values | offsets, "labels": values,
+                         "text": values, "choices": values})},
+                    optional={"from_name": values, "to_name": values}) | values,
+                    max_size=2) | values},
+                optional={"was_cancelled": values, "ground_truth": values},
             ) | values,
             max_size=2,
         ) | values,
@@ -58,7 +74,7 @@ objects = st.fixed_dictionaries(
 )  # fmt: skip
 
 lines = st.lists(
-    st.tuples(words, st.sampled_from(["\t", " ", ",", ""]), tags).map("".join)
+    st.tuples(words, st.sampled_from(["\t", " ", ",", ""]), tags | labels).map("".join)
     | st.sampled_from(
         [
             "T1\tPER 0 3\tAda",
@@ -66,6 +82,7 @@ lines = st.lists(
             "T3\tX 0 99\tx",
             "T4\tX a b\tc",
             "T5\t",
+            "T6\tX " + "9" * 5000 + " 3\tx",
             "R1\tx",
         ]
     )
@@ -99,6 +116,7 @@ def read(path: Path, content: bytes, name: str, options: dict[str, Any]) -> None
     for load in (
         lambda: load_ner(data, types=None, held_out=False),
         lambda: load_classification(data, classes=None, multi_label=False, held_out=False),
+        lambda: load_classification(data, classes=None, multi_label=True, held_out=False),
     ):
         try:
             splits = load()
@@ -120,7 +138,10 @@ OPTIONS = st.fixed_dictionaries(
         "header": st.booleans(),
         "quoted": st.booleans(),
         "encoding_errors": st.sampled_from(["strict", "replace"]),
-        "label_names": st.just(("O", "B-X", "I-X")),
+        "label_names": st.sampled_from([("O", "B-X", "I-X"), ("a", "b"), ("1",)]),
+        "columns": st.sampled_from(
+            [{"text": "body"}, {"label": "answer"}, {"text": 0, "label": 1}]
+        ),
     },
 )
 
@@ -138,6 +159,70 @@ def fuzz(name: str, folder: Path, cases: int) -> None:
 
     check: Callable[[], None] = run
     check()
+
+
+_REGION = {"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}
+_RESULTS = [
+    {"type": "labels", "from_name": "label", "to_name": "text", "value": _REGION},
+    {"type": "choices", "from_name": "mood", "to_name": "text", "value": {"choices": ["a"]}},
+]
+RIGHT: dict[str, Any] = {
+    "label-studio": {
+        "id": 1,
+        "data": {"text": "Ada left", "body": "x y"},
+        "annotations": [{"completed_by": 2, "was_cancelled": False, "result": _RESULTS}],
+    },
+    "label-studio-min": {"id": 1, "text": "Ada left", "label": [_REGION], "annotator": 1,
+                         "annotation_id": 2, "mood": {"choices": ["a", "b"]}},
+    "doccano": {"id": 1, "data": "Ada left", "label": [[0, 3, "PER"]]},
+    "prodigy": {"text": "Ada left", "tokens": [{"text": "Ada", "start": 0, "end": 3, "id": 0}],
+                "spans": [{"start": 0, "end": 3, "token_start": 0, "label": "PER"}],
+                "label": "a", "answer": "accept"},
+    "words": {"tokens": ["Ada", "left"], "tags": ["B-PER", "O"], "id": "x", "document": "y"},
+    "texts": {"text": "Ada", "text_pair": "b", "label": ["a", "b"], "id": 1},
+}  # fmt: skip
+HOSTILE = (
+    None, True, -1, 10**30, 0.5, float("nan"), "", "\u200b", "x" * 3000, [], {}, [None], [[]], [{}],
+    {"x": 1}, ["x"], [["x"]], "[1, 0]", [0, 1], [10**400], "\n", {"start": 0}, [[0, 3]],
+    [["0", 3, 1]],
+)  # fmt: skip
+
+
+def changed(value: Any, other: Any) -> Iterator[Any]:
+    """Yield a value with each part of it replaced, and with each part left out."""
+    yield other
+    parts = list(value.items() if isinstance(value, dict) else enumerate(value)) if isinstance(
+        value, dict | list
+    ) else []  # fmt: skip
+    for key, part in parts:
+        for new in changed(part, other):
+            copy = value.copy()
+            copy[key] = new
+            yield copy
+        copy = value.copy()
+        del copy[key]
+        yield copy
+
+
+def change_all(tool: str, path: Path, every: int) -> None:
+    """Read a right file with one part after the other changed, or only each so-manieth change."""
+    right = RIGHT[tool]
+    items = (item for other in HOSTILE for item in changed(right, other))
+    for number, item in enumerate(islice(items, None, None, every)):
+        content = json.dumps([right, item] if tool.startswith("label") else [item]).encode()
+        changes = {"drop_missing": True, "misaligned": "drop", "columns": {"text": "body"}}
+        read(path, content, "auto", changes if number % 2 else {})
+
+
+@pytest.mark.parametrize("tool", RIGHT)
+def test_one_wrong_value_in_a_right_file_ends_in_rows_or_in_a_user_error(tool, tmp_path):
+    change_all(tool, tmp_path / "train.json", 17)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", RIGHT)
+def test_any_wrong_value_in_a_right_file_ends_in_rows_or_in_a_user_error(tool, tmp_path):
+    change_all(tool, tmp_path / "train.json", 1)
 
 
 @pytest.mark.parametrize("name", FORMATS)
