@@ -203,14 +203,13 @@ def _without_overlaps(entities: list[_Entity], data: DataSection, where: str) ->
                 f"{where}: {left.span} and {right.span} overlap or share a word; a word has one "
                 "tag. Remove one, or keep the longest with data.overlapping=longest."
             )
-    taken: set[int] = set()
-    kept = set()
+    kept: list[_Entity] = []  # in the order of their words
     for entity in sorted(in_order, key=lambda entity: entity.span.start - entity.span.end):
-        over = range(entity.first, entity.last + 1)
-        if taken.isdisjoint(over):
-            taken.update(over)
-            kept.add(entity)
-    return kept
+        at = bisect_right(kept, entity.first, key=lambda other: other.first)
+        before, after = kept[at - 1 : at], kept[at : at + 1]
+        if all(e.last < entity.first for e in before) and all(entity.last < e.first for e in after):
+            kept.insert(at, entity)
+    return set(kept)
 
 
 def _overlaps(in_order: list[_Entity]) -> Iterator[tuple[_Entity, _Entity]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.errors import UserError
 
+_ROWS_A_BATCH = 1000  # a value that is stored once may stand in every row
 _SAVED = ("dataset_dict.json", "state.json")
 
 
@@ -18,7 +20,7 @@ def read_parquet(path: Path) -> Iterator[RawRow]:
 
     def batches() -> Iterator[Any]:
         with pq.ParquetFile(path) as file:
-            yield from file.iter_batches()
+            yield from file.iter_batches(_ROWS_A_BATCH)
 
     yield from _records(path, batches, "a Parquet file")
 
@@ -85,11 +87,25 @@ def _records(path: Path, batches: Any, kind: str) -> Iterator[RawRow]:
     number = 0
     try:
         for batch in batches():
+            batch.validate(full=True)  # offsets of a damaged file may point anywhere
+            _check_names(batch.schema.names, path)
             for record in batch.to_pylist():
                 yield RawRow(f"{path}: row {number}", record)
                 number += 1
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: row {number} or after: a string is not UTF-8: {error}.") from None
     except (pa.ArrowException, OSError, EOFError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path}: this is not {kind}, or it is damaged: {reason}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: row {number} or after: a string is not UTF-8: {error}.") from None
+    except (ValueError, OverflowError) as error:  # a time beyond Python's, for one
+        raise UserError(
+            f"{path}: row {number} or after: a value cannot be read: {error}. Leave out columns "
+            "that are not needed."
+        ) from None
+
+
+def _check_names(names: list[str], path: Path) -> None:
+    """Refuse columns of one name, of which a row would hold the last."""
+    if len(set(names)) < len(names):
+        ((twice, _),) = Counter(names).most_common(1)
+        raise UserError(f"{path}: the column {twice!r} stands twice. Rename one.")

@@ -94,19 +94,15 @@ def _spans(task: Task, key: str) -> list[dict[str, Any]]:
 
 def _answers(task: Task, questions: Sequence[str], key: str) -> dict[str, Any]:
     """Return the choice of each question, and as label that of the only one."""
-    row: dict[str, Any] = {}
-    for question in questions:
-        chosen = [
-            choice
-            for result in task.of("choices", question)
-            for choice in _choices(result["value"], task.where)
-        ]
-        answer = chosen[0] if len(chosen) == 1 else chosen or None
-        if question not in ("text", key):  # a question may be called like the text
-            row[question] = answer
-        if len(questions) == 1:
-            row["label"] = answer
-    return row
+    chosen: dict[str, list[Any]] = {question: [] for question in questions}
+    for result in task.of("choices"):
+        chosen[str(result.get("from_name"))].extend(_choices(result["value"], task.where))
+    answers = {
+        question: found[0] if len(found) == 1 else found or None
+        for question, found in chosen.items()
+    }
+    row = {question: answers[question] for question in questions if question not in ("text", key)}
+    return row | ({"label": answers[questions[0]]} if len(questions) == 1 else {})
 
 
 def _choices(value: Item, where: str) -> list[Any]:
@@ -142,7 +138,7 @@ def _minimal(items: list[dict[str, Any]], path: Path) -> Iterator[RawRow]:
                 f"{where}: the same task as {seen[key]}, so it has several annotations. "
                 "Export one a task."
             )
-        found = [_listed(item.get(key), where) for key in sorted(regions)]
+        found = [_listed(item[key], where) for key in sorted(regions & item.keys())]
         spans = [_region(region, str(item.get("text"))) for part in found for region in part]
         others = {key: _answer(value) for key, value in item.items() if key not in regions}
         yield RawRow(where, {**others, "spans": spans})

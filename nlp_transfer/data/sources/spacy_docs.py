@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -40,8 +41,8 @@ def _docs(path: Path) -> Iterator[Any]:
         raise UserError(f"{path}: spaCy's files are read by spaCy: pip install spacy") from None
     try:
         yield from spacy.tokens.DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab)
-    except (ValueError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, zlib.error) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"{path}: this is not a DocBin that spaCy reads: {reason}") from None
 
 

@@ -17,6 +17,7 @@ from nlp_transfer.errors import UserError
 _CHUNK_BYTES = 1 << 16
 # Characters of one line, or of one document. A packed file of 1 MB can hold a line of gigabytes.
 _MOST, _MOST_PACKED = 1 << 28, 1 << 26
+_MOST_RATIO, _MOST_UNPACKED = 100, 1 << 23  # text is packed to a tenth, CoNLL to a thirtieth
 _MARKS = {
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
@@ -34,8 +35,8 @@ def read_lines(
     raises:  UserError that names the first byte that is not in the encoding, the line of a NUL, or
              a line that no memory should have to hold
     """
-    most = _most(path)
     with _decoded(path, encoding, errors, newline) as text:
+        most = _most(path)
         # Only \n, \r\n and \r end a line: str.splitlines() would also cut at U+2028 inside a word.
         for number, line in enumerate(iter(partial(text.readline, most + 1), ""), start=1):
             if len(line) > most:
@@ -50,8 +51,8 @@ def read_lines(
 
 def read_text(path: Path, *, encoding: str, errors: Errors = "strict") -> str:
     """Read a whole text file, line ends as \\n."""
-    most = _most(path)
     with _decoded(path, encoding, errors, None) as text:
+        most = _most(path)
         whole = text.read(most + 1)
     if len(whole) > most:
         raise UserError(
@@ -86,7 +87,7 @@ def _decoded(
 
 
 def _most(path: Path) -> int:
-    return _MOST_PACKED if path.suffix == ".gz" else _MOST
+    return _MOST_PACKED if _is_packed(path) else _MOST
 
 
 def _nul(path: Path, line: int) -> UserError:
@@ -98,10 +99,35 @@ def _nul(path: Path, line: int) -> UserError:
 
 def open_binary(path: Path) -> BinaryIO:
     """Open a file for reading bytes, unpacked if it is gzip by its first bytes or its name."""
-    stream = path.open("rb")
-    packed = path.suffix.lower() == ".gz" or stream.read(2) == b"\x1f\x8b"
-    stream.close()
-    return cast(BinaryIO, gzip.open(path, "rb")) if packed else path.open("rb")
+    return cast(BinaryIO, _Unpacked(path)) if _is_packed(path) else path.open("rb")
+
+
+def _is_packed(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return path.suffix.lower() == ".gz" or stream.read(2) == b"\x1f\x8b"
+
+
+class _Unpacked(gzip.GzipFile):
+    """A packed file that ends with an error where it holds what no text does: 1 MB of gigabytes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+        self._path = path
+        self._most_bytes = max(_MOST_UNPACKED, _MOST_RATIO * path.stat().st_size)
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._checked(super().read(size))
+
+    def read1(self, size: int = -1) -> bytes:
+        return self._checked(super().read1(size))
+
+    def _checked(self, data: bytes) -> bytes:
+        if self.tell() > self._most_bytes:
+            raise UserError(
+                f"{self._path}: it unpacks to more than {_MOST_RATIO} times its size, as no text "
+                "does. If it is what you mean, unpack it first (gunzip)."
+            )
+        return data
 
 
 def _codec(path: Path, encoding: str) -> str:
