@@ -121,7 +121,7 @@ def test_hostile_json_is_refused_in_one_line(
 
 def test_hostile_options_are_refused_in_one_line(refused: Callable[..., str]) -> None:
     table = b"text,label\na,x\nb,y\n"
-    assert "is not a known text encoding" in refused("a.csv", table, 'data.encoding="utf\\0"')
+    assert "data.encoding" in refused("a.csv", table, 'data.encoding="utf\\0"')
     assert "data.separator" in refused("a.csv", table, "data.separator=''")
     assert "data.label_separator" in refused("a.csv", table, "data.label_separator=''")
     assert "there is no such file" in refused("a.csv", table, f"data.splits.test={'x' * 5000}")
