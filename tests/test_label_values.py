@@ -211,3 +211,64 @@ def test_rejected_and_ignored_answers_are_no_labels(tmp_path: Path) -> None:
     asked = DataSection(source=str(path), columns={"label": "answer"})
     answers = load_classification(asked, classes=None, multi_label=False, held_out=False)
     assert answers.labels == ("accept", "ignore", "reject")
+
+
+# --- what stands in cells ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["{'joy', 'anger'}", "{'joy'}", "set()"],
+        ["frozenset({'joy', 'anger'})", "frozenset({'joy'})", "frozenset()"],
+        ["Index(['joy', 'anger'], dtype='object')", "Index(['joy'])", "Index([])"],
+        ["[joy; anger]", "[joy]", "[]"],
+        ["[‘joy’, ‘anger’]", "[“joy”]", "[]"],
+        ['{"choices":["joy","anger"]}', "joy", ""],
+    ],
+)
+def test_every_spelling_of_a_list_in_a_cell_is_a_list(load: Load, cells: list[str]) -> None:
+    assert load("csv", cells, multi=True)[1] == [["anger", "joy"], ["joy"], []]
+    assert "task.multi_label=true" in refused(load, "csv", cells)
+
+
+@pytest.mark.parametrize("multi", [True, False])
+@pytest.mark.parametrize(
+    "cell", ["{'joy': 1, 'anger': 0}", "['joy', 'ang", "[" * 5000, "[" * 900 + "]" * 900]
+)
+def test_what_begins_like_a_list_is_never_a_class(load: Load, cell: str, multi: bool) -> None:
+    message = refused(load, "csv", [cell, "joy"], multi=multi)
+    assert len(message) < 2500
+
+
+@pytest.mark.parametrize(
+    "cells", [["1 0 1", "0 1 0"], ["1,0,1", "0,1,0"], ["tensor([1, 0, 1])", "tensor([0, 1, 0])"]]
+)
+def test_a_yes_or_no_for_each_class_in_a_cell_needs_names(load: Load, cells: list[str]) -> None:
+    assert "data.label_names=[" in refused(load, "csv", cells, multi=True)
+    assert "data.label_names=[" in refused(load, "csv", cells)
+    _, found = load("csv", cells, multi=True, label_names=["a", "b", "c"])
+    assert found == [["a", "c"], ["b"]]
+
+
+@pytest.mark.parametrize("counts", [[2, 0, 0], [1, -1, -1], [0.5, 0.5]])
+def test_a_number_for_each_class_is_no_list_of_classes(load: Load, counts: list[Any]) -> None:
+    assert "a number for each class" in refused(load, "jsonl", [counts, [1, 2]], multi=True)
+
+
+@BOTH
+def test_minus_one_is_spoken_of_only_where_it_is(
+    load: Load, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    load(kind, [0, 1, 0, 1])
+    assert not caplog.records
+    assert load(kind, [-1.0, 0.0, 1.0, 2.0])[1] == [None, ["0"], ["1"], ["2"]]
+    assert load(kind, [-1, 1])[0] == ("-1", "1")
+    assert "-1 is read as a class" in caplog.text
+
+
+@pytest.mark.parametrize("scores", [["0.50", "0.75", "1.00"], ["0.10", "0.20", "0.35"]])
+def test_scores_of_a_fixed_width_are_numbers(load: Load, scores: list[str]) -> None:
+    message = refused(load, "csv", scores)
+    assert "Scores cannot be classified" in message
+    assert set(load("csv", scores, classes=tuple(scores))[0]) == set(scores)

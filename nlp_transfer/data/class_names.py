@@ -39,7 +39,10 @@ def settle(found: Mapping[str, set[str]], declared: tuple[str, ...] | None) -> d
     _check_scores(numbers, names)
     renames: dict[str, str | None] = {}
     if len(numbers) == len(names) and not known:
-        renames = _whole(numbers) | _minus_one(names)
+        whole = _whole(numbers)
+        renames = whole | _minus_one({whole.get(name, name) for name in names})
+        if "-1.0" in whole and "-1" in renames:
+            renames["-1.0"] = None
     return {split: {"-1": None} if split in hidden else renames for split in found}
 
 
@@ -81,8 +84,10 @@ def _check_scores(numbers: Mapping[str, float], names: set[str]) -> None:
     fractions = [name for name, value in numbers.items() if not value.is_integer()]
     if not fractions or len(numbers) <= len(names) / 2:
         return
-    if len(set(numbers.values())) < len(numbers) or not all(map(_is_plain, numbers)):
-        return  # written as no program writes a number
+    decimals = {len(name.partition(".")[2]) for name in numbers}
+    plain = all(map(_is_plain, numbers)) or (len(decimals) == 1 and 0 not in decimals)
+    if len(set(numbers.values())) < len(numbers) or not plain:
+        return  # written as no program writes numbers: 1.9, 1.10
     ordered = sorted(numbers, key=numbers.__getitem__)
     first = min(fractions, key=numbers.__getitem__)
     raise UserError(
@@ -106,6 +111,8 @@ def _whole(numbers: Mapping[str, float]) -> dict[str, str | None]:
 
 def _minus_one(names: set[str]) -> dict[str, str | None]:
     """Take -1 for a class where it is the opposite of 1, else for the Hub's hidden label."""
+    if "-1" not in names:
+        return {}
     if names <= {"-1", "0", "1"} and "1" in names:
         log.warning(
             "The label -1 is read as a class, the opposite of 1. If it means that the label is "

@@ -16,7 +16,14 @@ WHOLE = re.compile(r"-?\d{1,18}")
 """A whole number that is not too long to be one."""
 _WHOLE_FRACTION = re.compile(r"(-?\d{1,18})\.0+")
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
-_ARRAY = re.compile(r"(?:np\.)?array\((.*?)(?:,\s*dtype=.*)?\)", re.DOTALL)
+_ARRAY = re.compile(  # as Python prints what holds values
+    r"(?:\w+\.)?(?:array|tensor|Index|Series|list|tuple|set|frozenset)\((.*?)"
+    r"(?:,\s*(?:dtype|device)=.*)?\)",
+    re.DOTALL,
+)
+_BITS_APART = re.compile(r"[01](?:[ \t]+[01])+|[01](?:\s*[,;]\s*[01]){2,}")
+_QUOTED_BRACKET = re.compile(r"""[\[({]\s*[\[({'"]""")
+_STRAIGHT = str.maketrans("‘’“”", "''\"\"")
 _LONGEST_LIST = 10_000
 _BITS = {0: False, 1: True, "0": False, "1": True}  # True is 1 and 1.0 too
 
@@ -74,7 +81,7 @@ class LabelReader:
                 f"{where}: the label is empty. If a text may have several labels, or none: "
                 "task.multi_label=true; else leave such rows out with data.drop_missing=true."
             )
-        items = self._listed(value, sure=True)
+        items = self._listed(value, where, sure=True)
         if items is None:
             return [self._class(value, where)]
         if len(items) == 1:
@@ -89,13 +96,15 @@ class LabelReader:
         """Read the labels of a text that may have any number of them; None: they are not known."""
         if self.is_hidden(value):
             return None
-        items = self._listed(value, sure=False)
+        items = self._listed(value, where, sure=False)
         if items is None and isinstance(value, str):
             items = [part for part in value.split(self._data.label_separator) if part.strip()]
             self.cut.update(part.strip() for part in items)
         if items is None:
             raise UserError(f"{where}: the labels are {value!r}; they must be a list.")
         chosen = self._multi_hot(items, where) if _is_bits(items) else None
+        if chosen is None:
+            _check_not_counts(items, where)
         self._other_lists |= bool(items) and not (len(items) == 2 and _is_bits(items))
         return sorted({self._class(i, where) for i in items} if chosen is None else chosen)
 
@@ -134,9 +143,16 @@ class LabelReader:
         digits = whole[1] if whole else text
         return int(digits) if WHOLE.fullmatch(digits) else None
 
-    def _listed(self, value: Any, *, sure: bool) -> list[Any] | None:
+    def _listed(self, value: Any, where: str, *, sure: bool) -> list[Any] | None:
         is_name = isinstance(value, str) and value.strip() in (self._names or ())
-        return None if is_name else listed(value, sure=sure)
+        found = None if is_name else listed(value, sure=sure)
+        if found is None and not is_name and isinstance(value, str):
+            if _QUOTED_BRACKET.match(value.strip()):
+                raise UserError(
+                    f"{where}: the label begins like a list, but is none that can be read: "
+                    f"{value[:60]!r}. Correct it, or list it in data.label_names if it is a name."
+                )
+        return found
 
     def _multi_hot(self, bits: list[Any], where: str) -> list[str] | None:
         """Name the classes of a yes or no for each; None where these are numbers of classes."""
@@ -167,16 +183,20 @@ def listed(value: Any, *, sure: bool) -> list[Any] | None:
     if not isinstance(value, str) or len(value) > _LONGEST_LIST:
         return None
     text = value.strip()
-    array = _ARRAY.fullmatch(text)
-    text = array[1].strip() if array else text
+    if _BITS_APART.fullmatch(text):
+        return re.findall("[01]", text)
+    while array := _ARRAY.fullmatch(text):
+        text = array[1].strip() or "[]"
     if len(text) < 2 or _BRACKETS.get(text[0]) != text[-1]:
         return None
     if not text[1:-1].strip():
         return []
+    text = text.translate(_STRAIGHT) if text[1:-1].strip()[0] in "‘“" else text
     found = _parsed(text)
     if found is not None or text[0] == "(" or re.search(r"[][(){}]", text[1:-1]):
         return found
-    parts = [part.strip() for part in text[1:-1].split(",")]
+    mark = next((mark for mark in ",;|" if mark in text), ",")
+    parts = [part.strip() for part in text[1:-1].split(mark)]
     return [part for part in parts if part] if len(parts) > 1 or not sure else None
 
 
@@ -192,12 +212,26 @@ def _parsed(text: str) -> list[Any] | None:
             found = ast.literal_eval(commas)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             return None
+    if isinstance(found, dict):
+        # Label Studio's CSV has several choices so; other objects are no labels.
+        choices = found.get("choices") if found.keys() == {"choices"} else None
+        return choices if isinstance(choices, list) else [found]
     return list(found) if isinstance(found, list | tuple | set) else None
 
 
 def _is_bits(items: list[Any]) -> bool:
     are_bits = (isinstance(item, int | float | str) and item in _BITS for item in items)
     return len(items) > 1 and all(are_bits)
+
+
+def _check_not_counts(items: list[Any], where: str) -> None:
+    """Refuse [2, 0, 0] and [1, -1, -1]: a list of the numbers of classes has each of them once."""
+    numbers = [item for item in items if isinstance(item, int | float)]
+    if len(numbers) == len(items) and len(set(numbers)) < len(numbers):
+        raise UserError(
+            f"{where}: the labels are {items!r}, a number for each class and not the numbers of "
+            "classes. Write 0 or 1 for each, and name the classes with data.label_names=[...]."
+        )
 
 
 def _unnamed(where: str, width: int) -> UserError:
