@@ -26,7 +26,8 @@ def nlpt(nlpt: Run) -> Run:
     """Run each command as a process of its own would: Ctrl-C was not pressed before."""
 
     def run(*arguments: Any, **options: Any) -> tuple[int, str, str]:
-        before = signal.getsignal(signal.SIGINT)
+        # Who starts the tests in the background has them ignore Ctrl-C.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             return nlpt(*arguments, **options)
         finally:
@@ -159,6 +160,7 @@ def _started(*command: object) -> subprocess.Popen[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
