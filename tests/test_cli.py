@@ -248,6 +248,21 @@ def test_bad_data_ends_in_one_message(
         assert not Path("runs").exists()
 
 
+def test_texts_and_labels_in_each_others_columns_are_noticed(
+    nlpt: Run, tiny_recipe: Callable[..., Path], tmp_path: Path
+) -> None:
+    lines = [f"{'refund' if n % 2 else 'parcel'},where is order {n}\n" for n in range(40)]
+    swapped = tmp_path / "swapped.csv"
+    swapped.write_text("text,label\n" + "".join(lines), encoding="utf-8")
+    change = f"data.source={swapped}"
+    code, _, err = nlpt("finetune", "-r", tiny_recipe("classification"), change)
+    assert (code, "classes for 2 different texts: the column of the texts" in err) == (2, True), err
+    assert "data.columns.text=COLUMN and data.columns.label=COLUMN" in err
+    hint = ("data.columns.text=label", "data.columns.label=text")
+    code, _, err = nlpt("finetune", "-r", tiny_recipe("classification"), change, *hint, "--dry-run")
+    assert (code, "the right one?" in err) == (0, False), err
+
+
 def test_models_that_cannot_be_used_are_refused(
     nlpt: Run, ner_run: Path, intent_run: Path, tmp_path: Path, tiny_bert: Path
 ) -> None:

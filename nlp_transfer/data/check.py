@@ -47,6 +47,7 @@ def check_classification(splits: Splits, needed: tuple[str, ...]) -> None:
             )
     if "train" in needed:
         check_classes(splits["train"])
+        _check_columns(splits["train"])
 
 
 def check_classes(rows: Dataset) -> None:
@@ -57,6 +58,21 @@ def check_classes(rows: Dataset) -> None:
             f"The train split has one class only ({', '.join(classes) or 'none'}): training needs "
             "at least 2. Check data.columns.label and data.splits.train."
         )
+
+
+def _check_columns(rows: Dataset) -> None:
+    """Refuse texts that repeat where their labels do not; warn where hardly a label does."""
+    classes = len({name for labels in rows["labels"] for name in labels or ()})
+    if classes * 2 <= len(rows):
+        return
+    texts = len(set(rows["text"]))
+    found = f"The train split has {classes:,} classes for {texts:,} different texts"
+    if classes > texts:
+        raise UserError(
+            f"{found}: the column of the texts seems to be read as the labels, and the other way "
+            "round. Name them with data.columns.text=COLUMN and data.columns.label=COLUMN."
+        )
+    log.warning("%s, under 2 examples a class. Is data.columns.label the right one?", found)
 
 
 def _warn_of_look_alikes(splits: Splits) -> None:
