@@ -40,7 +40,7 @@ def settle(found: Mapping[str, set[str]], declared: tuple[str, ...] | None) -> d
     renames: dict[str, str | None] = {}
     if len(numbers) == len(names) and not known:
         whole = _whole(numbers)
-        renames = whole | _minus_one({whole.get(name, name) for name in names})
+        renames = whole | _minus_one({whole.get(name) or name for name in names})
         if "-1.0" in whole and "-1" in renames:
             renames["-1.0"] = None
     return {split: {"-1": None} if split in hidden else renames for split in found}

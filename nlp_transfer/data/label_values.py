@@ -146,12 +146,12 @@ class LabelReader:
     def _listed(self, value: Any, where: str, *, sure: bool) -> list[Any] | None:
         is_name = isinstance(value, str) and value.strip() in (self._names or ())
         found = None if is_name else listed(value, sure=sure)
-        if found is None and not is_name and isinstance(value, str):
-            if _QUOTED_BRACKET.match(value.strip()):
-                raise UserError(
-                    f"{where}: the label begins like a list, but is none that can be read: "
-                    f"{value[:60]!r}. Correct it, or list it in data.label_names if it is a name."
-                )
+        unread = found is None and not is_name and isinstance(value, str)
+        if unread and _QUOTED_BRACKET.match(value.strip()):
+            raise UserError(
+                f"{where}: the label begins like a list, but is none that can be read: "
+                f"{value[:60]!r}. Correct it, or list it in data.label_names if it is a name."
+            )
         return found
 
     def _multi_hot(self, bits: list[Any], where: str) -> list[str] | None:
