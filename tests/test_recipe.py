@@ -322,7 +322,7 @@ texts = st.one_of(
 
 @given(
     description=texts,
-    types=st.lists(texts, max_size=4),
+    types=st.lists(texts, min_size=1, max_size=4, unique=True),
     configuration=st.dictionaries(
         texts, st.one_of(texts, st.integers(), st.floats(allow_nan=False, allow_infinity=False))
     ),

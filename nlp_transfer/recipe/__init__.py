@@ -1,6 +1,6 @@
 """Recipes: YAML and overrides in, typed and checked sections out."""
 
-from nlp_transfer.recipe.base import Names, Section
+from nlp_transfer.recipe.base import LabelNames, Section
 from nlp_transfer.recipe.data_section import Column, DataSection, Format, WordRule
 from nlp_transfer.recipe.paths import Checkpoint, File, Source
 from nlp_transfer.recipe.recipe import Recipe
@@ -20,8 +20,8 @@ __all__ = [
     "EvaluationSection",
     "File",
     "Format",
+    "LabelNames",
     "ModelSection",
-    "Names",
     "PretrainingSection",
     "PublishSection",
     "Recipe",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, NamedTuple
+from functools import cache
+from typing import Annotated, Any, NamedTuple, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 
 
 class Fault(NamedTuple):
@@ -37,10 +39,51 @@ class Section(BaseModel):
         extra="forbid", frozen=True, coerce_numbers_to_str=True, allow_inf_nan=False
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_no_number(cls, values: Any) -> Any:
+        """Hand true on as text where a number is meant, to be refused: it would be read as 1."""
+        if not isinstance(values, dict):
+            return values
+        numbers = _number_keys(cls)
+        return {key: _truth_as_text(v) if key in numbers else v for key, v in values.items()}
+
+
+@cache
+def _number_keys(section: type[BaseModel]) -> frozenset[str]:
+    """List the keys of a section that take numbers, and neither true nor false."""
+    fields = section.model_fields.items()
+    return frozenset(field.alias or name for name, field in fields if _is_number(field))
+
+
+def _is_number(field: FieldInfo) -> bool:
+    types = _types_in(field.annotation)
+    return bool(types & {int, float}) and bool not in types
+
+
+def _types_in(annotation: Any) -> set[Any]:
+    """Collect the types that an annotation is made of."""
+    return {annotation}.union(*map(_types_in, get_args(annotation)))
+
+
+def _truth_as_text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _truth_as_text(below) for key, below in value.items()}
+    if isinstance(value, list | tuple):
+        return [_truth_as_text(item) for item in value]
+    return str(value).lower() if isinstance(value, bool) else value
+
 
 def by_name(value: Any) -> Any:
     """Read `ner` as {name: ner}."""
     return {"name": value} if isinstance(value, str) else value
+
+
+def listed(value: Any) -> Any:
+    """Read one section, or names with commas between them, as a list."""
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",")]
+    return [value] if isinstance(value, dict) else value
 
 
 def one_or_more(value: Any) -> Any:
@@ -50,6 +93,8 @@ def one_or_more(value: Any) -> Any:
 
 def pairs(value: Any) -> Any:
     """Read `text:body,label:2` as {text: body, label: 2}."""
+    if isinstance(value, dict) and value and all(v is None and ":" in k for k, v in value.items()):
+        value = ",".join(value)  # YAML reads {text:body} without a blank as a key of no value
     if not isinstance(value, str):
         return value
     parts = [part.partition(":") for part in value.split(",")]
@@ -62,12 +107,22 @@ def _number(text: str) -> str | int:
     return int(text) if re.fullmatch("-?[0-9]{1,9}", text) else text
 
 
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError("the list is empty; null takes the names from the data")
+    if twice := [name for number, name in enumerate(names) if name in names[:number]]:
+        raise ValueError(f"{twice[0]!r} stands there twice")
+    return names
+
+
 _OneName = Annotated[str, Field(pattern="^[^,]+$", json_schema_extra={"form": "one name"})]
 Names = Annotated[
     tuple[str, ...],
     BeforeValidator(one_or_more, json_schema_input_type=tuple[str, ...] | _OneName),
 ]
 """Several names; one alone needs no list."""
+LabelNames = Annotated[Names, AfterValidator(_each_once)]
+"""Names of what is learned, each once."""
 Pairs = Annotated[
     str,
     Field(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from nlp_transfer.recipe.base import Names, Pairs, Section, pairs
 from nlp_transfer.recipe.paths import Source, Surroundings, exists, is_folder
@@ -136,6 +132,24 @@ class DataSection(Section):
     split_seed: int = Field(
         42, ge=0, lt=2**32, description="draws the examples that are split off from train"
     )
+
+    @field_validator("separator", "label_separator", mode="before")
+    @classmethod
+    def _tab_written_out(cls, separator: Any) -> Any:
+        """Read a tab by its escape or its name: a shell hands \\t on as two characters."""
+        return "\t" if separator in ("\\t", "tab") else separator
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+            "".encode(encoding)  # rot13 is a codec, and no encoding of text
+        except (LookupError, ValueError):
+            raise ValueError(
+                f"{encoding!r} is no text encoding that Python knows, such as utf-8 or cp1252"
+            ) from None
+        return encoding
 
     @field_validator("splits")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 _KEY = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 
@@ -139,6 +140,7 @@ RUN = {
     "include_for_metrics": "evaluation keeps no logits",
     "save_safetensors": "models are always safetensors",
     "logging_nan_inf_filter": "a loss that is no number ends the run",
+    "disable_tqdm": "a bar is shown on a terminal and in a notebook",
     "logging_dir": "log.jsonl in the run folder has every logged step",
     "local_rank": "start several processes with torchrun",
 }
@@ -150,6 +152,53 @@ TABLES = {
     "The run": RUN,
 }
 FAMILIAR = MODEL | DATA | TRAINING | RUN
+
+SAME_PLACE = {
+    "r": "rank",
+    "dev": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "eval": "validation",
+    "words": "tokens",
+    "ner_tags": "tags",
+    "text_a": "text",
+    "text_b": "text_pair",
+}
+"""Keys of others, ours in the same section."""
+
+OTHER_VALUES = {
+    "token-classification": "ner",
+    "tokenclassification": "ner",
+    "named-entity-recognition": "ner",
+    "text-classification": "classification",
+    "sequence-classification": "classification",
+    "sentiment": "classification",
+    "sentiment-analysis": "classification",
+    "bio": "iob2",
+    "iob": "iob1",
+    "iobes": "bioes",
+    "biluo": "bilou",
+    "adamw-torch": "adamw",
+    "whitespace": "blanks",
+    "qlora": "lora",
+    "head-only": "frozen",
+    "linear-probe": "frozen",
+    "fine-tune": "full",
+}
+"""Values of others, ours."""
+
+
+def same_place(name: str, known: Collection[str]) -> str | None:
+    """Find the key of a section that another name stands for: one of others, its plural."""
+    bare = re.sub("^(lora_|use_)", "", name)
+    candidates = (SAME_PLACE.get(bare, ""), bare, f"{bare}s", bare.removesuffix("s"))
+    return next((key for key in candidates if key in known), None)
+
+
+def other_value(value: str, known: Collection[str]) -> str | None:
+    """Find the value that another word stands for."""
+    ours = OTHER_VALUES.get(value.lower().replace("_", "-"))
+    return ours if ours in known else None
 
 
 def is_key(ours: str) -> bool:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from nlp_transfer.errors import nearest, sentence, shortened
 from nlp_transfer.recipe.base import FaultsError
-from nlp_transfer.recipe.familiar import FAMILIAR, is_key
+from nlp_transfer.recipe.familiar import FAMILIAR, is_key, other_value, same_place
 from nlp_transfer.recipe.json_schema import Node, RecipeSchema
 from nlp_transfer.recipe.trainer_arguments import argument_types
 from nlp_transfer.recipe.yaml_reader import KeyPath, write_flow
@@ -111,9 +111,14 @@ class Explainer:
             return f"this key is required{names and f': {names}'}.{self._example(spot)}"
         if kind == "union_tag_invalid":
             name, known = value.get("name"), list(self.schema.tagged(spot.node))
-            hint = nearest(name, known) if isinstance(name, str) else ""
+            hint = _meant(name, known) if isinstance(name, str) else ""
             return f"{_found(name)} is unknown ({', '.join(known)}).{hint}"
         if kind == "union_tag_not_found":
+            if isinstance(value, dict) and len(value) == 1:  # lora: {rank: 8}
+                name, below = next(iter(value.items()))
+                if name in self.schema.tagged(spot.node):
+                    right = write_flow({"name": name, **(below if isinstance(below, dict) else {})})
+                    return f"the name stands inside its section. Write {right}"
             return f"a section here has a name: {self._names(spot.node)}.{self._example(spot)}"
         if kind == "value_error":
             problem = str(fault["ctx"]["error"])
@@ -129,23 +134,25 @@ class Explainer:
         hint = ""
         if isinstance(value, str):
             choices = [c for node in self.schema.alternatives(spot.node) for c in _choices(node)]
-            hint = nearest(value, choices)
+            hint = _meant(value, choices)
         allowed = self.schema.allowed(spot.node)
         return f"must be {allowed}, found {_found(value)}.{hint}{self._example(spot, value)}"
 
     def _unknown_key(self, spot: _Spot, value: Any) -> str:
         name = str(spot.path[-1])
         folded = name.lower().replace("-", "_")
+        known = self.schema.key_names(spot.section)
+        if ours := same_place(folded, known):
+            return f"unknown key. Did you mean {ours!r}? Known here: {shortened(known)}."
+        if spot.path[0] == "strategies" and (found := self._strategies_with(folded)):
+            return f"unknown key. {self._of_strategies(found, folded, value)}"
         if ours := FAMILIAR.get(folded) or self._elsewhere(folded):
             return f"unknown key. {self._instead(ours)}"
         if folded in argument_types():
             key = ("training", "arguments", folded)
             return f"unknown key. It is an argument of the Trainer: {self._override(key, value)}"
-        if strategy := self._strategy_with(folded):
-            section = [{"name": strategy, folded: value}]
-            example = self._override(("strategies",), section)
-            return f"unknown key. It belongs to the strategy {strategy}: {example}"
-        known = self.schema.key_names(spot.section)
+        if found := self._strategies_with(folded):
+            return f"unknown key. {self._of_strategies(found, folded, value)}"
         hint = nearest(name, known)
         if not hint and len(spot.path) == 1:
             keys = {path.rpartition(".")[2]: path for path in reversed(self._keys())}
@@ -161,11 +168,18 @@ class Explainer:
         found = [path for path in self._keys() if path.rpartition(".")[2] == name]
         return " or ".join(found[:4])
 
-    def _strategy_with(self, name: str) -> str | None:
-        """Find the first strategy that has a key of this name."""
+    def _strategies_with(self, name: str) -> list[str]:
+        """List the strategies that have a key of this name."""
         one = self.schema.at(("strategies", 0)) or {}
         sections = self.schema.tagged(one).items()
-        return next((tag for tag, node in sections if name in self.schema.properties(node)), None)
+        return [tag for tag, node in sections if name in self.schema.properties(node)]
+
+    def _of_strategies(self, strategies: Sequence[str], key: str, value: Any) -> str:
+        """Say that a key belongs to other strategies, with an example where it is one."""
+        if len(strategies) > 1:
+            return f"It belongs to the strategies {', '.join(strategies)}."
+        example = self._override(("strategies",), [{"name": strategies[0], key: value}])
+        return f"It belongs to the strategy {strategies[0]}: {example}"
 
     def _instead(self, ours: str) -> str:
         """Say what to write instead of a key of others."""
@@ -197,9 +211,15 @@ class Explainer:
         ):
             example = value  # data=mydata means its source
         parts = key.split(".")
+        if parts[-1].isdecimal():  # an item of a list, told by its name
+            parts.append("name")
         if self._place(tuple(parts)) == COMMAND_LINE:
             return f" Example: {self._override(parts, example)}"
-        return f" Example: {parts[-1]}: {write_flow(example)}"
+        below = parts[max(len(path) - 1, 0) :] if len(parts) > len(path) else parts[-1:]
+        for part in reversed(below[1:] if not below[0].isdecimal() else below[2:]):
+            example = {part: example}
+        head = "name" if below[0].isdecimal() else below[0]
+        return f" Example: {head}: {write_flow(example)}"
 
     def _override(self, path: Sequence[str], value: Any) -> str:
         return shlex.quote(f"{'.'.join(path)}={write_flow(value)}")
@@ -225,6 +245,12 @@ def _is_less(one: _Told, told: Sequence[_Told]) -> bool:
         for other in told
         if one.of_union
     )
+
+
+def _meant(value: str, known: Sequence[str]) -> str:
+    """Say which of the known values was meant."""
+    ours = other_value(value, known)
+    return f" Did you mean {ours!r}?" if ours else nearest(value, known)
 
 
 def _choices(node: Node) -> list[str]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.recipe.base import by_name, pairs
+from nlp_transfer.recipe.base import by_name, listed, pairs
 from nlp_transfer.recipe.faults import COMMAND_LINE
-from nlp_transfer.recipe.yaml_reader import KeyPath, read_yaml
+from nlp_transfer.recipe.yaml_reader import KeyPath, compose, read_yaml
 
 _DEEPEST = 40
 
@@ -24,7 +24,7 @@ def apply_overrides(value: Any, overrides: Sequence[str], origins: dict[KeyPath,
         key, equals, text = (part.strip() for part in override.partition("="))
         if not equals or not key or key.startswith("-") or _is_torn(overrides, position):
             raise UserError(_not_an_override(overrides, position))
-        parsed, _ = read_yaml(text, override if len(override) <= 80 else key[:80])
+        parsed = _value(text, override if len(override) <= 80 else key[:80])
         path: KeyPath = tuple(int(p) if re.fullmatch(r"\d{1,9}", p) else p for p in key.split("."))
         if len(path) > _DEEPEST:
             raise UserError(f"{key[:60]}...: a key has at most {_DEEPEST} parts.")
@@ -35,6 +35,19 @@ def apply_overrides(value: Any, overrides: Sequence[str], origins: dict[KeyPath,
         origins[path] = COMMAND_LINE
         value = _replaced(value, path, parsed, key, ())
     return value
+
+
+_SIGN = re.compile(r"[^\w\s'\"\[\]{}~]+")
+
+
+def _value(text: str, where: str) -> Any:
+    """Read a value as YAML, but a sign such as | or # as itself; no comment may hide a part."""
+    if _SIGN.fullmatch(text):
+        return text
+    node = compose(text, where)
+    if text[node.end_mark.index if node else 0 :].strip().startswith("#"):
+        raise UserError(f"{where}: a # begins a comment; put a text that holds it in quotes.")
+    return read_yaml(text, where)[0]
 
 
 def _is_torn(overrides: Sequence[str], position: int) -> bool:
@@ -85,7 +98,7 @@ def _replaced(value: Any, path: KeyPath, new: Any, key: str, done: KeyPath) -> A
 def _long_form(value: Any, path: KeyPath) -> Any:
     """Write out a short form, so that an override can reach into it."""
     if path == ("strategies",):
-        return [value] if isinstance(value, str | dict) else value
+        return listed(value)
     if path == ("task",) or (path[:1] == ("strategies",) and len(path) == 2):
         return by_name(value)
     if path in (("data", "columns"), ("data", "splits")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,9 +14,9 @@ _HEAD = """\
 # Recipe reference
 
 Every key of a recipe: what it means, what it may be, its default, and an example in the form of an
-override (`nlpt finetune --recipe NAME KEY=VALUE`). This page is made by `make docs` from the
-schema that checks recipes; `nlpt recipes reference` prints it for the version that you have, and
-`nlpt recipes schema` is the same for editors.
+override, as a shell takes it (`nlpt finetune --recipe NAME KEY=VALUE`). This page is made by `make
+docs` from the schema that checks recipes; `nlpt recipes reference` prints it for the version that
+you have, and `nlpt recipes schema` is the same for editors.
 
 A recipe is a YAML file of sections. `name`, `task`, `data`, `model` and `strategies` are required.
 
@@ -110,7 +111,7 @@ def _table(schema: RecipeSchema, section: Node, path: str) -> list[str]:
             _about(node),
             _cell(schema.allowed(node)),
             "required" if key in required else _default(node),
-            _code(f"{path}.{key}=".lstrip(".") + write_flow(schema.example(node))),
+            _code(shlex.quote(f"{path}.{key}=".lstrip(".") + write_flow(schema.example(node)))),
         )
         for key, node in _plain(schema, section)
     ]

@@ -27,6 +27,7 @@ _SUFFIXES = {
     ".bin", ".pt", ".pth", ".ckpt", ".safetensors", ".onnx",
 }  # fmt: skip
 _MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_HUB_PAGE = re.compile(r"https://(?:huggingface\.co|hf\.co)/(?:datasets/)?([\w.-]+(?:/[\w.-]+)?)/?")
 _EMBEDDED = "samples/"
 _RUNS = "runs"
 """The folder that runs go to by default: what is said to be in it is no Hub id."""
@@ -88,6 +89,10 @@ def no_such_path(name: str, folders: Sequence[Path] = (), *, what: str = "file o
             f" It is written as on Windows; here / separates folders and no drive is named.{hint}"
         )
     first, _, rest = name.partition("/")
+    if re.match("[a-z][a-z0-9+.-]*://", name):
+        page = _HUB_PAGE.fullmatch(name)
+        hint = " Download it, and name the file or folder."
+        hint = f" On the Hub it is called {page[1]!r}." if page else hint
     if not hint and first == _RUNS and rest in shipped_recipes():
         hint = f" Train it with `nlpt finetune --recipe {rest}`."
     shown = name if len(name) <= 200 else f"{name[:200]}..."

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
-from nlp_transfer.recipe.base import Fault, Section, raise_together
+from nlp_transfer.recipe.base import Fault, Section, listed, raise_together
 from nlp_transfer.recipe.data_section import DataSection
 from nlp_transfer.recipe.sections import (
     EvaluationSection,
@@ -54,8 +54,8 @@ class Recipe(Section, Generic[TaskT, StrategyT]):
     @field_validator("strategies", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
-        """Read `lora`, [lora] and {name: lora} as a list of sections."""
-        return [value] if isinstance(value, str | dict) else value
+        """Read `lora`, `lora,fgm`, [lora] and {name: lora} as a list of sections."""
+        return listed(value)
 
     @model_validator(mode="after")
     def _strategies_fit(self) -> Recipe[TaskT, StrategyT]:

@@ -187,7 +187,7 @@ class PretrainingSection(Section):
 
 _OneScored = Literal["validation", "test"]
 _OneAlone = Annotated[_OneScored, Field(json_schema_extra={"form": "one alone"})]
-_Scored = tuple[_OneScored, ...]
+_Scored = Annotated[tuple[_OneScored, ...], Field(min_length=1)]
 
 
 def _split_names(value: Any) -> Any:

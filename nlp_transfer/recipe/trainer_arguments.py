@@ -21,6 +21,9 @@ from nlp_transfer.recipe.transformers_source import choices, definitions
 
 _SOURCES = ("training_args.py", "trainer_utils.py", "debug_utils.py")
 _BELOW_ZERO = ("max_steps", "local_rank")  # where -1 stands for none
+_LEVELS = ("log_level", "log_level_replica")
+_Level = Literal["debug", "info", "warning", "error", "critical", "passive"]
+_SHARES = ("adam_beta1", "adam_beta2", "label_smoothing_factor")
 _LARGEST = 10**9
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
@@ -43,6 +46,21 @@ def argument_faults(arguments: Mapping[str, Any]) -> Iterator[Fault]:
     if evaluated != saved and saved != "best" and {evaluated, saved} <= {"no", "steps", "epoch"}:
         both = f"it is {evaluated!r}, save_strategy is {saved!r}"
         yield Fault("eval_strategy", f"{both}; the best checkpoint is kept, so set both alike")
+    yield from _unread_steps(arguments)
+
+
+def _unread_steps(arguments: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find numbers of steps after which nothing happens, as it does so after epochs."""
+    for name, also in (("eval", " and save_strategy=steps"), ("save", " and eval_strategy=steps")):
+        if f"{name}_steps" in arguments and arguments.get(f"{name}_strategy", "epoch") != "steps":
+            problem = f"it is read only with {name}_strategy=steps; set {name}_strategy=steps{also}"
+            yield Fault(f"{name}_steps", problem)
+    evaluated = arguments.get("eval_steps", arguments.get("logging_steps", 10))
+    saved = arguments.get("save_steps", 500)
+    both = arguments.get("eval_strategy") == arguments.get("save_strategy") == "steps"
+    if both and isinstance(evaluated, int) and isinstance(saved, int) and saved % (evaluated or 1):
+        problem = f"it is {saved}, the model is evaluated every {evaluated} steps; the best "
+        yield Fault("save_steps", f"{problem}checkpoint is kept, so make it a multiple of that")
 
 
 def _hint(name: str) -> str:
@@ -58,16 +76,24 @@ def _advice(ours: str) -> str:
 
 
 def _value_problem(name: str, value: Any) -> str:
-    adapter = TypeAdapter(argument_types()[name], config=_STRICT)
+    kind: Any = _Level if name in _LEVELS else argument_types()[name]
+    adapter = TypeAdapter(kind, config=_STRICT)
     try:
         adapter.validate_python(value)
     except ValidationError:
         allowed = RecipeSchema({}).allowed(adapter.json_schema())
         return f"must be {allowed}, found {value!r:.60}"
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and not (0 <= value <= _LARGEST or (value == -1 and name in _BELOW_ZERO)):
-        return f"must be a number from 0 to {_LARGEST}, found {value!r:.60}"
-    return ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if value == -1 and name in _BELOW_ZERO:
+        return ""
+    if name in _SHARES:
+        return "" if 0 <= value < 1 else f"must be a number from 0 below 1, found {value!r:.60}"
+    counts_steps = name.endswith("_steps")
+    if 0 <= value <= _LARGEST and (value or not counts_steps):
+        return ""
+    least = "above 0 up" if counts_steps else "from 0"
+    return f"must be a number {least} to {_LARGEST}, found {value!r:.60}"
 
 
 @cache

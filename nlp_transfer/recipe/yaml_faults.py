@@ -29,6 +29,27 @@ _IN_OUR_WORDS = (
     ),
     (r"expected ',' or '([]}}])', but got", "a bracket that no {0} closes"),
     (
+        r"expected the node content, but found '<stream end>'",
+        "a bracket that is not closed; where an override holds blanks, put all of it in quotes: "
+        "'key=[a, b]'",
+    ),
+    (
+        r"expected the node content, but found '(.)'",
+        "a value is missing before {0}; text that begins with it must stand in quotes",
+    ),
+    (
+        "expected alphabetic or numeric character",
+        "text that begins with * or & must stand in quotes",
+    ),
+    (
+        "expected '<document start>'",
+        "more stands behind a closed bracket or quote; put the whole text in quotes",
+    ),
+    (
+        "expected chomping or indentation indicators",
+        "text that begins with | or > must stand in quotes",
+    ),
+    (
         "expected <block end>, but found",
         "this line does not fit those above it; indent the keys of a section alike",
     ),
@@ -42,11 +63,19 @@ def refusal(error: yaml.YAMLError, where: str) -> UserError:
     mark = getattr(error, "problem_mark", None)
     place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
     problem = str(getattr(error, "problem", None) or error)
+    if mark and problem.startswith("mapping values") and _is_first_pair(mark):
+        problem = "the line above lacks its ': ' (key: value), or this one is indented too far"
     for pattern, words in _IN_OUR_WORDS:
         if found := re.search(pattern, problem):
             problem = words.format(*found.groups())
             break
     return UserError(f"{place}: this is not valid YAML: {problem}.")
+
+
+def _is_first_pair(mark: yaml.Mark) -> bool:
+    """Tell whether a line has no ': ' before the one that PyYAML stumbles over."""
+    before = (mark.buffer or "")[: mark.pointer].rpartition("\n")
+    return bool(before[1]) and ": " not in before[2]
 
 
 def odd_character(error: yaml.reader.ReaderError, text: str, where: str) -> UserError:

@@ -11,7 +11,7 @@ from pydantic import Field
 from nlp_transfer.data.check import check_classification
 from nlp_transfer.data.label_counts import unseen_labels
 from nlp_transfer.data.load import load_classification
-from nlp_transfer.recipe import DataSection, ModelSection, Names
+from nlp_transfer.recipe import DataSection, LabelNames, ModelSection
 from nlp_transfer.records import Classification, LossLedger, Prediction, Splits
 from nlp_transfer.tasks.base import IGNORED, LoadedModel, Row, Task, WindowRow, only_answer, pad
 from nlp_transfer.tasks.objective import Objective
@@ -35,7 +35,7 @@ class ClassificationTask(Task):
     )  # fmt: skip
 
     name: Literal["classification"] = "classification"
-    classes: Names | None = Field(
+    classes: LabelNames | None = Field(
         None,
         description="class names, in order; null takes them from the data",
         examples=[["ham", "spam"]],

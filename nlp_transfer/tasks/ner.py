@@ -16,7 +16,7 @@ from nlp_transfer.data.raw_words import RawWords, measure
 from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.tags import iob2_labels, spans, split_tag
 from nlp_transfer.data.windows import Piece, WordPieces, cut_windows
-from nlp_transfer.recipe import DataSection, ModelSection, Names
+from nlp_transfer.recipe import DataSection, LabelNames, ModelSection
 from nlp_transfer.records import LossLedger, Prediction, Splits, Tagging
 from nlp_transfer.tasks.base import IGNORED, LoadedModel, Row, Task, WindowRow, only_answer, pad
 from nlp_transfer.tasks.objective import Objective
@@ -37,7 +37,7 @@ class NerTask(Task):
     result_keys: ClassVar[tuple[str, ...]] = ("text", "tokens", "tags", "entities")
 
     name: Literal["ner"] = "ner"
-    types: Names | None = Field(
+    types: LabelNames | None = Field(
         None,
         description="entity types, in order; null takes them from the data",
         examples=[["PER", "ORG"]],

@@ -59,7 +59,8 @@ class Progress(TrainerCallback, ExportableState):
         if state.global_step:
             log.info("resuming at step %d of %d", state.global_step, state.max_steps)
         else:
-            log.info("training: %d steps, %.3g epochs", state.max_steps, args.num_train_epochs)
+            epochs = "" if args.max_steps > 0 else f", {_counted(args.num_train_epochs, 'epoch')}"
+            log.info("training: %s%s", _counted(state.max_steps, "step"), epochs)
         _forget_after(state.global_step, Path(args.output_dir).parent / "log.jsonl")
         self._bar = tqdm(
             total=state.max_steps,
@@ -109,7 +110,7 @@ class Progress(TrainerCallback, ExportableState):
             log.info(
                 "epoch %.3g/%.3g  %svalidation %s %.4f  %.0f s",
                 state.epoch or 0,
-                args.num_train_epochs,
+                _planned_epochs(args, state),
                 loss,
                 self._headline,
                 metrics["eval_score"],
@@ -127,6 +128,19 @@ class Progress(TrainerCallback, ExportableState):
         """Take the bar away, also where training ends early: a message needs a line of its own."""
         if self._bar is not None:
             self._bar.close()
+
+
+def _counted(number: float, noun: str) -> str:
+    shown = f"{number:,}" if isinstance(number, int) else f"{number:.3g}"
+    return f"{shown} {noun}" if shown == "1" else f"{shown} {noun}s"
+
+
+def _planned_epochs(args: TrainingArguments, state: TrainerState) -> float:
+    """Return the epochs of the whole run; a number of steps, or the least of one, may decide."""
+    epoch = state.epoch or 0
+    if args.max_steps > 0 or epoch > args.num_train_epochs:
+        return epoch * state.max_steps / max(state.global_step, 1)
+    return args.num_train_epochs
 
 
 def _forget_after(step: int, path: Path) -> None:
