@@ -408,3 +408,28 @@ def test_models_that_answer_together_are_read_as_the_one_from_elsewhere(
     for order in ([theirs, ours], [ours, theirs]):
         _, (result,), _ = predicted(nlpt, *order, texts)
         assert [tuple(span) for span in spans(result["tags"])] == ENTITIES
+
+
+@pytest.mark.parametrize(
+    "begin_and_inside",
+    [("BEGIN-PER", "INSIDE-PER"), ("begin_per", "inside_per"), ("BPER", "IPER"), ("B PER", "I PER"),
+     ("B+PER", "I+PER"), ("B-", "I-")],
+)  # fmt: skip
+def test_places_in_another_spelling_are_never_taken_for_types(
+    begin_and_inside: tuple[str, str],
+) -> None:
+    with pytest.raises(UserError, match="cannot be told"):
+        foreign_task(["O", *begin_and_inside], None, "m")
+
+
+@pytest.mark.parametrize("types", [("Brand", "Person"), ("BAND", "LAND"), ("INDUSTRY", "BOOK")])
+def test_types_that_begin_like_places_are_types(types: tuple[str, str]) -> None:
+    assert foreign_task(["O", *types], None, "m").scheme == "io"
+
+
+def test_models_that_mark_ends_alone_keep_their_entities_whole() -> None:
+    names = ["O", "I-PER", "E-PER"]
+    task = foreign_task(names, None, "m")
+    chosen = ["I-PER", "I-PER", "E-PER", "E-PER", "O"]
+    scores = np.log(np.eye(3, dtype=np.float32)[[names.index(c) for c in chosen]] + 1e-3)
+    assert task.decode(scores, names).tags == ("B-PER", "I-PER", "I-PER", "B-PER", "O")

@@ -21,6 +21,7 @@ SCHEMES: tuple[str, ...] = get_args(Scheme)
 _NEVER = ""
 """Stands for outputs that are for no word: [CLS], [SEP], [PAD], X for further pieces."""
 _FOR_NO_WORD = re.compile(r"\[.*\]|<.*>")
+_PLACE = re.compile(r"(BEGIN(?:NING)?|BEG|INSIDE|INTERMEDIATE|IN|B|I)(.*)", re.IGNORECASE)
 _FOR_NO_WORD_EITHER = re.compile(r"X|PAD|CLS|SEP")
 
 
@@ -99,6 +100,8 @@ def _read(names: Sequence[str], scheme: str | None) -> tuple[Scheme, dict[str, s
     """Tell the scheme of labels, and write each as we do; None where it cannot be told."""
     inside = [name for name in names if name not in ("O", "o")]
     spelled = told(names)
+    if scheme is None and (spelled is None or spelled.others) and _have_places(inside):
+        return None
     if spelled is None or _are_bare(spelled, inside):
         # Without an O they may be parts of speech.
         if scheme == "io" or (scheme is None and spelled is None and len(inside) < len(names)):
@@ -115,6 +118,14 @@ def _read(names: Sequence[str], scheme: str | None) -> tuple[Scheme, dict[str, s
     if scheme is not None:
         found = next((name for name in get_args(Scheme) if name == scheme in possible), None)
     return (found, tags) if found else None
+
+
+def _have_places(labels: Sequence[str]) -> bool:
+    """Tell BEGIN-PER and INSIDE-PER, BPER and IPER from types: places, spelled as nobody does."""
+    found = [_PLACE.fullmatch(label) for label in labels]
+    kinds = [(match[1][0].upper(), match[2]) for match in found if match]
+    begun = {kind for letter, kind in kinds if letter == "B"}
+    return any(letter == "I" and kind in begun for letter, kind in kinds)
 
 
 def _are_bare(spelled: Spelled, inside: Sequence[str]) -> bool:
@@ -170,6 +181,6 @@ def _steps(tags: tuple[str, ...], scheme: Scheme) -> _Steps:
     closed = [
         index
         for index, (letter, kind) in enumerate(parts)
-        if letter not in ("B", "I") or (end, kind) not in parts
+        if letter not in ("B", "I") or not {("B", kind), (end, kind)} <= {*parts}
     ]
     return _Steps(inside, np.array(closed, np.int64) if end else None, never, outside)
