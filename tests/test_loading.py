@@ -466,3 +466,32 @@ def test_a_configuration_beyond_reason_is_refused_at_once(
     with pytest.raises(UserError) as caught:
         Predictor.from_run(edited(**settings))
     assert len(_lines(caught.value)) == 1
+
+
+def test_an_adapter_is_not_taken_for_a_whole_model(tagger: Path, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForTokenClassification
+
+    from nlp_transfer.tasks.loading import load_config, load_model
+
+    model = AutoModelForTokenClassification.from_pretrained(tagger)
+    lora = LoraConfig(target_modules=["query"], base_model_name_or_path=str(tagger))
+    get_peft_model(model, lora).save_pretrained(tmp_path / "adapter")
+    with pytest.raises(UserError, match="holds an adapter") as caught:
+        load_model(
+            AutoModelForTokenClassification,
+            tmp_path / "adapter",
+            load_config(tagger, "m"),
+            "model.checkpoint",
+        )
+    assert str(tagger) in str(caught.value)
+
+
+def test_a_tokenizer_without_a_piece_for_the_unknown_is_refused(edited: Edit) -> None:
+    folder = edited()
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text("utf-8"))
+    del content["model"]["vocab"]["[UNK]"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(UserError, match="UNK"):
+        Predictor.from_run(folder)

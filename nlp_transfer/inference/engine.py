@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _LOOK_AHEAD = 4096  # windows sorted by length at a time
 _CPU_TOKENS = 1024  # what its caches hold; 8192 took 1.2 times as long
 _GPU_TOKENS = 8192
+_PRECISIONS = ("auto", "bf16", "fp16", "fp32")
 
 
 def predict_distributions(
@@ -130,7 +131,21 @@ def _outputs(
         half = len(windows) // 2
         parts = (windows[:half], windows[half:])
         return [row for part in parts for row in _outputs(model, task, part, pad_id)]
-    return task.window_outputs(logits, windows)
+    outputs = task.window_outputs(logits, windows)
+    check_outputs(outputs)
+    return outputs
+
+
+def check_outputs(outputs: Iterable[NDArray[np.float32]]) -> None:
+    """Refuse outputs that are no numbers: any label could be chosen from them."""
+    import numpy as np
+
+    if not all(np.isfinite(output).all() for output in outputs):
+        raise UserError(
+            "MODEL: it computes NaN or infinite values, from which no label can be chosen. Try "
+            "--precision fp32; if they stay, its config.json or its weights are damaged: copy the "
+            "model again."
+        )
 
 
 def _logits(model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int) -> torch.Tensor:
@@ -181,6 +196,8 @@ def resolve_precision(wanted: str, device: str | None = None) -> str:
     """
     import torch
 
+    if wanted not in _PRECISIONS:
+        raise UserError(f"--precision: {wanted!r} is unknown ({', '.join(_PRECISIONS)}).")
     if wanted != "auto":
         return wanted
     kind = (device or resolve_device("auto")).partition(":")[0]

@@ -44,6 +44,7 @@ class OnnxModel:
         # Between batches PyTorch computes; threads that wait by spinning would take its cores.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.config = config
+        self._file = folder / MODEL_FILE
         self.device = torch.device("cpu")
         try:
             self._session = runtime.InferenceSession(
@@ -72,7 +73,19 @@ class OnnxModel:
         import torch
 
         feed = {name: batch[name].numpy() for name in self._inputs}
-        return SimpleNamespace(logits=torch.from_numpy(self._session.run(None, feed)[0]))
+        try:
+            logits = torch.from_numpy(self._session.run(None, feed)[0])
+        except Exception as error:  # its errors have no base class of their own
+            raise UserError(
+                f"{self._file} cannot compute this input: {str(error).splitlines()[0]} Are its "
+                "tokenizer and config.json its own? Export it again: nlpt export RUN"
+            ) from None
+        if logits.shape[-1] != len(self.config.id2label):
+            raise UserError(
+                f"{self._file} has {logits.shape[-1]} outputs, config.json beside it names "
+                f"{len(self.config.id2label)}. Export it again: nlpt export RUN"
+            )
+        return SimpleNamespace(logits=logits)
 
 
 def import_extra(package: str) -> Any:

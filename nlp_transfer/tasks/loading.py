@@ -27,6 +27,9 @@ CONFIG_FILE = "config.json"
 ADAPTED_FILE = "model_config.json"
 """What config.json is called beside an adapter: transformers takes a folder on disk with both for
 a whole model, and misses its weights. Adapters of earlier versions have it as config.json."""
+_IN_NO_VOCABULARY = "\U00013000"  # a hieroglyph
+"""A damaged tokenizer may have no piece for what it does not know: it fails at some later text."""
+_ADAPTERS = "adapter_model*.bin"
 _LONGEST_REASON = 300  # characters
 
 
@@ -83,6 +86,12 @@ def load_model(
     returns:    the model, and how its weights went with the files: the caller judges that
     """
     files = weight_files(folder, "pytorch_model*.bin")
+    if (folder / ADAPTER_FILE).is_file() and files == weight_files(folder, _ADAPTERS):
+        base = load_adapter_config(folder, setting).base_model_name_or_path
+        raise UserError(
+            f"{setting}: {folder} holds an adapter ({ADAPTER_FILE}), no whole model. Name its base "
+            f"({base}), or the folder of a run whose model/ has the adapter in it."
+        )
     if not files:
         raise UserError(f"{setting}: {folder} holds no weights, only {_listing(folder)}.")
     check_files(files, setting)
@@ -171,6 +180,7 @@ def load_tokenizer(
         if tokenizer.is_fast and '"ByteLevel"' in tokenizer.backend_tokenizer.to_str():
             tokenizer = load(add_prefix_space=True)
             _put_blank_before_words(tokenizer)
+        tokenizer(_IN_NO_VOCABULARY)
     if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
         # transformers builds one of nothing else, by which every word would be unknown.
         raise UserError(
