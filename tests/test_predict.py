@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -381,3 +382,64 @@ def test_a_folder_that_is_not_surely_texts_is_refused(
     code, out, err = nlpt("predict", runs("ner"), "brat")
     assert (code, [row["id"] for row in _rows(out)]) == (0, ["a"])
     assert "each as one text" in err
+
+
+# --- what no model can read, from Python and from stdin -------------------------------------------
+
+
+def test_half_a_character_is_refused(runs: Callable[[str], Path]) -> None:
+    for item in ("Ada \ud800", ["Ada", "\ud800"], {"text": "\udc00"}):
+        with pytest.raises(UserError, match="half a character"):
+            list(Predictor.from_run(runs("ner"))([item]))
+    assert list(Predictor.from_run(runs("ner"))(["Ada \ud800".encode("utf-8", "replace").decode()]))
+
+
+def test_options_that_there_are_not_are_refused(runs: Callable[[str], Path]) -> None:
+    with pytest.raises(UserError, match=r"'fp8' is unknown \(auto, bf16, fp16, fp32\)"):
+        Predictor.from_run(runs("ner"), precision="fp8")
+    with pytest.raises(UserError, match="'foo' is unknown"):
+        Predictor.from_run(runs("ner"), words="foo")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"Predictor.from_run\('runs/x'\)"):
+        Predictor("runs/x")  # type: ignore[call-arg,arg-type]
+
+
+def test_the_columns_of_a_data_frame_are_not_taken_for_texts(runs: Callable[[str], Path]) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"text": ["Ada", "Alan"], "id": [1, 2]})
+    predictor = Predictor.from_run(runs("classification"))
+    with pytest.raises(TypeError, match=r'frame.to_dict\("records"\)'):
+        predictor(frame)
+    assert [row["id"] for row in predictor(frame.to_dict("records"))] == [1, 2]
+
+
+def test_the_input_is_never_written_over(
+    nlpt: Run, runs: Callable[[str], Path], tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Ada\n", encoding="utf-8")
+    code, _, err = nlpt("predict", runs("ner"), texts, "-o", texts)
+    assert code == 2
+    assert "is the input" in err
+    assert texts.read_text(encoding="utf-8") == "Ada\n"
+
+
+def test_stdin_is_json_where_it_begins_with_a_list_of_objects_and_comes_out_as_json(
+    nlpt: Run, runs: Callable[[str], Path]
+) -> None:
+    stdin = '[{"text": "Ada", "n": 1e400}, {"text": "Alan"}]\n'
+    code, out, _ = nlpt("predict", runs("ner"), "-", stdin=stdin)
+    first, second = map(json.loads, out.splitlines())
+    assert code == 0
+    assert (first["text"], first["n"], second["text"]) == ("Ada", None, "Alan")
+
+
+def test_a_model_that_computes_no_numbers_is_refused(
+    nlpt: Run, runs: Callable[[str], Path], tmp_path: Path
+) -> None:
+    shutil.copytree(runs("classification") / "model", tmp_path / "model")
+    config = json.loads((tmp_path / "model" / "config.json").read_text("utf-8"))
+    config["layer_norm_eps"] = float("nan")
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    code, out, err = nlpt("predict", tmp_path / "model", "-", stdin="Ada\n")
+    assert (code, out) == (2, "")
+    assert "NaN" in err

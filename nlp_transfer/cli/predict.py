@@ -110,6 +110,8 @@ def predict(
     from nlp_transfer.inference.parts import file_stamps, predict_to_file
 
     check_target(to, output)
+    if output is not None and output.exists() and source != "-" and output.samefile(source):
+        raise UserError(f"--output: {output} is the input. Name another file.")
     rule = None if words is None else checked_rule(words, "--words")
     is_file = output is not None and (output.is_file() or not output.exists())
     if (resume or world_size() > 1) and (source == "-" or not is_file):

@@ -187,7 +187,12 @@ def _say_order(path: Path, files: list[Path]) -> None:
 def _stdin(data: DataSection) -> Iterator[RawRow]:
     """Read a text a line, or JSON lines: by what the first line is, unless the format is told."""
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(encoding=data.encoding, errors=data.encoding_errors)
+        try:
+            sys.stdin.reconfigure(encoding=data.encoding, errors=data.encoding_errors)
+        except (LookupError, ValueError):
+            raise UserError(
+                f"data.encoding: {data.encoding!r} is not a known text encoding."
+            ) from None
     lines = enumerate(_decoded(sys.stdin, data.encoding), start=1)
     head = list(islice(lines, 1))
     as_json = data.format == "jsonl"
@@ -198,7 +203,8 @@ def _stdin(data: DataSection) -> Iterator[RawRow]:
         if not as_json:
             yield RawRow(f"stdin:{number}", {"text": line.rstrip("\r\n")})
         elif line.strip():
-            yield from jsonl.rows_of(jsonl.parse(line, "stdin", number), f"stdin:{number}")
+            for row in jsonl.rows_of(jsonl.parse(line, "stdin", number), f"stdin:{number}"):
+                yield RawRow(row.where, _plain(row.values))
 
 
 def _decoded(stream: Iterable[str], encoding: str) -> Iterator[str]:
@@ -215,9 +221,10 @@ def _decoded(stream: Iterable[str], encoding: str) -> Iterator[str]:
 
 def _is_object(line: str) -> bool:
     try:
-        return isinstance(json.loads(line), dict)
+        item = json.loads(line)
     except (ValueError, RecursionError):
         return False
+    return isinstance(item[0] if isinstance(item, list) and item else item, dict)
 
 
 def _plain(value: Any) -> Any:

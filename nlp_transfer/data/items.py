@@ -76,6 +76,7 @@ class ItemReader:
                 yield one  # read before, by a reader that has counted it
                 continue
             item = self._item(one, count)
+            _check_characters(item, count)
             empty += not item.as_text().strip()
             alone += self._reads_pairs and item.text_pair is None
             if count == 1:
@@ -184,6 +185,17 @@ class ItemReader:
             f"{usual}.{learned} Found: {shortened(list(row.values))}. Name the text with "
             "--columns text=COLUMN; a table without a header: --no-header --columns text=0."
         )
+
+
+def _check_characters(item: Item, number: int) -> None:
+    """Refuse half of a surrogate pair, which Python's strings can hold and no tokenizer takes."""
+    try:
+        "".join((item.text or "", item.text_pair or "", *(item.tokens or ()))).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"item {number}: U+{ord(error.object[error.start]):04X} is half a character. Write the "
+            "whole character, or replace it: text.encode('utf-8', 'replace').decode()."
+        ) from None
 
 
 def _are_words(value: object) -> TypeGuard[Sequence[str]]:

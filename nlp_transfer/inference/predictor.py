@@ -63,6 +63,12 @@ class Predictor:
     """Columns that the model learned from, by role."""
     words: RawWords = field(default_factory=RawWords)
 
+    def __new__(cls, loaded: object = None, *_: object, **__: object) -> Predictor:
+        """Say how a model is loaded by its name."""
+        if isinstance(loaded, str | Path):
+            raise TypeError(f"load a model by its name with Predictor.from_run({str(loaded)!r})")
+        return super().__new__(cls)
+
     @classmethod
     def from_run(
         cls,
@@ -103,7 +109,7 @@ class Predictor:
             max_pieces=settings["max_pieces"],
             overlap=settings["overlap"],
         )
-        raw = RawWords(rule=words) if words else kept_with(settings, folder)
+        raw = RawWords(rule=checked_rule(words, "words")) if words else kept_with(settings, folder)
         if onnx:
             precision, tokens_per_batch = "fp32", tokens_per_batch or TOKENS_PER_BATCH
         else:

@@ -25,6 +25,8 @@ class Results(Iterator[dict[str, Any]]):
 
 def check_is_list(items: object) -> None:
     """Raise TypeError for one item in place of a list of them, and for what is no list at all."""
+    if type(items).__name__ == "DataFrame":  # it would give the names of its columns
+        raise TypeError('give the rows of a DataFrame: predictor(frame.to_dict("records"))')
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
         raise TypeError(
             f"give a list of texts, as predictor([text]), not one {type(items).__name__}"
