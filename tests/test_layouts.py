@@ -68,6 +68,48 @@ def test_numbers_of_sentences_of_one_word_are_no_words(tmp_path):
     assert read(tmp_path, "1\tno\tO\n\n1\tTom\tB-PER\n")[0] == [["no"], ["Tom"]]
 
 
+LONGER = {"words": [*WORDS, ["He", "slept", "."]], "tags": [*TAGS, ["O", "O", "O"]]}
+
+
+def rows_of(row: str, *, end: str = "\n") -> str:
+    """Write the sentences and one more; a row may have {sentence}, {number} and {running}."""
+    text, running = "", 0
+    for sentence, (words, tags) in enumerate(zip(*LONGER.values(), strict=True)):
+        for number, (word, tag) in enumerate(zip(words, tags, strict=True), 1):
+            values = {"sentence": sentence, "number": number, "running": (running := running + 1)}
+            values |= {"left": len(words) - number, "length": len(word)}
+            text += row.format(word=word, tag=tag, **values).replace(" ", "\t") + "\n"
+        text += end
+    return text
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        "T{running}", "w{number}", "tok_{number}", "s{sentence}w{number}", "{number}.",
+        "({number})", "{running}/9", "+{number}", "-{number}", "[{running},{running})",
+    ],
+)  # fmt: skip
+def test_numbers_of_words_with_signs_around_are_no_words(tmp_path, numbers):
+    found = read(tmp_path, rows_of(numbers + " {word} {tag}"))
+    assert found == (LONGER["words"], [*FOUND, []])
+
+
+@pytest.mark.parametrize("names", ["news doc1 {sentence}", "doc1 {sentence} {number}"])
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_documents_may_be_named_before_their_sentences(tmp_path, names, end):
+    found = read(tmp_path, rows_of(names + " {word} {tag}", end=end))
+    assert found == (LONGER["words"], [*FOUND, []])
+
+
+@pytest.mark.parametrize("numbers", ["{left}", "{length}"])
+def test_numbers_that_are_no_numbering_are_asked_about(tmp_path, numbers):
+    text = rows_of(numbers + " {word} {tag}")
+    assert "column 0 holds nothing but numbers" in refusal(tmp_path, text)
+    assert read(tmp_path, text, columns={"tokens": 1})[0] == LONGER["words"]
+    assert read(tmp_path, text, columns={"tokens": 0})[0][1] != LONGER["words"][1]
+
+
 @pytest.mark.parametrize(
     "row",
     ["{sentence} {word} {tag}", "{sentence} {number} {word} {tag}", "d{sentence} {word} {tag}"],
@@ -433,3 +475,18 @@ def test_words_to_be_predicted_are_texts_of_their_own_where_nothing_says_otherwi
 def test_tables_of_whole_sentences_stay_as_they_are(tmp_path):
     text = "tokens,tags\nMara Lund,B-PER I-PER\nno,O\n"
     assert read(tmp_path, text, "test.csv") == ([["Mara", "Lund"], ["no"]], [["PER Mara Lund"], []])
+
+
+@pytest.mark.parametrize("letters", ["BIEU", "BILS"])
+def test_bioes_and_bilou_may_be_mixed(tmp_path, letters):
+    begin, _, end, alone = letters
+    tags = [[f"{begin}-PER", f"{end}-PER", "O", f"{alone}-LOC"], ["O", f"{alone}-PER"]]
+    assert read(tmp_path, lines(tags=tags)) == (WORDS, FOUND)
+
+
+@pytest.mark.parametrize("outside", ["B-O", "I-O", "S-O"])
+def test_outside_spelled_like_a_type_is_no_type(tmp_path, outside):
+    tags = [[tag.replace("O", outside, 1) if tag == "O" else tag for tag in own] for own in TAGS]
+    message = refusal(tmp_path, lines(tags=tags))
+    assert f"'{outside}' is of the type 'O'" in message
+    assert "write O" in message

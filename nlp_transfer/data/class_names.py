@@ -40,9 +40,8 @@ def settle(found: Mapping[str, set[str]], declared: tuple[str, ...] | None) -> d
     renames: dict[str, str | None] = {}
     if len(numbers) == len(names) and not known:
         whole = _whole(numbers)
-        renames = whole | _minus_one({whole.get(name) or name for name in names})
-        if "-1.0" in whole and "-1" in renames:
-            renames["-1.0"] = None
+        hidden_one = _minus_one({whole.get(name, name) for name in names})
+        renames = {name: hidden_one.get(to, to) for name, to in whole.items()} | hidden_one
     return {split: {"-1": None} if split in hidden else renames for split in found}
 
 
@@ -103,7 +102,7 @@ def _is_plain(number: str) -> bool:
     return number in (repr(value), str(int(value)), f"{value:.1f}")
 
 
-def _whole(numbers: Mapping[str, float]) -> dict[str, str | None]:
+def _whole(numbers: Mapping[str, float]) -> dict[str, str]:
     """Write 1.0 as 1: a table with gaps keeps its integers as fractions."""
     whole = all(value.is_integer() and _is_plain(name) for name, value in numbers.items())
     return {n: str(int(v)) for n, v in numbers.items() if n != str(int(v))} if whole else {}

@@ -120,7 +120,12 @@ class TagReading:
                 f"tag {tag!r} has an unknown prefix; set data.fold_case=true if these are "
                 "lower-case tags"
             )
-        letter, _ = split_tag(self.canonical(tag))
+        letter, kind = split_tag(self.canonical(tag))
+        if kind in ("O", "o") and not self._has_outside:
+            return (
+                f"tag {tag!r} is of the type {kind!r}, and no word is tagged O: if it is for words "
+                "outside of entities, write O"
+            )
         if letter == "O" or letter in PARTS[self.scheme]:
             return None
         return (

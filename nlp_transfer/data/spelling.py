@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 _LETTERS = frozenset("BIESLUMW")
 _IN_BIOES = {"M": "I", "W": "S"}  # BMES and BMEWO have other letters for what BIOES has
+_IN_BOTH = {"L": "E", "U": "S"}  # BIOES and BILOU mixed: B I E U, B I L S
 _SEPARATORS = "-_:./"
 TAG = re.compile(r"[OBI]|[BIESLUMW][-_]\S+|\S+[-_][BIESLUMW]", re.IGNORECASE)
 """What most tags look like, and few words do."""
@@ -84,6 +85,8 @@ class Spelled(NamedTuple):
             return "O"
         if "B" in self.letters and "I" not in self.letters:
             letter = _IN_BIOES.get(letter, letter)
+        if self.letters & {"E", "S"} and self.letters & {"L", "U"}:
+            letter = _IN_BOTH.get(letter, letter)
         return f"{letter}-{kind or entity_type}"
 
 

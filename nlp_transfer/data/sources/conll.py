@@ -84,7 +84,7 @@ class _Reading:
         self._tags: list[str] = []
         self._first_line = 0
         self._word_number = -1
-        self._sentence: str | None = None
+        self._sentence: list[str] | None = None
 
     def rows(self, lines: Iterator[str]) -> Iterator[RawRow]:
         for number, line in enumerate(lines, start=1):
@@ -134,10 +134,9 @@ class _Reading:
 
     def _begins_sentence(self, fields: list[str]) -> bool:
         """Tell a new sentence where there is no empty line, from the numbers in a column."""
-        number, sentence = (
-            fields[column] if column is not None and column < len(fields) else ""
-            for column in (self._layout.word_numbers, self._layout.sentence_numbers)
-        )
+        column = self._layout.word_numbers
+        number = fields[column] if column is not None and column < len(fields) else ""
+        sentence = [fields[at] for at in self._layout.sentence_numbers if at < len(fields)]
         before, self._sentence = self._sentence, sentence
         if not number.isdecimal():
             return sentence != before

@@ -13,7 +13,10 @@ from nlp_transfer.errors import UserError
 RANGE_OR_EMPTY_NODE = re.compile(r"\d+[-.]\d+")  # CoNLL-U: 1-2 is written twice, 3.1 not at all
 _NUMBER = re.compile(r"\d{1,9}")
 _NUMBERS = re.compile(r"\d{1,9}([-.:_]\d{1,9})*")  # 7; 2-7, the seventh word of the second sentence
+_DIGITS = re.compile(r"[0-9]{1,9}")
 _LOOKED_AT = 400_000  # fields
+_FEW_WORDS = 60  # more than there are parts of speech
+_MOST_NAMES = 3  # of a sentence: its corpus, its document, itself
 _MOST_OFFSETS = 4  # begin and end, of characters and of bytes
 _MOST = 0.5  # of a column of tags look like one; bare types do not, but O does
 _FEW = 0.2  # of a column of words: I, o, E-mail
@@ -37,8 +40,8 @@ class Layout:
     """None reads no tags."""
     word_numbers: int | None = None
     """Where words are numbered; a number that does not rise begins a sentence."""
-    sentence_numbers: int | None = None
-    """Where sentences are numbered or named; another name begins a sentence."""
+    sentence_numbers: tuple[int, ...] = ()
+    """Where sentences, and their documents, are numbered or named; another name begins one."""
     offsets: tuple[int, ...] = ()
     """Leading columns of other numbers that rise from word to word."""
 
@@ -61,9 +64,10 @@ def tell_layout(
     width = len(blocks[0][0])
     shares = _tag_shares([row for block in blocks for row in block], width)
     layout = _numbering(Layout(separator, width), blocks, shares)
-    if sentence is not None:
-        layout = replace(layout, sentence_numbers=_given(sentence, "sentence", width))
-    numbers = (layout.word_numbers, layout.sentence_numbers, *layout.offsets)
+    numbers = {layout.word_numbers, *layout.sentence_numbers, *layout.offsets}
+    if (named := _given(sentence, "sentence", width)) is not None:
+        layout = replace(layout, sentence_numbers=(named,))
+        numbers.add(named)
     left = [column for column in range(width) if column not in numbers]
     word, tag = _given(tokens, "tokens", width), _given(tags, "tags", width)
     if tag is None and tags is not None:
@@ -71,6 +75,7 @@ def tell_layout(
     if word is None:
         labels = left[0] if tags is None and _tags_come_first(left, shares) else tag
         word = _found_words(left, labels, where)
+        _check_not_numbers(word, [column for column in left if column != labels], blocks, where)
     if word == tag:
         raise UserError(
             f"data.columns: column {tag} of {where} cannot be both the words and their tags. Name "
@@ -151,6 +156,21 @@ def _found_words(left: Sequence[int], tag: int | None, where: str) -> int:
     )
 
 
+def _check_not_numbers(
+    word: int, others: Sequence[int], blocks: Sequence[Block], where: str
+) -> None:
+    """Refuse to take numbers that go neither up nor down in step for words, beside real ones."""
+    rows = [row for block in blocks for row in block]
+    if not all(_NUMBER.fullmatch(row[word]) for row in rows if word < len(row)):
+        return
+    if _are_words([column for column in others if column > word], blocks):
+        raise UserError(
+            f"{where}: column {word} holds nothing but numbers ({rows[0][word]}, ...). Are these "
+            f"the words? data.columns.tokens={word}; else name the column that holds them: "
+            "data.columns.tokens=NUMBER"
+        )
+
+
 def _numbering(layout: Layout, blocks: Sequence[Block], shares: Sequence[float]) -> Layout:
     """Find the leading columns that number words, number or name sentences, or hold offsets."""
     for column in range(layout.width - 1):
@@ -158,15 +178,25 @@ def _numbering(layout: Layout, blocks: Sequence[Block], shares: Sequence[float])
         if shares[column] >= _MOST or (layout.width == 2 and shares[1] >= _FEW):
             break
         values = [[row[column] for row in block if column < len(row)] for block in blocks]
-        if layout.sentence_numbers is None and _tell_sentences(values):
-            layout = replace(layout, sentence_numbers=column)
+        later = [c for c in range(column + 1, layout.width) if shares[c] < _MOST]
+        if len(layout.sentence_numbers) < _MOST_NAMES and (
+            _tell_sentences(values) or (_are_one(values) and _are_words(later, blocks))
+        ):
+            layout = replace(layout, sentence_numbers=(*layout.sentence_numbers, column))
         elif layout.word_numbers is None and _count_words(values):
             layout = replace(layout, word_numbers=column)
-        elif len(layout.offsets) < _MOST_OFFSETS and _rise(values):
+        elif len(layout.offsets) < _MOST_OFFSETS and (
+            _rise(values) or (_rise(values, framed=True) and _are_words(later, blocks))
+        ):
             layout = replace(layout, offsets=(*layout.offsets, column))
         else:
             break
     return layout
+
+
+def _are_one(blocks: Sequence[Sequence[str]]) -> bool:
+    """Tell a column that says the same throughout: the corpus, or the only document."""
+    return len({value for values in blocks for value in values}) == 1
 
 
 def _tell_sentences(blocks: Sequence[Sequence[str]]) -> bool:
@@ -200,10 +230,22 @@ def _count_words(blocks: Sequence[Sequence[str]]) -> bool:
     return any(b == a + 1 for numbers in sentences for a, b in pairwise(numbers))
 
 
-def _rise(blocks: Sequence[Sequence[str]]) -> bool:
-    """Tell offsets, or numbers like 2-7, that rise from word to word."""
-    if not all(_NUMBERS.fullmatch(value) for values in blocks for value in values):
+def _rise(blocks: Sequence[Sequence[str]], *, framed: bool = False) -> bool:
+    """Tell offsets, or numbers like 2-7, that rise from word to word.
+
+    framed: what is around the numbers, always the same, makes no word of them: T7, s2w7, (7), 7.
+    """
+    frames = {_DIGITS.sub("0", value) for values in blocks for value in values}
+    told = len(frames) == 1 and "0" in min(frames) if framed else False
+    if not told and not all(_NUMBERS.fullmatch(value) for values in blocks for value in values):
         return False
-    numbers = [[[int(n) for n in re.split(r"\D", value)] for value in values] for values in blocks]
+    numbers = [[[int(n) for n in _DIGITS.findall(value)] for value in values] for values in blocks]
     steps = [before < after for values in numbers for before, after in pairwise(values)]
     return len(steps) > 1 and all(steps)
+
+
+def _are_words(columns: Sequence[int], blocks: Sequence[Block]) -> bool:
+    """Tell whether one of these columns differs from word to word, as tags do not."""
+    rows = [row for block in blocks for row in block]
+    different = [len({row[column] for row in rows if column < len(row)}) for column in columns]
+    return max(different, default=0) > min(len(rows) / 2, _FEW_WORDS)
