@@ -263,6 +263,22 @@ def test_texts_and_labels_in_each_others_columns_are_noticed(
     assert (code, "the right one?" in err) == (0, False), err
 
 
+def test_classes_are_no_entities_and_the_task_that_they_are_for_is_named(
+    nlpt: Run, tiny_recipe: Callable[..., Path], tmp_path: Path
+) -> None:
+    bank = tmp_path / "bank.csv"
+    rows = [f"where is order {n},{'refund' if n % 2 else 'parcel'}\n" for n in range(40)]
+    bank.write_text("text,label\n" + "".join(rows), encoding="utf-8")
+    change = f"data.source={bank}"
+    code, _, err = nlpt("finetune", "-r", tiny_recipe("ner"), change)
+    assert (code, "bank.csv:2: the spans are 'parcel'" in err) == (2, True), err
+    assert "this is data for task=classification" in err
+    code, _, err = nlpt(
+        "finetune", "-r", tiny_recipe("ner"), change, "task=classification", "--dry-run"
+    )
+    assert code == 0, err
+
+
 def test_models_that_cannot_be_used_are_refused(
     nlpt: Run, ner_run: Path, intent_run: Path, tmp_path: Path, tiny_bert: Path
 ) -> None:

@@ -64,7 +64,11 @@ def read_spans(value: Any, where: str) -> list[CharSpan]:
     raises: UserError that numbers the faulty span, from 1
     """
     if not isinstance(value, list | tuple):
-        raise UserError(f"{where}: the spans are {value!r}; they must be a list.")
+        raise UserError(
+            f"{where}: the spans are {value!r}; they must be a list of [start, end, type]. Name "
+            "their column with data.columns.spans=COLUMN; if these are classes of whole texts, "
+            "this is data for task=classification."
+        )
     return [_read_span(item, f"{where}: span {number}") for number, item in enumerate(value, 1)]
 
 
