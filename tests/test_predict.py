@@ -274,6 +274,16 @@ def test_an_empty_input_is_said_and_gives_an_empty_output(
     assert "stdin: there is nothing to predict" in err
 
 
+def test_entities_that_are_nowhere_are_remarked_on(nlpt: Run, runs: Callable[[str], Path]) -> None:
+    remark = "no entity was found in {} texts: is this the model for them?"
+    for text in ("so it goes\n", "Ada met Tom\n"):
+        code, out, err = nlpt("predict", runs("ner"), "-", stdin=text * 12)
+        found = any(row["entities"] for row in _rows(out))
+        assert (code, remark.format(12) in err) == (0, not found)
+    for kind, count in (("ner", 3), ("classification", 12)):
+        assert "no entity" not in nlpt("predict", runs(kind), "-", stdin="so it goes\n" * count)[2]
+
+
 def test_texts_without_a_word_are_counted(nlpt: Run, runs: Callable[[str], Path]) -> None:
     Path("in.jsonl").write_text('{"text": null}\n{"text": "a"}\n{"text": NaN}\n{"text": " "}\n')
     code, out, err = nlpt("predict", runs("classification"), "in.jsonl")

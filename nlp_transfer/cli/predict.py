@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from nlp_transfer.inference.adapters import Adapters
     from nlp_transfer.inference.ensemble import Ensemble
     from nlp_transfer.recipe import DataSection
+
+log = logging.getLogger(__name__)
+
+_MANY = 10
+"""Texts among which a model that fits them finds something."""
 
 
 def predict(
@@ -153,7 +159,8 @@ def predict(
             yield from reader.items(read_inputs(data, predictor.columns))
 
     def predicted(items: Iterable[Item]) -> Iterator[dict[str, Any]]:
-        return iter(tqdm(predictor(items), unit="text", disable=not sys.stderr.isatty()))
+        results = predictor(items)
+        return _remarked(tqdm(results, unit="text", disable=not sys.stderr.isatty()))
 
     if output is None or source == "-" or not is_file:
         write_results(predicted(items()), to=to, output=output, task=task)
@@ -167,6 +174,17 @@ def predict(
     }
     job = {"files": file_stamps(source, *predictor.folders), **settings}
     predict_to_file(predicted, items(), to=to, output=output, task=task, job=job, resume=resume)
+
+
+def _remarked(results: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Hand results on; say at the end where entities were looked for and none was found."""
+    texts = found = 0
+    for result in results:
+        texts += 1
+        found += bool(result.get("entities", True))
+        yield result
+    if texts >= _MANY and not found:
+        log.warning("no entity was found in %d texts: is this the model for them?", texts)
 
 
 def _input_section(
