@@ -363,6 +363,13 @@ def test_run_interrupted_after_training_is_only_reported(
     _assert_same_run(cut, whole)
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "[" * 100_000])
+def test_a_damaged_file_of_a_run_is_the_users_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "metrics.json").write_text(text)
+    with pytest.raises(UserError, match=r"metrics\.json: this file is damaged"):
+        RunFolder(tmp_path).read_json("metrics.json")
+
+
 def test_broken_checkpoint_is_passed_over(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     assert folder.last_checkpoint() is None

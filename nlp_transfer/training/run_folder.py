@@ -192,8 +192,17 @@ class RunFolder:
         )
 
     def read_json(self, name: str) -> Any:
-        """Read one of the folder's JSON files."""
-        return json.loads((self.path / name).read_text("utf-8"))
+        """Read one of the folder's JSON files.
+
+        raises: UserError where it is damaged
+        """
+        try:
+            value = json.loads((self.path / name).read_text("utf-8"))
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict) or not value:
+            raise UserError(f"{self.path / name}: this file is damaged. Train anew with --fresh.")
+        return value
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file atomically."""
