@@ -196,7 +196,7 @@ def test_a_split_of_minus_one_alone_is_unlabelled(tmp_path: Path) -> None:
 PRODIGY = [
     {"text": "a", "label": "X", "answer": "accept"},
     {"text": "b", "label": "X", "answer": "reject"},
-    {"text": "c", "label": "Y", "answer": "ignore"},
+    {"text": "c", "label": "Y", "answer": "Ignore"},
     {"text": "d", "label": "Y", "answer": "accept"},
 ]
 
@@ -210,7 +210,7 @@ def test_rejected_and_ignored_answers_are_no_labels(tmp_path: Path) -> None:
     assert splits.losses["train"].examples_dropped == 2
     asked = DataSection(source=str(path), columns={"label": "answer"})
     answers = load_classification(asked, classes=None, multi_label=False, held_out=False)
-    assert answers.labels == ("accept", "ignore", "reject")
+    assert answers.labels == ("Ignore", "accept", "reject")
 
 
 # --- what stands in cells ------------------------------------------------------------------------

@@ -28,6 +28,7 @@ CANDIDATES: Mapping[Column, tuple[str, ...]] = {
 }
 _TABLE = re.compile(r"\.[ct]sv(\.gz)?:\d+$", re.IGNORECASE)
 _OPTIONAL = ("text_pair", "document", "id", "spans")
+_NO_ANSWER = ("reject", "ignore")
 _NOTHING_LOST = LossLedger()
 _DROPPED = LossLedger(examples_dropped=1)
 
@@ -109,7 +110,7 @@ class RowReader:
     def _is_rejected(self, raw: RawRow) -> bool:
         """Tell a row of which Prodigy's annotator said that it is wrong, or of no use."""
         is_column = "answer" in map(str, self._data.columns.values())
-        return not is_column and raw.values.get("answer") in ("reject", "ignore")
+        return not is_column and str(raw.values.get("answer")).lower() in _NO_ANSWER
 
     def _has_spans(self, raw: RawRow) -> bool:
         """Tell character spans from tags: by the recipe, else by the columns there are."""
