@@ -187,12 +187,7 @@ def _say_order(path: Path, files: list[Path]) -> None:
 def _stdin(data: DataSection) -> Iterator[RawRow]:
     """Read a text a line, or JSON lines: by what the first line is, unless the format is told."""
     if isinstance(sys.stdin, io.TextIOWrapper):
-        try:
-            sys.stdin.reconfigure(encoding=data.encoding, errors=data.encoding_errors)
-        except (LookupError, ValueError):
-            raise UserError(
-                f"data.encoding: {data.encoding!r} is not a known text encoding."
-            ) from None
+        sys.stdin.reconfigure(encoding=data.encoding, errors=data.encoding_errors)
     lines = enumerate(_decoded(sys.stdin, data.encoding), start=1)
     head = list(islice(lines, 1))
     as_json = data.format == "jsonl"
