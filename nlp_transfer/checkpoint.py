@@ -44,10 +44,13 @@ def _inside(path: Path, setting: str) -> Path:
         if (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
             return folder
     if (path / "recipe.yaml").is_file():
-        raise UserError(
-            f"{setting}: the run in {path} is not finished. Finish it with "
-            f"`nlpt finetune --recipe {path / 'recipe.yaml'} --output {path}`."
-        )
+        again = f"nlpt finetune --recipe {path / 'recipe.yaml'} --output {path}"
+        if (path / "metrics.json").is_file():
+            raise UserError(
+                f"{setting}: the run in {path} is finished, but its folder model/ is gone. Copy it "
+                f"back, or train anew with `{again} --fresh`."
+            )
+        raise UserError(f"{setting}: the run in {path} is not finished. Finish it with `{again}`.")
     raise UserError(f"{setting}: {path} holds neither a model (config.json) nor a run.")
 
 

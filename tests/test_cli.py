@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -298,6 +299,16 @@ def test_models_that_cannot_be_used_are_refused(
     assert (code, "the recipe is for ner" in err) == (2, True)
     code, _, err = nlpt("predict", ner_run, "nowhere.txt")
     assert (code, "there is no file" in err) == (2, True)
+
+
+def test_a_finished_run_without_its_model_is_not_sent_round_in_circles(
+    nlpt: Run, ner_run: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(ner_run, broken, ignore=shutil.ignore_patterns("model"))
+    for command in (("predict", broken, "-"), ("publish", broken, "me/x")):
+        code, _, err = nlpt(*command)
+        assert (code, "is finished, but" in err, "--fresh" in err) == (2, True, True), err
 
 
 def test_a_decoder_is_not_an_encoder(

@@ -264,12 +264,18 @@ def test_a_repository_without_a_model_says_what_it_holds(
     assert "cannot be reached" not in done.stderr
 
 
-@pytest.mark.parametrize("missing", ["metrics.json", "model"])
-def test_unfinished_run_is_refused(run: Path, tmp_path: Path, missing: str) -> None:
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("metrics.json", r"not finished.*nlpt finetune --recipe"),
+        ("model", r"is finished, but .*nlpt finetune --recipe.* --fresh"),
+    ],
+)
+def test_unfinished_run_is_refused(run: Path, tmp_path: Path, missing: str, said: str) -> None:
     copy = Path(shutil.copytree(run, tmp_path / "run"))
     path = copy / missing
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with pytest.raises(UserError, match=r"not finished.*nlpt finetune --recipe"):
+    with pytest.raises(UserError, match=said):
         publish(copy, f"{USER}/tiny-ner")
 
 

@@ -144,9 +144,15 @@ def _check_finished(folder: RunFolder) -> None:
     if folder.state() == "new":
         raise UserError(f"{folder.path} holds no run: there is no recipe.yaml in it.")
     recipe = shlex.quote(str(folder.path / "recipe.yaml"))
+    again = f"nlpt finetune --recipe {recipe} --output {shlex.quote(str(folder.path))}"
+    if folder.state() == "finished":
+        raise UserError(
+            f"The run in {folder.path} is finished, but {', '.join(missing)} is missing. Copy it "
+            f"back, or train anew with: {again} --fresh"
+        )
     raise UserError(
         f"The run in {folder.path} is not finished: {', '.join(missing)} is missing. Finish it "
-        f"with: nlpt finetune --recipe {recipe} --output {shlex.quote(str(folder.path))}"
+        f"with: {again}"
     )
 
 
