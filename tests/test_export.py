@@ -240,6 +240,17 @@ def test_damaged_file_is_named(exported: Path, tmp_path: Path) -> None:
         Predictor.from_run(broken)
 
 
+def test_an_export_beside_files_of_another_model_is_refused(exported: Path, tmp_path: Path) -> None:
+    fewer = shutil.copytree(exported / "onnx", tmp_path / "fewer")
+    config = json.loads((fewer / "config.json").read_text("utf-8"))
+    names = list(config["label2id"])[:-2]
+    config["label2id"] = {name: number for number, name in enumerate(names)}
+    config["id2label"] = {str(number): name for number, name in enumerate(names)}
+    (fewer / "config.json").write_text(json.dumps(config), "utf-8")
+    with pytest.raises(UserError, match=r"outputs, config\.json beside it names"):
+        list(Predictor.from_run(fewer)(["Ada met Tom"]))
+
+
 def test_soft_prompt_cannot_be_exported(nlpt: Run, runs: Callable[..., Path]) -> None:
     run = runs(strategy={"name": "prompt", "tokens": 2})
     code, _, err = nlpt("export", run)
