@@ -241,11 +241,6 @@ def test_utf16_is_read_when_given(tmp_path):
     assert ner_rows(save(tmp_path / "a.conll", conll().encode("utf-16")), encoding="utf-16") == ROWS
 
 
-def test_an_unknown_encoding_is_named(tmp_path):
-    path = save(tmp_path / "a.conll", conll())
-    assert "data.encoding: 'utf-99'" in said(ner_rows, path, encoding="utf-99")
-
-
 # --- other formats --------------------------------------------------------------------------------
 
 

@@ -196,7 +196,7 @@ def _numbering(layout: Layout, blocks: Sequence[Block], shares: Sequence[float])
 
 def _are_one(blocks: Sequence[Sequence[str]]) -> bool:
     """Tell a column that says the same throughout: the corpus, or the only document."""
-    return len({value for values in blocks for value in values}) == 1
+    return sum(map(len, blocks)) > 1 and len({value for values in blocks for value in values}) == 1
 
 
 def _tell_sentences(blocks: Sequence[Sequence[str]]) -> bool:
