@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 import json
 import re
 import sys
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
