@@ -46,23 +46,22 @@ def check_classification(splits: Splits, needed: tuple[str, ...]) -> None:
                 f"Choose a labelled split with data.splits.{name}=NAME, or null to split one off."
             )
     if "train" in needed:
-        check_classes(splits["train"])
-        _check_columns(splits["train"])
+        _check_columns(splits["train"], check_classes(splits["train"]))
 
 
-def check_classes(rows: Dataset) -> None:
-    """Refuse rows of one class: there is nothing to learn."""
+def check_classes(rows: Dataset) -> int:
+    """Count the classes of rows; refuse a single one: there is nothing to learn."""
     classes = {name for labels in rows["labels"] for name in labels or ()}
     if len(classes) < 2:
         raise UserError(
             f"The train split has one class only ({', '.join(classes) or 'none'}): training needs "
             "at least 2. Check data.columns.label and data.splits.train."
         )
+    return len(classes)
 
 
-def _check_columns(rows: Dataset) -> None:
+def _check_columns(rows: Dataset, classes: int) -> None:
     """Refuse texts that repeat where their labels do not; warn where hardly a label does."""
-    classes = len({name for labels in rows["labels"] for name in labels or ()})
     if classes * 2 <= len(rows):
         return
     texts = len(set(rows["text"]))
