@@ -8,17 +8,17 @@ from typing import Any
 
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.export import (
+from nlp_transfer.inference.onnx_model import FOLDER
+from nlp_transfer.inference.predictor import Predictor
+from nlp_transfer.inference.soup import check_whole
+from nlp_transfer.onnx.export import (
     MIN_AGREEMENT,
     OPSET,
     check_options,
     describe,
     write_export,
 )
-from nlp_transfer.inference.onnx_model import FOLDER
-from nlp_transfer.inference.parity import check, compare
-from nlp_transfer.inference.predictor import Predictor
-from nlp_transfer.inference.soup import check_whole
+from nlp_transfer.onnx.parity import check, compare
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.training.material import load_splits
 from nlp_transfer.training.run_folder import RunFolder

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.checkpoint import EMBEDDED, resolve_checkpoint
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.checkpoint import EMBEDDED, resolve_checkpoint
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.paths import local_path
 from nlp_transfer.recipe.yaml_reader import write_yaml
 from nlp_transfer.records import SPLIT_NAMES, Splits
 
 if TYPE_CHECKING:
-    from nlp_transfer.data.doctor import Finding
+    from nlp_transfer.doctor import Finding
 
 SCHEMA = 1
 
@@ -30,7 +30,7 @@ def inspect_data(
     returns:   {schema, task, splits, pieces, findings}, findings by severity
     raises:    UserError when the data cannot be read
     """
-    from nlp_transfer.data.doctor import SEVERITIES, examine, summarise
+    from nlp_transfer.doctor import SEVERITIES, examine, summarise
 
     splits: Splits = recipe.task.load(recipe.data, held_out=False)
     findings = _missing_splits(recipe, splits) if planned else []
@@ -49,7 +49,7 @@ def inspect_data(
 
 def at_least(result: dict[str, Any], severity: str) -> int:
     """Count the kinds of findings of a severity or above."""
-    from nlp_transfer.data.doctor import SEVERITIES
+    from nlp_transfer.doctor import SEVERITIES
 
     wanted = SEVERITIES[: SEVERITIES.index(severity) + 1]
     return sum(same[0]["severity"] in wanted for same in by_kind(result["findings"]))
@@ -112,7 +112,7 @@ def split_of(name: str) -> str:
 
 
 def _missing_splits(recipe: Recipe[Any, Any], splits: Splits) -> list[Finding]:
-    from nlp_transfer.data.doctor import Finding
+    from nlp_transfer.doctor import Finding
 
     if "train" not in splits:
         message = f"no train split ({', '.join(splits)} only): there is nothing to learn from"
@@ -131,8 +131,8 @@ def _missing_splits(recipe: Recipe[Any, Any], splits: Splits) -> list[Finding]:
 
 
 def _pieces(recipe: Recipe[Any, Any], splits: Splits) -> tuple[dict[str, Any], list[Finding]]:
-    from nlp_transfer.data.doctor import count_pieces, is_uncased
-    from nlp_transfer.tasks.loading import load_tokenizer
+    from nlp_transfer.doctor import count_pieces, is_uncased
+    from nlp_transfer.models.loading import load_tokenizer
 
     model = recipe.model
     folder = resolve_checkpoint(model.checkpoint, revision=model.revision)

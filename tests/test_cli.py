@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from nlp_transfer.tasks.base import Task
-from nlp_transfer.tasks.classification import ClassificationTask
-from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.tasks.classification.task import ClassificationTask
+from nlp_transfer.tasks.ner.task import NerTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -16,7 +16,7 @@ from tiny import FAMILIES
 from transformers import AutoModelForTokenClassification
 
 from nlp_transfer import finetune, load_recipe
-from nlp_transfer.cpu import CheapDropout, cheap_dropout, memory_kept, speed_up
+from nlp_transfer.models.fast_cpu import CheapDropout, cheap_dropout, memory_kept, speed_up
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

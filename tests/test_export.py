@@ -158,7 +158,7 @@ def test_int8_is_smaller_and_a_new_export_replaces_the_old(
 def test_export_that_predicts_otherwise_is_not_kept(
     nlpt: Run, runs: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nlp_transfer.inference import export
+    from nlp_transfer.onnx import export
 
     def spoil(model: Any, *_: Any) -> None:
         model.get_input_embeddings().weight.data.normal_()

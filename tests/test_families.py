@@ -21,11 +21,11 @@ from transformers import (
 )
 
 from nlp_transfer import Predictor, finetune, load_recipe
-from nlp_transfer.data.windows import WordPieces
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.loading import load_tokenizer
+from nlp_transfer.models.windows import WordPieces
 from nlp_transfer.recipe import ModelSection
-from nlp_transfer.tasks.loading import load_tokenizer
-from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.tasks.ner.task import NerTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

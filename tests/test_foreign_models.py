@@ -14,7 +14,7 @@ from tiny import corpus
 
 from nlp_transfer import Predictor, UserError
 from nlp_transfer.data.tags import spans
-from nlp_transfer.tasks.foreign import foreign_task
+from nlp_transfer.tasks.ner.foreign import foreign_task
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -25,11 +25,11 @@ from transformers import (
 from nlp_transfer import Predictor, finetune, load_recipe, pretrain
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import autocast, usable_precision
+from nlp_transfer.models.fit import position_limit
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.tasks.base import Task
-from nlp_transfer.tasks.classification import ClassificationTask
-from nlp_transfer.tasks.fit import position_limit
-from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.tasks.classification.task import ClassificationTask
+from nlp_transfer.tasks.ner.task import NerTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -472,7 +472,7 @@ def test_an_adapter_is_not_taken_for_a_whole_model(tagger: Path, tmp_path: Path)
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForTokenClassification
 
-    from nlp_transfer.tasks.loading import load_config, load_model
+    from nlp_transfer.models.loading import load_config, load_model
 
     model = AutoModelForTokenClassification.from_pretrained(tagger)
     lora = LoraConfig(target_modules=["query"], base_model_name_or_path=str(tagger))

@@ -17,7 +17,7 @@ from nlp_transfer.metrics.bootstrap import interval95, interval_doubt
 from nlp_transfer.metrics.entities import entity_f1, entity_report, partial_credit, span_counts
 from nlp_transfer.metrics.labels import class_report, macro_f1, token_report
 from nlp_transfer.metrics.modules import EntityScores
-from nlp_transfer.tasks.viterbi import best_tags, inside_predecessors, is_legal
+from nlp_transfer.tasks.ner.viterbi import best_tags, inside_predecessors, is_legal
 
 raw_tags = st.lists(st.sampled_from(iob2_labels(["PER", "LOC", "E-mail"])), max_size=8)
 

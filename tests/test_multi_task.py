@@ -17,10 +17,10 @@ from safetensors.torch import load_file
 from tiny import FAMILIES, write_csv
 
 from nlp_transfer import Predictor, finetune, load_recipe
+from nlp_transfer.models.shared_encoder import release_sides, share_encoder
 from nlp_transfer.recipe import ModelSection
-from nlp_transfer.tasks.classification import ClassificationTask
-from nlp_transfer.tasks.ner import NerTask
-from nlp_transfer.tasks.shared_encoder import release_sides, share_encoder
+from nlp_transfer.tasks.classification.task import ClassificationTask
+from nlp_transfer.tasks.ner.task import NerTask
 from nlp_transfer.training.batching import TokenBatchSampler
 
 pytestmark = pytest.mark.usefixtures("one_thread")

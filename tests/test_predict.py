@@ -17,7 +17,7 @@ import pytest
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
 from nlp_transfer.inference import parts
-from nlp_transfer.tasks.classification import ClassificationTask
+from nlp_transfer.tasks.classification.task import ClassificationTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -17,7 +17,7 @@ from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.records import Tagging
 from nlp_transfer.strategies.weights import weighted_sum
-from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.tasks.ner.task import NerTask
 from nlp_transfer.training.run_folder import RunFolder
 from nlp_transfer.training.trainer import TransferTrainer
 

@@ -12,8 +12,8 @@ import torch
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
 from nlp_transfer.pipeline import prepare_data
-from nlp_transfer.tasks.classification import ClassificationTask
-from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.tasks.classification.task import ClassificationTask
+from nlp_transfer.tasks.ner.task import NerTask
 from nlp_transfer.tasks.objective import Objective
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -26,8 +26,8 @@ from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.pipeline import needed_splits
 from nlp_transfer.tasks.base import IGNORED
-from nlp_transfer.tasks.classification import ClassificationTask
-from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.tasks.classification.task import ClassificationTask
+from nlp_transfer.tasks.ner.task import NerTask
 from nlp_transfer.tasks.objective import Objective
 from nlp_transfer.training import train as train_module
 from nlp_transfer.training.arguments import training_arguments

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from nlp_transfer.data.windows import WordPieces, cut_windows
 from nlp_transfer.data.words import split_words
+from nlp_transfer.models.windows import WordPieces, cut_windows
 
 CORPUS = ["the cat sat on the mat", "Ada Lovelace wrote to Charles Babbage", "naïve tokenizers cut"]
 

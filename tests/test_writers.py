@@ -22,7 +22,7 @@ from nlp_transfer.data.writers import FORMATS, check_target, write_results
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.ensemble import Ensemble
 from nlp_transfer.recipe import DataSection
-from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.tasks.ner.task import NerTask
 
 NER = [name for name, known in FORMATS.items() if "ner" in known.tasks]
 CLASSES = [name for name, known in FORMATS.items() if "classification" in known.tasks]

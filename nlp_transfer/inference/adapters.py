@@ -8,22 +8,22 @@ from itertools import tee
 from pathlib import Path
 from typing import Any
 
-from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.data.items import Columns, Given, Item, ItemReader, beside
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.loading import base_of
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.inference.results import Results, check_is_list
-from nlp_transfer.recipe import WordRule
-from nlp_transfer.tasks.base import Task
-from nlp_transfer.tasks.fit import check_encoder
-from nlp_transfer.tasks.loading import (
+from nlp_transfer.models.checkpoint import resolve_checkpoint
+from nlp_transfer.models.fit import check_encoder
+from nlp_transfer.models.loading import (
     ADAPTER_FILE,
     load_adapter_config,
     load_config,
     load_model,
 )
-from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.recipe import WordRule
+from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.ner.task import NerTask
 
 _COPY = "Copy the base model again with all its files."
 _READ = ("text", "text_pair", "tokens")

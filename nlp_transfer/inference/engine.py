@@ -43,7 +43,7 @@ def predict_distributions(
     precision:        "bf16", "fp16" or "fp32"
     yields:           (words, labels) for NER, (1, labels) for classification, one an example
     """
-    from nlp_transfer.cpu import return_memory
+    from nlp_transfer.models.fast_cpu import return_memory
 
     labels = len(model.config.id2label)
     on_cpu = model.device.type == "cpu"

@@ -15,7 +15,7 @@ from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.recipe import WordRule
 from nlp_transfer.records import LossLedger
 from nlp_transfer.tasks.base import Row
-from nlp_transfer.tasks.foreign import ForeignNerTask
+from nlp_transfer.tasks.ner.foreign import ForeignNerTask
 
 if TYPE_CHECKING:
     import numpy as np

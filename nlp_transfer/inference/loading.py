@@ -8,24 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.labels import output_names
 from nlp_transfer.inference.onnx_model import OnnxModel
-from nlp_transfer.recipe import ModelSection
-from nlp_transfer.strategies.prompt import aligned
-from nlp_transfer.tasks.base import LoadedModel, Task, output_labels
-from nlp_transfer.tasks.classification import ClassificationTask
-from nlp_transfer.tasks.finite import check_finite
-from nlp_transfer.tasks.fit import (
+from nlp_transfer.models.checkpoint import resolve_checkpoint
+from nlp_transfer.models.finite import check_finite
+from nlp_transfer.models.fit import (
     check_encoder,
     check_vocabulary,
     check_whole,
     embedding_rows,
     position_limit,
 )
-from nlp_transfer.tasks.foreign import ForeignNerTask, foreign_task
-from nlp_transfer.tasks.loading import (
+from nlp_transfer.models.loading import (
     ADAPTED_FILE,
     ADAPTER_FILE,
     Weights,
@@ -38,8 +33,13 @@ from nlp_transfer.tasks.loading import (
     load_model,
     load_tokenizer,
 )
-from nlp_transfer.tasks.ner import NerTask
-from nlp_transfer.tasks.shared_encoder import share_weights
+from nlp_transfer.models.shared_encoder import share_weights
+from nlp_transfer.recipe import ModelSection
+from nlp_transfer.strategies.prompt import aligned
+from nlp_transfer.tasks.base import LoadedModel, Task, output_labels
+from nlp_transfer.tasks.classification.task import ClassificationTask
+from nlp_transfer.tasks.ner.foreign import ForeignNerTask, foreign_task
+from nlp_transfer.tasks.ner.task import NerTask
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -72,7 +72,7 @@ def load_trained(
     scheme:  of the tags of a model that was trained elsewhere; None: told from its labels
     returns: model and tokenizer, its task, and the settings it was trained with
     """
-    from nlp_transfer.cpu import speed_up
+    from nlp_transfer.models.fast_cpu import speed_up
 
     if not config_file(folder).is_file():
         raise UserError(

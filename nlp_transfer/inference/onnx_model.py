@@ -7,8 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe.paths import local_path
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ from nlp_transfer.inference.results import Results, check_is_list
 from nlp_transfer.recipe import ModelSection, WordRule
 from nlp_transfer.records import LossLedger, Prediction, Tagging
 from nlp_transfer.tasks.base import LoadedModel, Row, Task, WindowRow, output_labels
-from nlp_transfer.tasks.classification import ClassificationTask, classification_json
-from nlp_transfer.tasks.ner import NerTask, entities_json
+from nlp_transfer.tasks.classification.task import ClassificationTask, classification_json
+from nlp_transfer.tasks.ner.task import NerTask, entities_json
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
+from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.paths import is_module_reference
 from nlp_transfer.report.escaping import markdown_templates

@@ -16,11 +16,11 @@ from typing import Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.hub import forget_outage, is_network_error
+from nlp_transfer.models.loading import ADAPTED_FILE, CONFIG_FILE, config_file
 from nlp_transfer.processes import is_main_process
 from nlp_transfer.publish.card import REPO_PLACEHOLDER, is_local, short_name
 from nlp_transfer.recipe.yaml_reader import read_yaml, write_yaml
 from nlp_transfer.secrets import without_secrets
-from nlp_transfer.tasks.loading import ADAPTED_FILE, CONFIG_FILE, config_file
 from nlp_transfer.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)

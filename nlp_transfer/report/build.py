@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset
 
-from nlp_transfer.data.doctor.pieces import is_uncased
 from nlp_transfer.data.raw_words import RawWords
+from nlp_transfer.doctor.pieces import is_uncased
 from nlp_transfer.records import LossLedger, Prediction, Repeats
 from nlp_transfer.report.report import Report
 from nlp_transfer.report.tables import headline_row

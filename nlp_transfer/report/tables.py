@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nlp_transfer.data.repeats import amount, doubts, leaks
+from nlp_transfer.doctor.repeats import amount, doubts, leaks
 from nlp_transfer.metrics.bootstrap import interval_doubt
 
 _COLUMNS = ("precision", "recall", "F1", "support")

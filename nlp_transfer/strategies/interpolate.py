@@ -11,8 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import Checkpoint
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import ADAPTERS, FineTuned, Outcome, Setting, Strategy

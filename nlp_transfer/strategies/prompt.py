@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, model_validator
 
 from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.models.fit import check_length
 from nlp_transfer.strategies.adapters import Adapter, head_modules
 from nlp_transfer.strategies.base import Setting
 from nlp_transfer.tasks.base import LoadedModel
-from nlp_transfer.tasks.fit import check_length
 
 if TYPE_CHECKING:
     from peft import PeftConfig

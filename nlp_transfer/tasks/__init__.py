@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from nlp_transfer.recipe.base import by_name
-from nlp_transfer.tasks.classification import ClassificationTask
-from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.tasks.classification.task import ClassificationTask
+from nlp_transfer.tasks.ner.task import NerTask
 
 _Section = Annotated[NerTask | ClassificationTask, Field(discriminator="name")]
 AnyTask = Annotated[

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.data.tables import integer_lists, iterate
 from nlp_transfer.errors import UserError
-from nlp_transfer.recipe import DataSection, ModelSection, Section
-from nlp_transfer.records import EncodedSplit, LossLedger, Prediction, Splits
-from nlp_transfer.tasks.carry_over import is_fine_tuned, keep_layers, with_new_head
-from nlp_transfer.tasks.finite import check_finite
-from nlp_transfer.tasks.fit import check_encoder, check_length, check_vocabulary, embedding_rows
-from nlp_transfer.tasks.loading import (
+from nlp_transfer.models.carry_over import is_fine_tuned, keep_layers, with_new_head
+from nlp_transfer.models.finite import check_finite
+from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary, embedding_rows
+from nlp_transfer.models.loading import (
     ADAPTER_FILE,
     CONFIG_FILE,
     load_config,
@@ -25,6 +23,8 @@ from nlp_transfer.tasks.loading import (
     load_tokenizer,
     set_attention,
 )
+from nlp_transfer.recipe import DataSection, ModelSection, Section
+from nlp_transfer.records import EncodedSplit, LossLedger, Prediction, Splits
 from nlp_transfer.tasks.objective import IGNORED as IGNORED
 from nlp_transfer.tasks.objective import Objective
 

@@ -21,9 +21,9 @@ from transformers import (
     TrainingArguments,
 )
 
-from nlp_transfer.cpu import memory_kept, speed_up
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.inference.engine import usable_precision
+from nlp_transfer.models.fast_cpu import memory_kept, speed_up
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Batch
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.tasks.finite import not_finite
+from nlp_transfer.models.finite import not_finite
 
 _STEPS = 10
 """Steps from one look at the device to the next."""

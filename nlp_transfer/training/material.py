@@ -14,20 +14,20 @@ from datasets import Dataset
 from torch import nn
 from transformers import set_seed
 
-from nlp_transfer.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
-from nlp_transfer.data.doctor.rows import is_ner
 from nlp_transfer.data.items import ROLES
 from nlp_transfer.data.raw_words import RawWords
-from nlp_transfer.data.repeats import amount, count_repeats, leaks
 from nlp_transfer.data.unread import not_read
+from nlp_transfer.doctor.repeats import amount, count_repeats, leaks
+from nlp_transfer.doctor.rows import is_ner
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.loading import SETTINGS_KEY
 from nlp_transfer.inference.predictor import Predictor
+from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
+from nlp_transfer.models.shared_encoder import share_encoder, side_parameter
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import EncodedSplit, LossLedger, Repeats, Splits
 from nlp_transfer.strategies.base import Setting
 from nlp_transfer.tasks.base import LoadedModel
-from nlp_transfer.tasks.shared_encoder import share_encoder, side_parameter
 from nlp_transfer.training.prepared import encode_or_load, prepared_folder
 from nlp_transfer.training.sources import Read, what_is_read
 

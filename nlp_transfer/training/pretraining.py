@@ -17,24 +17,24 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import TrainingArguments, set_seed
 
-from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.data.masking import MaskedWindows, cut_texts
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.unlabelled import unlabelled_rows
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import autocast, token_batches
-from nlp_transfer.recipe import Recipe, TrainingSection
-from nlp_transfer.strategies.base import Batch, Forward
-from nlp_transfer.tasks.base import IGNORED, OR_ALLOW, pad
-from nlp_transfer.tasks.finite import check_finite
-from nlp_transfer.tasks.fit import check_encoder, check_length, check_vocabulary, embedding_rows
-from nlp_transfer.tasks.loading import (
+from nlp_transfer.models.checkpoint import resolve_checkpoint
+from nlp_transfer.models.finite import check_finite
+from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary, embedding_rows
+from nlp_transfer.models.loading import (
     ADAPTER_FILE,
     CONFIG_FILE,
     load_config,
     load_model,
     load_tokenizer,
 )
+from nlp_transfer.recipe import Recipe, TrainingSection
+from nlp_transfer.strategies.base import Batch, Forward
+from nlp_transfer.tasks.base import IGNORED, OR_ALLOW, pad
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.material import log_new_parameters

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.paths import local_path
 from nlp_transfer.records import Splits

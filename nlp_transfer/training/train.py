@@ -11,13 +11,13 @@ from typing import Any
 from torch import nn
 from transformers import TrainingArguments, set_seed
 
+from nlp_transfer.models.finite import check_finite
+from nlp_transfer.models.loading import ADAPTED_FILE, CONFIG_FILE
+from nlp_transfer.models.shared_encoder import release_sides
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Outcome
 from nlp_transfer.tasks.base import LoadedModel
-from nlp_transfer.tasks.finite import check_finite
-from nlp_transfer.tasks.loading import ADAPTED_FILE, CONFIG_FILE
-from nlp_transfer.tasks.shared_encoder import release_sides
 from nlp_transfer.training.material import Material
 from nlp_transfer.training.run_folder import RunFolder
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer

@@ -46,7 +46,7 @@ def _compare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     import datasets
 
     from nlp_transfer import load_recipe
-    from nlp_transfer.checkpoint import resolve_checkpoint
+    from nlp_transfer.models.checkpoint import resolve_checkpoint
     from tests.benchmarks.stock import encode
 
     datasets.disable_progress_bars()

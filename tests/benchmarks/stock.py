@@ -25,10 +25,10 @@ from transformers import (
     set_seed,
 )
 
-from nlp_transfer.checkpoint import resolve_checkpoint
 from nlp_transfer.data.load import load_ner
 from nlp_transfer.data.tags import iob2_labels, to_iob2
 from nlp_transfer.metrics.entities import entity_f1
+from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import DataSection
 
 

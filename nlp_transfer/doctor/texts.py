@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from nlp_transfer.data.doctor.characters import FAULTS, Fault, faults_of, says_something
-from nlp_transfer.data.doctor.finding import Finding, Tally, counted
-from nlp_transfer.data.doctor.rows import columns
 from nlp_transfer.data.visible import shown
+from nlp_transfer.doctor.characters import FAULTS, Fault, faults_of, says_something
+from nlp_transfer.doctor.finding import Finding, Tally, counted
+from nlp_transfer.doctor.rows import columns
 from nlp_transfer.records import Splits
 
 _LONG_TEXT = 500

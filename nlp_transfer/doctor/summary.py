@@ -5,9 +5,9 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.data.doctor.losses import counts_of
-from nlp_transfer.data.doctor.rows import columns, is_ner
 from nlp_transfer.data.label_counts import label_counts
+from nlp_transfer.doctor.losses import counts_of
+from nlp_transfer.doctor.rows import columns, is_ner
 from nlp_transfer.records import Splits
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError, shortened
-from nlp_transfer.tasks.hostile import check_files, check_size, weight_files
+from nlp_transfer.models.hostile import check_files, check_size, weight_files
 
 if TYPE_CHECKING:
     from peft import PeftConfig

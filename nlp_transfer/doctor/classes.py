@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from nlp_transfer.data.class_names import joined
-from nlp_transfer.data.doctor.finding import Example, Finding, Tally, counted
-from nlp_transfer.data.doctor.rows import columns
 from nlp_transfer.data.visible import shown
+from nlp_transfer.doctor.finding import Example, Finding, Tally, counted
+from nlp_transfer.doctor.rows import columns
 from nlp_transfer.records import Splits
 
 _FEW_ROWS = 20  # fewer say nothing of their order

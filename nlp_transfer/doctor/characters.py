@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from nlp_transfer.data.doctor.finding import Severity
 from nlp_transfer.data.visible import is_hidden
+from nlp_transfer.doctor.finding import Severity
 
 # UTF-8 bytes 80 to BF as they look when read as Latin-1 or Windows-1252.
 _TAIL = "[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"

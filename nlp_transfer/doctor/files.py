@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nlp_transfer.data.doctor.finding import Finding, Tally, counted
-from nlp_transfer.data.doctor.rows import columns
 from nlp_transfer.data.sources.formats import named_format
 from nlp_transfer.data.sources.text_file import open_binary
+from nlp_transfer.doctor.finding import Finding, Tally, counted
+from nlp_transfer.doctor.rows import columns
 from nlp_transfer.records import Splits
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from nlp_transfer.data.doctor.finding import Example, Finding, counted
-from nlp_transfer.data.doctor.rows import columns, digest
+from nlp_transfer.doctor.finding import Example, Finding, counted
+from nlp_transfer.doctor.rows import columns, digest
 from nlp_transfer.records import Splits
 
 

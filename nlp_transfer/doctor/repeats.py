@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nlp_transfer.data.doctor.duplicates import LEAKS
-from nlp_transfer.data.doctor.finding import agree, counted
-from nlp_transfer.data.doctor.rows import content_key, digest, is_ner, labelled, loose_key
+from nlp_transfer.doctor.duplicates import LEAKS
+from nlp_transfer.doctor.finding import agree, counted
+from nlp_transfer.doctor.rows import content_key, digest, is_ner, labelled, loose_key
 from nlp_transfer.records import Repeats, Splits
 
 if TYPE_CHECKING:

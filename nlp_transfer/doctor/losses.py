@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nlp_transfer.data.doctor.finding import Finding, counted
 from nlp_transfer.data.unread import not_read
+from nlp_transfer.doctor.finding import Finding, counted
 from nlp_transfer.records import LossLedger, Splits
 
 # What the ledger counts: one, several, what became of it, what to do.

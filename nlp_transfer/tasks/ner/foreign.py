@@ -11,7 +11,7 @@ from nlp_transfer.data.scheme import UNNAMED
 from nlp_transfer.data.spelling import Spelled, told
 from nlp_transfer.data.tags import PARTS, Scheme, split_tag, to_iob2
 from nlp_transfer.errors import UserError, shortened
-from nlp_transfer.tasks.ner import NerTask
+from nlp_transfer.tasks.ner.task import NerTask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ class ForeignNerTask(NerTask):
         """Choose the output of each word; one that is best as part of an entity stays in one."""
         import numpy as np
 
-        from nlp_transfer.tasks.viterbi import best_tags, is_legal
+        from nlp_transfer.tasks.ner.viterbi import best_tags, is_legal
 
         tags = tuple(self.tags[label] for label in labels)
         steps = _steps(tags, self.scheme)

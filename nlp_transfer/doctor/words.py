@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from nlp_transfer.data.doctor.characters import FAULTS, Fault, faults_of, is_invisible
-from nlp_transfer.data.doctor.finding import Finding, Tally, agree, counted
-from nlp_transfer.data.doctor.rows import columns
 from nlp_transfer.data.visible import shown
+from nlp_transfer.doctor.characters import FAULTS, Fault, faults_of, is_invisible
+from nlp_transfer.doctor.finding import Finding, Tally, agree, counted
+from nlp_transfer.doctor.rows import columns
 from nlp_transfer.records import Splits
 
 _LONG_WORD = 100

@@ -6,10 +6,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
-from nlp_transfer.data.doctor.finding import Finding, agree, counted
-from nlp_transfer.data.doctor.rows import columns, is_ner
 from nlp_transfer.data.label_counts import label_counts
 from nlp_transfer.data.visible import alike, meaning, shown, told_apart
+from nlp_transfer.doctor.finding import Finding, agree, counted
+from nlp_transfer.doctor.rows import columns, is_ner
 from nlp_transfer.errors import shortened
 from nlp_transfer.records import Splits
 

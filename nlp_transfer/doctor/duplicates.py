@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.data.doctor.finding import Finding, Severity, Tally, agree, counted
-from nlp_transfer.data.doctor.rows import (
+from nlp_transfer.data.visible import shown
+from nlp_transfer.doctor.finding import Finding, Severity, Tally, agree, counted
+from nlp_transfer.doctor.rows import (
     Keys,
     content_key,
     digest,
@@ -16,7 +17,6 @@ from nlp_transfer.data.doctor.rows import (
     noun,
     texts,
 )
-from nlp_transfer.data.visible import shown
 from nlp_transfer.records import Splits
 
 if TYPE_CHECKING:

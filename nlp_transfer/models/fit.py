@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.models.loading import Weights
 from nlp_transfer.recipe import ModelSection
-from nlp_transfer.tasks.loading import Weights
 
 if TYPE_CHECKING:
     from torch import nn

@@ -15,7 +15,7 @@ from nlp_transfer.data.load import load_ner
 from nlp_transfer.data.raw_words import RawWords, measure
 from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.tags import iob2_labels, spans, split_tag
-from nlp_transfer.data.windows import Piece, WordPieces, cut_windows
+from nlp_transfer.models.windows import Piece, WordPieces, cut_windows
 from nlp_transfer.recipe import DataSection, LabelNames, ModelSection
 from nlp_transfer.records import LossLedger, Prediction, Splits, Tagging
 from nlp_transfer.tasks.base import IGNORED, LoadedModel, Row, Task, WindowRow, only_answer, pad
@@ -167,7 +167,7 @@ class NerTask(Task):
         self, log_probabilities: NDArray[np.floating[Any]], labels: Sequence[str]
     ) -> NDArray[np.int64]:
         """Choose the output of each word of a sentence, which has at least one."""
-        from nlp_transfer.tasks.viterbi import best_tags, inside_predecessors
+        from nlp_transfer.tasks.ner.viterbi import best_tags, inside_predecessors
 
         if self.decoding == "viterbi":
             return best_tags(log_probabilities, inside_predecessors(labels))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from nlp_transfer.data.doctor.finding import Finding, Severity, Tally, counted
 from nlp_transfer.data.raw_words import RULES, RawWords, measure, resplit, sample, with_text
 from nlp_transfer.data.visible import shown
+from nlp_transfer.doctor.finding import Finding, Severity, Tally, counted
 from nlp_transfer.recipe import WordRule
 from nlp_transfer.records import Splits
 

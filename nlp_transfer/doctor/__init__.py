@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from nlp_transfer.data.doctor import classes, entities, labels, texts, words
-from nlp_transfer.data.doctor.duplicates import conflicting_labels, duplicates, leakage
-from nlp_transfer.data.doctor.files import files
-from nlp_transfer.data.doctor.finding import SEVERITIES, Finding, Severity
-from nlp_transfer.data.doctor.ids import duplicate_ids
-from nlp_transfer.data.doctor.losses import losses, unread_texts
-from nlp_transfer.data.doctor.pieces import count_pieces, is_uncased
-from nlp_transfer.data.doctor.raw_text import raw_text
-from nlp_transfer.data.doctor.rows import is_ner
-from nlp_transfer.data.doctor.summary import summarise
+from nlp_transfer.doctor import classes, entities, labels, texts, words
+from nlp_transfer.doctor.duplicates import conflicting_labels, duplicates, leakage
+from nlp_transfer.doctor.files import files
+from nlp_transfer.doctor.finding import SEVERITIES, Finding, Severity
+from nlp_transfer.doctor.ids import duplicate_ids
+from nlp_transfer.doctor.losses import losses, unread_texts
+from nlp_transfer.doctor.pieces import count_pieces, is_uncased
+from nlp_transfer.doctor.raw_text import raw_text
+from nlp_transfer.doctor.rows import is_ner
+from nlp_transfer.doctor.summary import summarise
 from nlp_transfer.recipe import WordRule
 from nlp_transfer.records import Splits
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.data.doctor.finding import Finding, Tally, agree, counted
-from nlp_transfer.data.doctor.rows import columns, is_ner
 from nlp_transfer.data.tags import Span, spans
 from nlp_transfer.data.visible import shown
-from nlp_transfer.data.windows import WordPieces
+from nlp_transfer.doctor.finding import Finding, Tally, agree, counted
+from nlp_transfer.doctor.rows import columns, is_ner
+from nlp_transfer.models.windows import WordPieces
 from nlp_transfer.records import Splits
 
 if TYPE_CHECKING:

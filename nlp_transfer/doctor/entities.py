@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from nlp_transfer.data.doctor.characters import Fault, says_something
-from nlp_transfer.data.doctor.finding import Example, Finding, Tally, agree, counted
-from nlp_transfer.data.doctor.rows import columns
 from nlp_transfer.data.tags import Span, spans
 from nlp_transfer.data.visible import shown
+from nlp_transfer.doctor.characters import Fault, says_something
+from nlp_transfer.doctor.finding import Example, Finding, Tally, agree, counted
+from nlp_transfer.doctor.rows import columns
 from nlp_transfer.records import Splits
 
 _LONG_ENTITY = 10

@@ -1,0 +1,1 @@
+"""Pretrained and trained models: found, checked, read, given heads, made fast."""

@@ -1,0 +1,1 @@
+"""Trained models for onnxruntime: exported, and compared with what they were."""

@@ -1,0 +1,1 @@
+"""Named-entity recognition: one tag for every word."""
