@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.records import Tagging
-from nlp_transfer.strategies.weights import weighted_sum
+from nlp_transfer.strategies.parts.weights import weighted_sum
 from nlp_transfer.tasks.ner.task import NerTask
 from nlp_transfer.training.run_folder import RunFolder
 from nlp_transfer.training.trainer import TransferTrainer
@@ -298,4 +298,4 @@ def _script_scores(patch: pytest.MonkeyPatch, scores: list[float]) -> list[State
 
 def _interrupt_finish(patch: pytest.MonkeyPatch) -> None:
     """Stop when training has ended and nothing is averaged yet."""
-    patch.setattr("nlp_transfer.strategies.snapshots.read_snapshots", stop)
+    patch.setattr("nlp_transfer.strategies.parts.snapshots.read_snapshots", stop)

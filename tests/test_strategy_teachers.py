@@ -21,7 +21,7 @@ from nlp_transfer.data.alter import Reworded
 from nlp_transfer.data.tables import cache_folder
 from nlp_transfer.errors import UserError
 from nlp_transfer.pipeline import needed_splits
-from nlp_transfer.strategies.teaching import soft_loss
+from nlp_transfer.strategies.parts.teaching import soft_loss
 from nlp_transfer.tasks.base import IGNORED
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.material import Material, prepare

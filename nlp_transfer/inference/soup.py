@@ -36,7 +36,7 @@ def soup(models: Sequence[Predictor], shares: Sequence[float] | None = None) -> 
     shares: of each model, adding up to 1; by default all alike
     raises: UserError that names two models and what differs
     """
-    from nlp_transfer.strategies.weights import mean, weighted_sum
+    from nlp_transfer.strategies.parts.weights import mean, weighted_sum
 
     check_shares(shares, len(models))
     weights = _matched_weights(models)
@@ -50,7 +50,7 @@ def greedy_soup(models: Sequence[Predictor], score: Callable[[Predictor], float]
 
     score: computes the validation figure of a model
     """
-    from nlp_transfer.strategies.weights import mean
+    from nlp_transfer.strategies.parts.weights import mean
 
     weights = _matched_weights(models)
     first = models[0]
@@ -76,7 +76,7 @@ def greedy_soup(models: Sequence[Predictor], score: Callable[[Predictor], float]
 
 def _matched_weights(models: Sequence[Predictor]) -> list[dict[str, torch.Tensor]]:
     """Check that models can be averaged, and copy their weights in the first one's label order."""
-    from nlp_transfer.strategies.weights import in_label_order
+    from nlp_transfer.strategies.parts.weights import in_label_order
 
     check_soup(models)
     labels = models[0].labels
@@ -97,7 +97,7 @@ def check_shares(shares: Sequence[float] | None, models: int) -> None:
 
 def check_soup(models: Sequence[Predictor]) -> None:
     """Refuse models that differ in task, labels, architecture or tokenizer."""
-    from nlp_transfer.strategies.weights import check_same_architecture
+    from nlp_transfer.strategies.parts.weights import check_same_architecture
 
     first = models[0]
     for other in models[1:]:

@@ -46,14 +46,14 @@ class AverageCheckpoints(Strategy):
 
     def callbacks(self) -> Sequence[TrainerCallback]:
         """Return the callback that keeps the weights."""
-        from nlp_transfer.strategies.snapshots import KeepSnapshots
+        from nlp_transfer.strategies.parts.snapshots import KeepSnapshots
 
         return [KeepSnapshots(self.count, best=self.choose == "best")]
 
     def finish(self, model: Any, outcome: Outcome) -> Any:
         """Average what was kept."""
-        from nlp_transfer.strategies.snapshots import read_snapshots
-        from nlp_transfer.strategies.weights import keep_average, mean
+        from nlp_transfer.strategies.parts.snapshots import read_snapshots
+        from nlp_transfer.strategies.parts.weights import keep_average, mean
 
         snapshots = read_snapshots(outcome.checkpoints)
         if len(snapshots) < self.count:

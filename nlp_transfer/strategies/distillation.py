@@ -22,7 +22,7 @@ from nlp_transfer.strategies.base import (
     Setting,
     Strategy,
 )
-from nlp_transfer.strategies.teaching import (
+from nlp_transfer.strategies.parts.teaching import (
     SoftTargets,
     hidden_distance,
     layer_pairs,

@@ -34,6 +34,6 @@ class GradualUnfreezing(Strategy):
 
     def callbacks(self) -> Sequence[TrainerCallback]:
         """Return the callback that unfreezes."""
-        from nlp_transfer.strategies.unfreezing import Unfreezing
+        from nlp_transfer.strategies.parts.unfreezing import Unfreezing
 
         return [Unfreezing(self.until)]

@@ -53,7 +53,7 @@ class Interpolate(Strategy):
 
     def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
         """Refuse, before any time is spent, a source that does not fit."""
-        from nlp_transfer.strategies.weights import check_same_architecture
+        from nlp_transfer.strategies.parts.weights import check_same_architecture
 
         if self.source is None:
             return splits
@@ -74,7 +74,7 @@ class Interpolate(Strategy):
 
     def finish(self, model: Any, outcome: Outcome) -> Any:
         """Choose the share on validation, unless it is given, and mix."""
-        from nlp_transfer.strategies.weights import copy_weights, weighted_sum
+        from nlp_transfer.strategies.parts.weights import copy_weights, weighted_sum
 
         trained = copy_weights(model)
         source = {**trained, **self._source_weights(model, outcome)}
@@ -95,7 +95,7 @@ class Interpolate(Strategy):
 
     def _source_weights(self, model: Any, outcome: Outcome) -> dict[str, Any]:
         """Return the weights that the trained model is mixed with; what is missing stays."""
-        from nlp_transfer.strategies.weights import copy_weights, in_label_order
+        from nlp_transfer.strategies.parts.weights import copy_weights, in_label_order
 
         recipe, labels = outcome.setting.recipe, output_labels(model.config)
         if self.source is None:

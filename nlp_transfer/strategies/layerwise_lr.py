@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.strategies.base import ADAPTERS, RATES, ParameterGroup, Strategy
-from nlp_transfer.strategies.layers import count_layers, depth
+from nlp_transfer.strategies.parts.layers import count_layers, depth
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.strategies.adapters import ModuleAdapter, check_modules, head_modules
+from nlp_transfer.strategies.parts.adapters import ModuleAdapter, check_modules, head_modules
 
 if TYPE_CHECKING:
     from peft import PeftConfig

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.fit import check_length
-from nlp_transfer.strategies.adapters import Adapter, head_modules
 from nlp_transfer.strategies.base import Setting
+from nlp_transfer.strategies.parts.adapters import Adapter, head_modules
 from nlp_transfer.tasks.base import LoadedModel
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.strategies.base import ADAPTERS, Strategy
-from nlp_transfer.strategies.layers import check_layers, count_layers, depth
+from nlp_transfer.strategies.parts.layers import check_layers, count_layers, depth
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from nlp_transfer.strategies.weights import copy_weights, write_weights
+from nlp_transfer.strategies.parts.weights import copy_weights, write_weights
 
 _FOLDER = "averaging"
 

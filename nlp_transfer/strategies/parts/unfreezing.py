@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from nlp_transfer.strategies.layers import count_layers, depth
+from nlp_transfer.strategies.parts.layers import count_layers, depth
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What several ways of transferring share."""
