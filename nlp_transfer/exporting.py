@@ -8,6 +8,7 @@ from typing import Any
 
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError
+from nlp_transfer.files import whole_folder, write_json
 from nlp_transfer.inference.onnx_model import FOLDER
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.inference.soup import check_whole
@@ -21,7 +22,6 @@ from nlp_transfer.onnx.export import (
 from nlp_transfer.onnx.parity import check, compare
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.training.material import load_splits
-from nlp_transfer.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 RECORD = "export.json"
@@ -66,14 +66,14 @@ def export(
     model.check_fits(recipe.task, splits.labels)
     bound = MIN_AGREEMENT[quantize] if min_agreement is None else min_agreement
     target.parent.mkdir(parents=True, exist_ok=True)
-    with RunFolder(target.parent).writing_folder(target.name) as temporary:
+    with whole_folder(target, replace=True) as temporary:
         write_export(model, iterate(rows), temporary, quantize=quantize, opset=opset)
         exported = Predictor.from_run(temporary, engine="onnx")
         log.info("exported; now both predict the %s split, %s examples", split, f"{len(rows):,}")
         parity = {"split": split, **compare(model, exported, rows)}
         check(parity, min_agreement=bound, max_f1_drop=max_f1_drop)
         figures = {**describe(model, temporary, format=format, quantize=quantize), "parity": parity}
-        RunFolder(temporary).write_json(RECORD, figures)
+        write_json(temporary / RECORD, figures)
     return target, figures
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.files import whole_folder
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe import Recipe
 
@@ -30,7 +31,6 @@ def merge(
     from nlp_transfer.inference.predictor import Predictor
     from nlp_transfer.inference.soup import check_shares, check_whole, greedy_soup, soup
     from nlp_transfer.training.material import load_splits
-    from nlp_transfer.training.run_folder import RunFolder
     from nlp_transfer.training.train import save_model
 
     output = Path(output)
@@ -53,6 +53,6 @@ def merge(
             models, lambda model: model.task.headline_figure(rows, model.predict_split(rows)[0])
         )
     output.parent.mkdir(parents=True, exist_ok=True)
-    with RunFolder(output.parent).writing_folder(output.name) as temporary:
+    with whole_folder(output) as temporary:
         save_model(merged.loaded.model, merged.loaded, temporary)
     return output

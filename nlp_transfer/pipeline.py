@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.sources.module import check_runs_no_code
 from nlp_transfer.errors import Interrupted, UserError
+from nlp_transfer.files import whole_folder
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import find_recipe, located, read_recipe
@@ -152,7 +153,7 @@ def pretrain(
         metrics = read_on(recipe, reading, folder.checkpoints, folder.last_checkpoint())
         if is_main_process():
             loaded = LoadedModel(reading.model, reading.tokenizer, frozenset())
-            with folder.writing_folder("model") as temporary:
+            with whole_folder(folder.path / "model", replace=True) as temporary:
                 save_model(reading.model, loaded, temporary)
             folder.write_json("metrics.json", metrics)
             folder.remove_checkpoints()

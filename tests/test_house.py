@@ -39,6 +39,7 @@ ROOMS = (
     "logs",
     "processes",
     "recipe",
+    "files",
     "records",
     "secrets",
     "errors",

@@ -556,7 +556,7 @@ def test_folder_that_was_killed_before_its_recipe_was_written_is_used(
 ) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    for name in ("environment.json", ".data.json.tmp"):
+    for name in ("environment.json", ".data.json.0123abcd.tmp"):
         (run / name).write_text("{")
     _run(tiny_recipe(strategy="frozen", training={"epochs": 1}), run)
     assert RunFolder(run).state() == "finished"

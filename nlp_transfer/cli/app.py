@@ -29,6 +29,7 @@ from nlp_transfer.cli import (
 )
 from nlp_transfer.cli.mistakes import missing_recipe, unknown_command, unknown_option
 from nlp_transfer.errors import UserError
+from nlp_transfer.files import NO_SPACE
 from nlp_transfer.processes import is_main_process
 
 _INTERRUPTED = 130
@@ -94,7 +95,6 @@ for module, panel in (
     app.command(rich_help_panel=panel)(module.command)
 app.add_typer(recipes.app, name="recipes", rich_help_panel="Train")
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -132,7 +132,7 @@ def main() -> None:
             typer.echo(str(stop) or "interrupted: the same command starts over", err=True)
         sys.exit(_INTERRUPTED)
     except OSError as error:
-        if error.errno in _NO_SPACE:
+        if error.errno in NO_SPACE:
             _fail(f"The disk is full: {error}. Free some space and run the same command again.")
         if error.errno in _NO_ACCESS:
             _fail(f"{error.filename or 'A file'} cannot be used: {error.strerror}.")

@@ -11,6 +11,7 @@ import typer
 
 from nlp_transfer.cli.console import JsonOption, print_json, start_logging
 from nlp_transfer.errors import UserError
+from nlp_transfer.files import write_text
 
 if TYPE_CHECKING:
     from nlp_transfer.pipeline import AnyRecipe
@@ -75,7 +76,7 @@ def inspect(
     from nlp_transfer.report.inspection import markdown_page, print_inspection
 
     if markdown:
-        markdown.write_text(markdown_page(result), encoding="utf-8")
+        write_text(markdown, markdown_page(result))
     if as_json:
         print_json(result)
     else:

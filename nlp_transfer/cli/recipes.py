@@ -11,6 +11,7 @@ import typer
 
 from nlp_transfer.cli.console import JsonOption, Overrides, print_json
 from nlp_transfer.errors import UserError
+from nlp_transfer.files import write_text
 
 app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=True)
 
@@ -91,12 +92,11 @@ def copy(
     if target.suffix.lower() not in (".yaml", ".yml"):
         raise UserError(f"{target}: a recipe's file ends in .yaml. Write {target}.yaml")
     text = copied_text(yaml_text(source), name, target)
+    if target.exists():
+        raise UserError(f"{target} is there already; name another file.")
     try:
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text)
-        (target.parent / SCHEMA_FILE).write_text(_schema_text(), encoding="utf-8")
-    except FileExistsError:
-        raise UserError(f"{target} is there already; name another file.") from None
+        write_text(target, text)
+        write_text(target.parent / SCHEMA_FILE, _schema_text())
     except OSError as error:
         raise UserError(f"{target} cannot be written: {error.strerror}.") from None
     typer.echo(f"{target}: run it with `nlpt finetune --recipe {shlex.quote(str(target))}`")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from nlp_transfer import __version__
 from nlp_transfer.data.tables import cache_folder
+from nlp_transfer.files import whole_folder, write_json
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import EncodedSplit, LossLedger, Splits
 from nlp_transfer.tasks.base import LoadedModel
@@ -65,13 +65,8 @@ def encode_or_load(
 def _save(folder: Path, encoded: EncodedSplit) -> None:
     """Keep a tokenized split; a folder is either whole or not there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
-    try:
+    with whole_folder(folder, replace=True) as temporary:
         # Files are copied, not saved from memory: a million sentences would be mapped for it.
         for number, file in enumerate(encoded.windows.cache_files):
             shutil.copyfile(file["filename"], temporary / f"windows-{number:05}.arrow")
-        (temporary / _LEDGER).write_text(json.dumps(encoded.ledger.as_dict()), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        write_json(temporary / _LEDGER, encoded.ledger.as_dict())

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
+from nlp_transfer.files import whole_file
 from nlp_transfer.logs import in_notebook
 
 log = logging.getLogger(__name__)
@@ -147,11 +148,8 @@ def _forget_after(step: int, path: Path) -> None:
     """Drop the lines of steps that a resumed run takes again, and a line torn by a crash."""
     if not path.is_file():
         return
-    kept = []
-    for line in path.read_text("utf-8").splitlines(keepends=True):
-        with contextlib.suppress(json.JSONDecodeError):
-            if json.loads(line)["step"] <= step:
-                kept.append(line)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(kept), encoding="utf-8")
-    temporary.replace(path)
+    with path.open(encoding="utf-8") as lines, whole_file(path) as kept:
+        for line in lines:
+            with contextlib.suppress(json.JSONDecodeError):
+                if json.loads(line)["step"] <= step:
+                    kept.write(line)

@@ -10,14 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from nlp_transfer import files
 from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
 from nlp_transfer.training.sources import changes
-
-_NEARLY_FULL = 2**20
-"""Free bytes below which a failed write is put down to a full disk."""
 
 _OFTEN = (
     "training.arguments={eval_strategy: steps, eval_steps: 100, save_strategy: steps, "
@@ -123,13 +121,8 @@ class RunFolder:
     def clear(self) -> None:
         """Delete a run, and nothing that is not part of one."""
         self._check_unused()
-        self._remove_torn()
-        for name in _OURS:
-            path = self.path / name
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        for path in (*self._torn(), *(self.path / name for name in _OURS)):
+            files.remove(path)
 
     def last_checkpoint(self) -> Path | None:
         """Find the newest whole checkpoint; trainer_state.json is the last file of one."""
@@ -142,15 +135,11 @@ class RunFolder:
 
     @contextlib.contextmanager
     def noticing_full_disk(self) -> Iterator[None]:
-        """Say so when a write fails because the disk is full.
-
-        torch and safetensors report it by errors that do not tell the cause.
-        """
+        """Say so when a write fails because the disk is full."""
         try:
             yield
         except Exception as error:
-            free = shutil.disk_usage(self.path).free
-            if isinstance(error, UserError) or free > _NEARLY_FULL:
+            if isinstance(error, UserError) or not files.is_full(self.path, error):
                 raise
             raise UserError(
                 f"The disk of {self.path} is full. Free some space and run the same command again: "
@@ -205,42 +194,26 @@ class RunFolder:
         return value
 
     def write_json(self, name: str, value: Any) -> None:
-        """Write a JSON file atomically."""
-        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        """Write a JSON file, whole or not at all."""
+        files.write_json(self.path / name, value)
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a text file atomically: readers see the old file or the new one."""
-        temporary = self.path / f".{name}.tmp"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self.path / name)
+        """Write a text file, whole or not at all."""
+        files.write_text(self.path / name, text)
 
     def write_json_lines(self, name: str, values: Iterable[Any]) -> None:
-        """Write one JSON value a line, atomically."""
-        lines = (json.dumps(value, ensure_ascii=False) + "\n" for value in values)
-        self.write_text(name, "".join(lines))
+        """Write one JSON value a line as they come, whole or not at all."""
+        files.write_json_lines(self.path / name, values)
 
     def remove_checkpoints(self) -> None:
         """Delete what only an unfinished run needs; keep what trackers have put beside it."""
-        self._remove_torn()
+        for path in self._torn():
+            files.remove(path)
         for file in (path for path in self.checkpoints.glob("*") if path.is_file()):
             (self.path / "tracking").mkdir(exist_ok=True)
             file.replace(self.path / "tracking" / file.name)
         for folder in (self.checkpoints, self.earlier_round):
             shutil.rmtree(folder, ignore_errors=True)
-
-    @contextlib.contextmanager
-    def writing_folder(self, name: str) -> Iterator[Path]:
-        """Fill a temporary folder that takes its name when it is complete."""
-        temporary = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=self.path))
-        try:
-            yield temporary
-            temporary.chmod(0o755)
-            target = self.path / name
-            if target.exists():
-                shutil.rmtree(target)
-            temporary.replace(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
     def _check_unused(self) -> None:
         if self.path.is_file():
@@ -248,8 +221,8 @@ class RunFolder:
         if self.state() != "new":
             return
         # A run that has not got to its recipe has written nothing but these, perhaps half.
-        early = {"environment.json", "data.json", *(f".{name}.tmp" for name in _OURS)}
-        early.add(self.earlier_round.name)
+        early = {"environment.json", "data.json", self.earlier_round.name}
+        early.update(path.name for path in self._torn())
         others = sorted({p.name for p in self.path.glob("*")} - early) if self.path.is_dir() else []
         if others:
             raise UserError(
@@ -257,13 +230,9 @@ class RunFolder:
                 "Name an empty or new folder."
             )
 
-    def _remove_torn(self) -> None:
-        """Delete what a crash in the middle of a write has left."""
-        for name in _OURS:
-            (self.path / f".{name}.tmp").unlink(missing_ok=True)
-        for name in ("model", "adapter", "onnx", "tasks"):
-            for folder in self.path.glob(f".{name}.*"):
-                shutil.rmtree(folder, ignore_errors=True)
+    def _torn(self) -> list[Path]:
+        """List what a crash in the middle of a write has left."""
+        return [path for name in _OURS for path in files.leftovers(self.path / name)]
 
     def _check_writable(self) -> None:
         """Try to write where the run will write, without leaving anything."""

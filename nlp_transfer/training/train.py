@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 from transformers import TrainingArguments, set_seed
 
+from nlp_transfer.files import whole_folder
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.loading import ADAPTED_FILE, CONFIG_FILE
 from nlp_transfer.models.shared_encoder import release_sides
@@ -59,7 +60,7 @@ def train(
     writer = folder if folder and trainer.is_world_process_zero() else None
     model: Any = trainer.accelerator.unwrap_model(trainer.model)
     if writer and hasattr(model, "peft_config"):
-        with writer.writing_folder("adapter") as temporary:
+        with whole_folder(writer.path / "adapter", replace=True) as temporary:
             save_model(model, loaded, temporary)
     outcome = Outcome(
         setting=material.setting,
@@ -106,10 +107,10 @@ def _trained(
 def _save(folder: RunFolder, loaded: LoadedModel, sides: Mapping[str, Any]) -> None:
     """Save the model, and those of side tasks, each whole."""
     if sides:
-        with folder.writing_folder("tasks") as temporary:
+        with whole_folder(folder.path / "tasks", replace=True) as temporary:
             for name, side in sides.items():
                 save_model(side, loaded, temporary / name)
-    with folder.writing_folder("model") as temporary:
+    with whole_folder(folder.path / "model", replace=True) as temporary:
         save_model(loaded.model, loaded, temporary)
 
 

@@ -6,7 +6,6 @@ import glob
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources.arrow import label_names
 from nlp_transfer.data.sources.choosing import chosen_splits
 from nlp_transfer.errors import UserError, nearest, shortened
+from nlp_transfer.files import write_json
 from nlp_transfer.hub import is_network_error, repo_info, unreachable
 from nlp_transfer.recipe import DataSection
 
@@ -161,9 +161,7 @@ def _remember(data: DataSection, files: dict[str, str], splits: dict[str, Any]) 
         return  # kept in memory, by the user's setting
     note = _note(data, files)
     note.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = note.with_suffix(f".{os.getpid()}")
-    unfinished.write_text(json.dumps(arrows), encoding="utf-8")
-    unfinished.replace(note)
+    write_json(note, arrows)
 
 
 def _recalled(data: DataSection, files: dict[str, str]) -> dict[str, Any]:

@@ -6,10 +6,9 @@ an "id" and a "document" of each. What is written can be read again as labelled 
 
 from __future__ import annotations
 
-import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -23,6 +22,7 @@ from nlp_transfer.data.writers import (
     spans,
 )
 from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.files import whole_file, whole_folder
 
 Result = Mapping[str, Any]
 
@@ -81,40 +81,8 @@ def write_results(results: Iterable[Result], *, to: str, output: Path | None, ta
     write = FORMATS[to].write
     if write is None:
         assert output is not None
-        with _new_folder(output) as folder:
+        with whole_folder(output) as folder:
             brat.write(results, folder)
         return
-    with _stream(output) as stream:
+    with nullcontext(sys.stdout) if output is None else whole_file(output) as stream:
         write(results, stream)
-
-
-@contextmanager
-def _stream(output: Path | None) -> Iterator[TextIO]:
-    if output is None:
-        yield sys.stdout
-        return
-    if output.exists() and not output.is_file():  # a pipe or a device keeps its name
-        with output.open("w", encoding="utf-8", newline="") as stream:
-            yield stream
-        return
-    temporary = output.with_name(f".{output.name}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as stream:
-            yield stream
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _new_folder(output: Path) -> Iterator[Path]:
-    temporary = output.absolute().with_name(f".{output.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
-    temporary.mkdir()
-    try:
-        yield temporary
-        if output.exists():
-            output.rmdir()  # empty: it was checked
-        temporary.replace(output)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

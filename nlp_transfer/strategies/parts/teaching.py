@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.tables import cache_folder, iterate
 from nlp_transfer.errors import UserError
+from nlp_transfer.files import whole_path
 from nlp_transfer.models.fit import check_length
 from nlp_transfer.strategies.base import Batch, FineTuned, Lesson
 from nlp_transfer.tasks.base import IGNORED, output_labels
@@ -191,9 +190,7 @@ def _write(
     import numpy as np
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npy")
-    os.close(handle)
-    try:
+    with whole_path(path) as temporary:
         table = np.lib.format.open_memmap(temporary, "w+", np.float32, (rows, labels))
         start = 0
         for part in distributions:
@@ -201,9 +198,6 @@ def _write(
             start += len(part)
         assert start == rows
         table.flush()
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def _key(teacher: FineTuned, lesson: Lesson) -> str:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.files import whole_path
 from nlp_transfer.strategies.base import Outcome
 from nlp_transfer.tasks.base import LoadedModel
 
@@ -50,13 +51,12 @@ def copy_weights(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def write_weights(weights: Weights, path: Path, **notes: Any) -> None:
-    """Write a safetensors file atomically.
+    """Write a safetensors file, whole or not at all.
 
     notes: values kept in the file's metadata, as text
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    save_file(dict(weights), temporary, metadata={key: str(note) for key, note in notes.items()})
-    temporary.replace(path)
+    with whole_path(path) as temporary:
+        save_file(dict(weights), temporary, metadata={name: str(n) for name, n in notes.items()})
 
 
 def keep_average(
