@@ -8,7 +8,7 @@ import pytest
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
-from nlp_transfer.metrics.entities import entity_report, partial_credit
+from nlp_transfer.metrics.entities import entity_figures
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -65,15 +65,15 @@ def test_entities_with_a_word_longer_than_a_window_are_counted(tiny_recipe, tmp_
 
 def test_lost_entities_lower_recall_alone():
     gold, predicted = [["B-X", "O", "B-Y"]], [["B-X", "O", "B-Y"]]
-    whole = entity_report(gold, predicted, samples=100)
-    lost = entity_report(gold, predicted, lost=[["X", "Z"]], samples=100)
-    assert whole["overall"]["f1"] == 1
-    assert lost["overall"]["precision"] == 1
-    assert lost["overall"]["recall"] == 0.5
-    assert lost["overall"]["f1"] == pytest.approx(2 / 3)
-    assert lost["per_type"]["X"]["support"] == 2
-    assert lost["per_type"]["Z"] == {"precision": 0, "recall": 0, "f1": 0, "support": 1}
-    assert partial_credit(gold, predicted, lost=[["X", "Z"]])["strict"]["recall"] == 0.5
+    whole = entity_figures(gold, predicted, samples=100)
+    lost = entity_figures(gold, predicted, lost=[["X", "Z"]], samples=100)
+    assert whole.overall.f1 == 1
+    assert lost.overall.precision == 1
+    assert lost.overall.recall == 0.5
+    assert lost.overall.f1 == pytest.approx(2 / 3)
+    assert lost.per_type["X"].support == 2
+    assert lost.per_type["Z"].as_dict() == {"precision": 0, "recall": 0, "f1": 0, "support": 1}
+    assert lost.partial_credit["strict"].recall == 0.5
 
 
 @pytest.mark.parametrize("context", [0, 8])

@@ -14,8 +14,9 @@ from sklearn.metrics import classification_report, f1_score, roc_auc_score
 
 from nlp_transfer.data.tags import iob2_labels, spans, to_iob2
 from nlp_transfer.metrics.bootstrap import interval95, interval_doubt
-from nlp_transfer.metrics.entities import entity_f1, entity_report, partial_credit, span_counts
-from nlp_transfer.metrics.labels import class_report, macro_f1, token_report
+from nlp_transfer.metrics.entities import entity_f1, entity_figures
+from nlp_transfer.metrics.figures import scores_dict
+from nlp_transfer.metrics.labels import class_figures, label_figures, macro_f1
 from nlp_transfer.metrics.modules import EntityScores
 from nlp_transfer.tasks.ner.viterbi import best_tags, inside_predecessors, is_legal
 
@@ -63,49 +64,43 @@ def f1(correct, predicted, gold):
 def test_entity_f1_is_that_of_the_counted_spans_and_of_seqeval(pair):
     gold, predicted = pair
     wanted = f1(*counted(gold, predicted))
-    overall = entity_report(gold, predicted, samples=20)["overall"]
-    assert overall["f1"] == pytest.approx(wanted)
+    overall = entity_figures(gold, predicted, samples=20).overall
+    assert overall.f1 == pytest.approx(wanted)
     assert entity_f1(gold, predicted) == pytest.approx(wanted)
-    assert overall["support"] == counted(gold, predicted)[2]
+    assert overall.support == counted(gold, predicted)[2]
     if sum(counted(gold, predicted)):
         strict = seqeval_f1(gold, predicted, mode="strict", scheme=IOB2, zero_division=0)
-        assert overall["f1"] == pytest.approx(strict)
+        assert overall.f1 == pytest.approx(strict)
 
 
 @given(pair=tagged())
 @settings(deadline=None, max_examples=40)
 def test_each_types_row_counts_its_own_spans(pair):
-    report = entity_report(*pair, samples=20)
+    figures = entity_figures(*pair, samples=20)
     kinds = {span.type for side in pair for tags in side for span in spans(tags)}
-    assert set(report["per_type"]) == kinds
-    for kind, line in report["per_type"].items():
+    assert set(figures.per_type) == kinds
+    for kind, line in figures.per_type.items():
         own = [
             [[tag if tag[2:] == kind else "O" for tag in tags] for tags in side] for side in pair
         ]
         correct, found, support = counted(*own)
-        assert line["precision"] == pytest.approx(correct / found if found else 0)
-        assert line["recall"] == pytest.approx(correct / support if support else 0)
-        assert line["f1"] == pytest.approx(f1(correct, found, support))
-        assert line["support"] == support
-
-
-def test_counts_stand_sentence_by_sentence():
-    gold = [["B-PER", "I-PER", "O"], ["O"], ["B-LOC", "B-LOC"]]
-    predicted = [["B-PER", "O", "O"], ["B-LOC"], ["B-LOC", "B-LOC"]]
-    assert span_counts(gold, predicted).tolist() == [[0, 1, 1], [0, 1, 0], [2, 2, 2]]
+        assert line.precision == pytest.approx(correct / found if found else 0)
+        assert line.recall == pytest.approx(correct / support if support else 0)
+        assert line.f1 == pytest.approx(f1(correct, found, support))
+        assert line.support == support
 
 
 def test_an_entity_of_a_type_never_predicted_counts_in_recall():
-    overall = entity_report([["B-PER", "B-ART"]], [["B-PER", "O"]], samples=20)["overall"]
-    assert (overall["precision"], overall["recall"], overall["support"]) == (1.0, 0.5, 2)
+    overall = entity_figures([["B-PER", "B-ART"]], [["B-PER", "O"]], samples=20).overall
+    assert (overall.precision, overall.recall, overall.support) == (1.0, 0.5, 2)
 
 
 @pytest.mark.parametrize("tags", [[["O", "O"]], [[]], []])
 def test_text_without_entities_scores_zero_and_breaks_nothing(tags):
-    report = entity_report(tags, tags, samples=20)
-    assert report["overall"]["f1"] == 0.0
-    assert report["overall"]["f1_ci95"] == [0.0, 0.0]
-    assert report["per_type"] == {}
+    figures = entity_figures(tags, tags, samples=20)
+    assert figures.overall.f1 == 0.0
+    assert figures.overall.f1_ci95 == (0.0, 0.0)
+    assert figures.per_type == {}
 
 
 def test_sides_of_different_length_are_refused():
@@ -135,22 +130,26 @@ CREDIT = {
 }
 
 
+def credit_of(gold, predicted):
+    return entity_figures(gold, predicted, samples=1).partial_credit
+
+
 @pytest.mark.parametrize("case", CREDIT)
 def test_partial_credit_follows_semeval_2013(case):
     gold, predicted, points, found, support = CREDIT[case]
-    credit = partial_credit([gold.split()], [predicted.split()])
+    credit = credit_of([gold.split()], [predicted.split()])
     for name, wanted in zip(("strict", "exact", "partial", "type"), points, strict=True):
         line = credit[name]
-        assert line["precision"] == pytest.approx(wanted / found if found else 0), name
-        assert line["recall"] == pytest.approx(wanted / support if support else 0), name
-        assert line["f1"] == pytest.approx(f1(wanted, found, support)), name
+        assert line.precision == pytest.approx(wanted / found if found else 0), name
+        assert line.recall == pytest.approx(wanted / support if support else 0), name
+        assert line.f1 == pytest.approx(f1(wanted, found, support)), name
 
 
 def test_partial_credit_adds_up_over_sentences():
     gold = [["B-X", "I-X", "O"], ["B-Y", "O"], ["O", "B-X"]]
     predicted = [["B-X", "O", "O"], ["B-Y", "O"], ["O", "B-Y"]]
-    credit = partial_credit(gold, predicted)
-    assert {name: line["f1"] for name, line in credit.items()} == pytest.approx(
+    credit = credit_of(gold, predicted)
+    assert {name: line.f1 for name, line in credit.items()} == pytest.approx(
         {"strict": 1 / 3, "exact": 2 / 3, "partial": 2.5 / 3, "type": 2 / 3}
     )
 
@@ -158,7 +157,7 @@ def test_partial_credit_adds_up_over_sentences():
 @given(pair=tagged())
 @settings(deadline=None)
 def test_partial_credit_is_ordered_and_its_strict_form_is_entity_f1(pair):
-    credit = {name: line["f1"] for name, line in partial_credit(*pair).items()}
+    credit = {name: line.f1 for name, line in credit_of(*pair).items()}
     assert credit["strict"] == pytest.approx(entity_f1(*pair))
     assert credit["strict"] <= credit["exact"] <= credit["partial"] <= 1
     assert credit["strict"] <= credit["type"] <= 1
@@ -176,21 +175,20 @@ def middling():
 def test_the_interval_contains_the_figure_and_depends_on_the_seed_alone():
     gold, predicted = middling()
     first, again, other = (
-        entity_report(gold, predicted, samples=300, seed=seed)["overall"] for seed in (1, 1, 2)
+        entity_figures(gold, predicted, samples=300, seed=seed).overall for seed in (1, 1, 2)
     )
-    low, high = first["f1_ci95"]
-    assert 0 <= low < first["f1"] < high <= 1
+    low, high = first.f1_ci95
+    assert 0 <= low < first.f1 < high <= 1
     assert again == first
-    assert other["f1_ci95"] != first["f1_ci95"]
+    assert other.f1_ci95 != first.f1_ci95
 
 
 def test_more_sentences_give_a_narrower_interval():
     gold, predicted = middling()
     widths = []
     for times in (1, 10):
-        low, high = entity_report(gold * times, predicted * times, samples=300)["overall"][
-            "f1_ci95"
-        ]
+        figures = entity_figures(gold * times, predicted * times, samples=300)
+        low, high = figures.overall.f1_ci95
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
 
@@ -216,37 +214,37 @@ def uniform(count):
     return np.full((count, len(CLASSES)), 1 / len(CLASSES))
 
 
-def report_of(gold, predicted, *, multi_label=False, scores=None):
+def figures_of(gold, predicted, *, one_each=True, scores=None):
     scores = uniform(len(gold)) if scores is None else scores
-    return class_report(gold, predicted, scores, CLASSES, multi_label=multi_label, samples=20)
+    return class_figures(gold, predicted, scores, CLASSES, one_each=one_each, samples=20)
 
 
 def same(line, theirs):
-    assert line["precision"] == pytest.approx(theirs["precision"])
-    assert line["recall"] == pytest.approx(theirs["recall"])
-    assert line["f1"] == pytest.approx(theirs["f1-score"])
-    assert line["support"] == theirs["support"]
+    assert line.precision == pytest.approx(theirs["precision"])
+    assert line.recall == pytest.approx(theirs["recall"])
+    assert line.f1 == pytest.approx(theirs["f1-score"])
+    assert line.support == theirs["support"]
 
 
 @given(drawn=guesses)
 @settings(deadline=None, max_examples=30)
 def test_class_report_is_scikit_learns(drawn):
     gold, predicted = (list(side) for side in zip(*drawn, strict=True))
-    report = report_of([[label] for label in gold], [[label] for label in predicted])
+    figures = figures_of([[label] for label in gold], [[label] for label in predicted])
     used = sorted({*gold, *predicted})
     # Through target_names: a class called "accuracy" must not disappear behind the figure.
     theirs = classification_report(
         gold, predicted, labels=used, target_names=[f"class {n}" for n in used], output_dict=True,
         zero_division=0,
     )  # fmt: skip
-    assert sorted(report["per_label"]) == used
-    for name, line in report["per_label"].items():
+    assert sorted(figures.per_label) == used
+    for name, line in figures.per_label.items():
         same(line, theirs[f"class {name}"])
-    same(report["macro"], theirs["macro avg"])
-    same(report["weighted"], theirs["weighted avg"])
+    same(figures.macro, theirs["macro avg"])
+    same(figures.weighted, theirs["weighted avg"])
     right = sum(a == b for a, b in drawn) / len(drawn)
-    assert report["accuracy"] == pytest.approx(right)
-    assert report["micro"]["f1"] == pytest.approx(right)
+    assert figures.accuracy == pytest.approx(right)
+    assert figures.micro.f1 == pytest.approx(right)
 
 
 @given(drawn=guesses)
@@ -256,18 +254,18 @@ def test_macro_f1_is_scikit_learns(drawn):
     wanted = f1_score(gold, predicted, average="macro", zero_division=0)
     ours = macro_f1([[label] for label in gold], [[label] for label in predicted], CLASSES)
     assert ours == pytest.approx(wanted)
-    report = report_of([[label] for label in gold], [[label] for label in predicted])
-    assert report["macro"]["f1"] == pytest.approx(wanted)
+    figures = figures_of([[label] for label in gold], [[label] for label in predicted])
+    assert figures.macro.f1 == pytest.approx(wanted)
 
 
 @given(drawn=st.lists(st.tuples(label_sets, label_sets), min_size=1, max_size=12))
 @settings(deadline=None, max_examples=30)
 def test_several_labels_a_text_are_scored_label_by_label(drawn):
     gold, predicted = zip(*drawn, strict=True)
-    report = report_of(gold, predicted, multi_label=True)
-    assert report["accuracy"] == pytest.approx(sum(a == b for a, b in drawn) / len(drawn))
+    figures = figures_of(gold, predicted, one_each=False)
+    assert figures.accuracy == pytest.approx(sum(a == b for a, b in drawn) / len(drawn))
     used = {label for pair in drawn for side in pair for label in side}
-    assert set(report["per_label"]) == used
+    assert set(figures.per_label) == used
     tallies = {
         name: (
             sum(name in a and name in b for a, b in drawn),
@@ -277,19 +275,19 @@ def test_several_labels_a_text_are_scored_label_by_label(drawn):
         for name in used
     }
     for name, tally in tallies.items():
-        assert report["per_label"][name]["f1"] == pytest.approx(f1(*tally))
-        assert report["per_label"][name]["support"] == tally[2]
+        assert figures.per_label[name].f1 == pytest.approx(f1(*tally))
+        assert figures.per_label[name].support == tally[2]
     totals = [sum(tally[i] for tally in tallies.values()) for i in range(3)]
-    assert report["micro"]["f1"] == pytest.approx(f1(*totals))
-    assert report["macro"]["f1"] == pytest.approx(macro_f1(gold, predicted, CLASSES))
+    assert figures.micro.f1 == pytest.approx(f1(*totals))
+    assert figures.macro.f1 == pytest.approx(macro_f1(gold, predicted, CLASSES))
 
 
 def test_the_macro_interval_contains_the_figure():
     gold = [["red"], ["green"], ["blue"], ["red"]] * 15
     predicted = [["red"], ["green"], ["red"], ["blue"]] * 15
-    macro = report_of(gold, predicted)["macro"]
-    low, high = macro["f1_ci95"]
-    assert low < macro["f1"] < high
+    macro = figures_of(gold, predicted).macro
+    low, high = macro.f1_ci95
+    assert low < macro.f1 < high
 
 
 def test_roc_auc_is_the_mean_over_classes_that_have_both_sides():
@@ -302,32 +300,32 @@ def test_roc_auc_is_the_mean_over_classes_that_have_both_sides():
             for i, name in enumerate(CLASSES[:2])
         ]
     )
-    assert report_of(gold, gold, scores=scores)["roc_auc"] == pytest.approx(wanted)
+    assert figures_of(gold, gold, scores=scores).roc_auc == pytest.approx(wanted)
 
 
 def test_roc_auc_is_left_out_where_all_texts_have_one_class():
-    assert "roc_auc" not in report_of([["red"]] * 4, [["red"]] * 4)
+    assert "roc_auc" not in figures_of([["red"]] * 4, [["red"]] * 4).as_dict()
 
 
 def test_the_token_table_has_a_row_a_tag_o_too():
     gold, predicted = [["O", "B-X", "I-X"], ["O"]], [["O", "B-X", "O"], ["B-X"]]
-    report = token_report(gold, predicted)
+    figures = label_figures(gold, predicted)
     theirs = classification_report(
         ["O", "B-X", "I-X", "O"], ["O", "B-X", "O", "B-X"], output_dict=True, zero_division=0
     )
-    assert set(report["per_tag"]) == {"O", "B-X", "I-X"}
-    for tag, line in report["per_tag"].items():
+    assert set(figures.per_label) == {"O", "B-X", "I-X"}
+    for tag, line in figures.per_label.items():
         same(line, theirs[tag])
-    assert report["accuracy"] == 0.5
-    same(report["weighted"], theirs["weighted avg"])
+    assert figures.accuracy == 0.5
+    same(figures.weighted, theirs["weighted avg"])
 
 
 def test_the_evaluate_module_gives_the_same_figures():
     gold, predicted = middling()
     figures = EntityScores().compute(predictions=predicted, references=gold, samples=20)
     assert figures["overall"]["f1"] == pytest.approx(entity_f1(gold, predicted))
-    assert figures["partial_credit"] == partial_credit(gold, predicted)
-    assert figures["token"] == token_report(gold, predicted)
+    assert figures["partial_credit"] == scores_dict(credit_of(gold, predicted))
+    assert figures["token"] == label_figures(gold, predicted).as_dict("per_tag")
 
 
 # --- Viterbi --------------------------------------------------------------------------------------

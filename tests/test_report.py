@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from nlp_transfer.metrics.entities import entity_report, partial_credit
-from nlp_transfer.metrics.labels import class_report, token_report
+from nlp_transfer.metrics.entities import entity_figures
+from nlp_transfer.metrics.labels import class_figures, label_figures
 from nlp_transfer.records import LossLedger
 from nlp_transfer.report.pages import html_page, markdown_page
 from nlp_transfer.report.report import Report
@@ -28,9 +28,8 @@ def ner_report(types=("PER", "LOC"), ledger=LEDGER) -> Report:
     gold = [[f"B-{name}", f"I-{name}", "O"] for name in types]
     predicted = [[f"B-{name}", f"I-{name}", "O"] for name in types[:-1]] + [["O", "O", "O"]]
     figures = {
-        "entity": entity_report(gold, predicted, samples=100),
-        "partial_credit": partial_credit(gold, predicted),
-        "token": token_report(gold, predicted),
+        **entity_figures(gold, predicted, samples=100).as_dict(),
+        "token": label_figures(gold, predicted).as_dict("per_tag"),
         "ledger": ledger.as_dict(),
     }
     return Report(
@@ -47,11 +46,11 @@ def ner_report(types=("PER", "LOC"), ledger=LEDGER) -> Report:
 
 def class_report_of(labels=("no", "on")) -> Report:
     gold = [[label] for label in labels] * 3
-    figures = class_report(
+    figures = class_figures(
         gold, gold, np.eye(len(labels))[[*range(len(labels))] * 3], labels,
-        multi_label=False, samples=100,
+        one_each=True, samples=100,
     )  # fmt: skip
-    splits = {"test": {"class": figures, "ledger": LossLedger().as_dict()}}
+    splits = {"test": {"class": figures.as_dict(), "ledger": LossLedger().as_dict()}}
     return Report({"schema": 1, "task": "classification", "recipe": "mine", "splits": splits})
 
 

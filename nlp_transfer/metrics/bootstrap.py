@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_transfer.metrics.figures import Interval
+
 FEW = 30
 """Below so many examples intervals of percentiles are too narrow to be believed.
 
@@ -32,20 +34,19 @@ def interval_doubt(low: float, high: float, count: int) -> str | None:
 
 def interval95(
     figure: Callable[[NDArray[np.int64]], float], count: int, *, samples: int, seed: int = 0
-) -> list[float]:
+) -> Interval:
     """Bootstrap the 95 % percentile interval of a figure.
 
     figure:  takes how often each sentence was drawn, shape (count,), and returns the figure
     count:   number of sentences
-    returns: [low, high]
     source:  Efron and Tibshirani 1993, chapter 13
     """
     if count == 0:
-        return [0.0, 0.0]
+        return 0.0, 0.0
     random = np.random.default_rng(seed)
     figures = [
         figure(np.bincount(random.integers(0, count, count), minlength=count))
         for _ in range(samples)
     ]
     low, high = np.percentile(figures, [2.5, 97.5])
-    return [float(low), float(high)]
+    return float(low), float(high)

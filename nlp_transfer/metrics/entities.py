@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlp_transfer.data.tags import Span, spans
 from nlp_transfer.metrics.bootstrap import interval95
+from nlp_transfer.metrics.figures import EntityFigures, Score
 
 Tags = Sequence[Sequence[str]]
+Spans = Sequence[Sequence[Span]]
 Lost = Sequence[Sequence[str]]
 
 
-def span_counts(gold: Tags, predicted: Tags, lost: Lost = ()) -> NDArray[np.int64]:
+def span_counts(gold: Spans, predicted: Spans, lost: Lost = ()) -> NDArray[np.int64]:
     """Count entities sentence by sentence.
 
-    gold, predicted: valid IOB2 tags of the same words
+    gold, predicted: entities of the same sentences
     lost:            types of the gold entities of each sentence that tags cannot say
     returns:         (sentences, 3): correct, predicted and gold entities
     """
-    rows = []
-    for gold_tags, predicted_tags in zip(gold, predicted, strict=True):
-        gold_spans, predicted_spans = set(spans(gold_tags)), set(spans(predicted_tags))
-        rows.append((len(gold_spans & predicted_spans), len(predicted_spans), len(gold_spans)))
+    rows = [
+        (len({*gold_spans} & {*predicted_spans}), len(predicted_spans), len(gold_spans))
+        for gold_spans, predicted_spans in zip(gold, predicted, strict=True)
+    ]
     counts = np.array(rows, dtype=np.int64).reshape(-1, 3)
     if lost:
         counts[:, 2] += [len(types) for types in lost]
@@ -40,25 +43,51 @@ def f1_of_counts(correct: float, predicted: float, gold: float) -> float:
 
 def entity_f1(gold: Tags, predicted: Tags, *, lost: Lost = ()) -> float:
     """Strict micro-averaged entity F1, from 0 to 1."""
-    return f1_of_counts(*span_counts(gold, predicted, lost).sum(axis=0).tolist())
+    counts = span_counts(*_all_spans(gold, predicted), lost)
+    return f1_of_counts(*counts.sum(axis=0).tolist())
 
 
-def entity_report(
+def entity_figures(
     gold: Tags, predicted: Tags, *, lost: Lost = (), samples: int, seed: int = 0
-) -> dict[str, Any]:
+) -> EntityFigures:
     """Score entities as the CoNLL-2003 task does: an entity counts if type and borders are right.
 
-    lost:    types of the gold entities of each sentence that tags cannot say; nobody finds them
-    returns: {"overall": row with f1_ci95, "per_type": {type: row}}, a row being precision, recall,
-             f1 (fractions) and support
-    source:  seqeval, mode="strict", scheme=IOB2; Tjong Kim Sang and De Meulder 2003
+    gold, predicted: valid IOB2 tags of the same words
+    lost:            types of the gold entities of each sentence that tags cannot say; nobody
+                     finds them
+    samples:         of the bootstrap, for the interval of the overall F1
+    source:          seqeval, mode="strict", scheme=IOB2; Tjong Kim Sang and De Meulder 2003
     """
+    pairs = _all_spans(gold, predicted)
+    counts = span_counts(*pairs, lost)
+    credit = partial_credit(*pairs, lost)
+    if not counts[:, 1:].any():
+        return EntityFigures(Score(0, 0, 0, 0, (0.0, 0.0)), {}, credit)
+    overall, rows = _seqeval_scores(gold, predicted)
+    missed = Counter(entity_type for types in lost for entity_type in types)
+    per_type = {
+        name: _with_missed(rows.get(name, Score(0.0, 0.0, 0.0, 0)), missed[name])
+        for name in sorted({*rows, *missed})
+    }
+    interval = interval95(
+        lambda drawn: f1_of_counts(*(drawn @ counts).tolist()),
+        len(counts),
+        samples=samples,
+        seed=seed,
+    )
+    overall = replace(_with_missed(overall, missed.total()), f1_ci95=interval)
+    return EntityFigures(overall, per_type, credit)
+
+
+def _all_spans(gold: Tags, predicted: Tags) -> tuple[list[list[Span]], list[list[Span]]]:
+    return [spans(tags) for tags in gold], [spans(tags) for tags in predicted]
+
+
+def _seqeval_scores(gold: Tags, predicted: Tags) -> tuple[Score, dict[str, Score]]:
+    """Return the scores of all entities, and of each type."""
     from seqeval.metrics import classification_report
     from seqeval.scheme import IOB2
 
-    counts = span_counts(gold, predicted, lost)
-    if not counts[:, 1:].any():
-        return {"overall": {**row(0, 0, 0, 0), "f1_ci95": [0.0, 0.0]}, "per_type": {}}
     table = classification_report(
         [list(tags) for tags in gold],
         [list(tags) for tags in predicted],
@@ -67,75 +96,53 @@ def entity_report(
         output_dict=True,
         zero_division=0,
     )
-    averages = ("micro avg", "macro avg", "weighted avg")
-    missed = Counter(entity_type for types in lost for entity_type in types)
-    rows = {name: sklearn_row(table[name]) for name in table if name not in averages}
-    per_type = {
-        name: _with_missed(rows.get(name, row(0.0, 0.0, 0.0, 0)), missed[name])
-        for name in sorted({*rows, *missed})
+    scores = {
+        name: Score(
+            float(line["precision"]),
+            float(line["recall"]),
+            float(line["f1-score"]),
+            int(line["support"]),
+        )
+        for name, line in table.items()
     }
-    overall = _with_missed(sklearn_row(table["micro avg"]), missed.total())
-    overall["f1_ci95"] = interval95(
-        lambda drawn: f1_of_counts(*(drawn @ counts).tolist()),
-        len(counts),
-        samples=samples,
-        seed=seed,
-    )
-    return {"overall": overall, "per_type": per_type}
+    averages = ("micro avg", "macro avg", "weighted avg")
+    rows = {name: score for name, score in scores.items() if name not in averages}
+    return scores["micro avg"], rows
 
 
-def _with_missed(line: dict[str, Any], missed: int) -> dict[str, Any]:
+def _with_missed(score: Score, missed: int) -> Score:
     """Add gold entities that were not found to a line of the report."""
     if not missed:
-        return line
-    support = line["support"] + missed
-    recall = line["recall"] * line["support"] / support
-    precision = line["precision"]
+        return score
+    had = score.support or 0
+    precision, recall = score.precision, score.recall * had / (had + missed)
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return row(precision, recall, f1, support)
+    return Score(precision, recall, f1, had + missed)
 
 
-def row(precision: float, recall: float, f1: float, support: int) -> dict[str, Any]:
-    """Build one line of a report: fractions and a count."""
-    return {"precision": precision, "recall": recall, "f1": f1, "support": support}
-
-
-def sklearn_row(line: dict[str, Any]) -> dict[str, Any]:
-    """Rename one line of a `classification_report` of scikit-learn or seqeval."""
-    return row(
-        float(line["precision"]),
-        float(line["recall"]),
-        float(line["f1-score"]),
-        int(line["support"]),
-    )
-
-
-def partial_credit(gold: Tags, predicted: Tags, *, lost: Lost = ()) -> dict[str, dict[str, float]]:
+def partial_credit(gold: Spans, predicted: Spans, lost: Lost = ()) -> dict[str, Score]:
     """Score entities four ways, from strict to lenient.
 
-    lost:    types of the gold entities of each sentence that tags cannot say
+    gold, predicted: entities of the same sentences
+    lost:            types of the gold entities of each sentence that tags cannot say
     strict:  right borders and right type
     exact:   right borders, whatever the type
     partial: exact, and half a point for borders that overlap
     type:    right type on borders that overlap
-    returns: precision, recall and f1 of each
     source:  SemEval-2013 task 9.1 (Segura-Bedmar et al. 2013); like nervaluate, but a gold entity
              gives points to one prediction only
     """
     tally: Counter[str] = Counter()
-    found, support = 0, sum(len(types) for types in lost)
-    for gold_tags, predicted_tags in zip(gold, predicted, strict=True):
-        gold_spans, predicted_spans = spans(gold_tags), spans(predicted_tags)
-        found += len(predicted_spans)
-        support += len(gold_spans)
+    for gold_spans, predicted_spans in zip(gold, predicted, strict=True):
         tally.update(_matches(gold_spans, predicted_spans))
+    found, support = sum(map(len, predicted)), sum(map(len, chain(gold, lost)))
     return {name: _credit(tally[name], found, support) for name in _SCHEMES}
 
 
 _SCHEMES = ("strict", "exact", "partial", "type")
 
 
-def _matches(gold: list[Span], predicted: list[Span]) -> Counter[str]:
+def _matches(gold: Sequence[Span], predicted: Sequence[Span]) -> Counter[str]:
     """Add up the points of one sentence under each scheme; each gold entity is used once."""
     points: Counter[str] = Counter()
     free = list(gold)
@@ -157,9 +164,9 @@ def _matches(gold: list[Span], predicted: list[Span]) -> Counter[str]:
     return points
 
 
-def _credit(points: float, found: int, support: int) -> dict[str, float]:
-    return {
-        "precision": points / found if found else 0.0,
-        "recall": points / support if support else 0.0,
-        "f1": f1_of_counts(points, found, support),
-    }
+def _credit(points: float, found: int, support: int) -> Score:
+    return Score(
+        points / found if found else 0.0,
+        points / support if support else 0.0,
+        f1_of_counts(points, found, support),
+    )

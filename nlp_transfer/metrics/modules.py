@@ -7,8 +7,8 @@ from typing import Any
 import datasets
 import evaluate
 
-from nlp_transfer.metrics.entities import entity_report, partial_credit
-from nlp_transfer.metrics.labels import token_report
+from nlp_transfer.metrics.entities import entity_figures
+from nlp_transfer.metrics.labels import label_figures
 
 _TAGS = datasets.Features(
     {
@@ -35,8 +35,6 @@ class EntityScores(evaluate.Metric):
     def _compute(
         self, predictions: list[list[str]], references: list[list[str]], samples: int = 1000
     ) -> dict[str, Any]:
-        return {
-            **entity_report(references, predictions, samples=samples),
-            "partial_credit": partial_credit(references, predictions),
-            "token": token_report(references, predictions),
-        }
+        figures = entity_figures(references, predictions, samples=samples).as_dict()
+        token = label_figures(references, predictions)
+        return {**figures.pop("entity"), **figures, "token": token.as_dict("per_tag")}

@@ -199,15 +199,13 @@ class ClassificationTask(Task):
         """Return the classification report."""
         import numpy as np
 
-        from nlp_transfer.metrics.labels import class_report
+        from nlp_transfer.metrics.labels import class_figures
 
         gold, predicted, names, scores = _compared(rows, predictions)
         matrix = np.array([[row.get(name, 0.0) for name in names] for row in scores])
-        return {
-            "class": class_report(
-                gold, predicted, matrix, names, multi_label=self.multi_label, samples=samples
-            )
-        }
+        one_each = not self.multi_label
+        figures = class_figures(gold, predicted, matrix, names, one_each=one_each, samples=samples)
+        return {"class": figures.as_dict()}
 
     def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:
         """Name the class that every text has, or say that none has any."""

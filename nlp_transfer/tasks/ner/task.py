@@ -187,16 +187,12 @@ class NerTask(Task):
         self, rows: Dataset, predictions: Sequence[Prediction], *, samples: int
     ) -> dict[str, Any]:
         """Return the entity, partial-credit and token-level tables."""
-        from nlp_transfer.metrics.entities import entity_report, partial_credit
-        from nlp_transfer.metrics.labels import token_report
+        from nlp_transfer.metrics.entities import entity_figures
+        from nlp_transfer.metrics.labels import label_figures
 
         gold, predicted = list(rows["tags"]), _tags(predictions)
-        lost = _lost(rows)
-        return {
-            "entity": entity_report(gold, predicted, lost=lost, samples=samples),
-            "partial_credit": partial_credit(gold, predicted, lost=lost),
-            "token": token_report(gold, predicted),
-        }
+        entities = entity_figures(gold, predicted, lost=_lost(rows), samples=samples)
+        return {**entities.as_dict(), "token": label_figures(gold, predicted).as_dict("per_tag")}
 
     def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:
         """Name the tag that every word has, mostly O."""

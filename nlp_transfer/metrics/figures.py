@@ -1,0 +1,99 @@
+"""Figures as values: `as_dict` writes them as metrics.json has them, `read` reads them there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Interval = tuple[float, float]
+"""The ends of a 95 % interval."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One line of a table: fractions, from 0 to 1."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int | None = None
+    """How many gold items it is about; None where all lines are about the same."""
+    f1_ci95: Interval | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        line = {name: value for name, value in asdict(self).items() if value is not None}
+        return {**line, "f1_ci95": list(self.f1_ci95)} if self.f1_ci95 else line
+
+    @classmethod
+    def read(cls, line: Mapping[str, Any]) -> Score:
+        interval = line.get("f1_ci95")
+        return cls(**{**line, "f1_ci95": (interval[0], interval[1]) if interval else None})
+
+
+Scores = Mapping[str, Score]
+"""By the name of a type, tag or class."""
+
+
+def scores_dict(scores: Scores) -> dict[str, Any]:
+    """Write every line."""
+    return {name: score.as_dict() for name, score in scores.items()}
+
+
+def read_scores(lines: Mapping[str, Mapping[str, Any]]) -> dict[str, Score]:
+    """Read what `scores_dict` wrote."""
+    return {name: Score.read(line) for name, line in lines.items()}
+
+
+@dataclass(frozen=True)
+class EntityFigures:
+    """Scores of entities: whole ones, and with partial credit."""
+
+    overall: Score
+    per_type: Scores
+    partial_credit: Scores
+    """By matching: strict, exact, partial, type."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "entity": {"overall": self.overall.as_dict(), "per_type": scores_dict(self.per_type)},
+            "partial_credit": scores_dict(self.partial_credit),
+        }
+
+    @classmethod
+    def read(cls, figures: Mapping[str, Any]) -> EntityFigures:
+        entity = figures["entity"]
+        per_type = read_scores(entity["per_type"])
+        credit = read_scores(figures["partial_credit"])
+        return cls(Score.read(entity["overall"]), per_type, credit)
+
+
+@dataclass(frozen=True)
+class LabelFigures:
+    """Scores of single labels: the tags of words, or the classes of texts."""
+
+    per_label: Scores
+    micro: Score
+    macro: Score
+    weighted: Score
+    accuracy: float
+    roc_auc: float | None = None
+    """Mean one-against-rest area; None where it is not defined, or was not asked for."""
+
+    def as_dict(self, per_label: str = "per_label") -> dict[str, Any]:
+        """Write the figures; per_label: the key of the lines."""
+        figures = {
+            per_label: scores_dict(self.per_label),
+            "micro": self.micro.as_dict(),
+            "macro": self.macro.as_dict(),
+            "weighted": self.weighted.as_dict(),
+            "accuracy": self.accuracy,
+        }
+        return figures if self.roc_auc is None else {**figures, "roc_auc": self.roc_auc}
+
+    @classmethod
+    def read(cls, figures: Mapping[str, Any], per_label: str = "per_label") -> LabelFigures:
+        micro, macro, weighted = (Score.read(figures[n]) for n in ("micro", "macro", "weighted"))
+        per_label_scores = read_scores(figures[per_label])
+        accuracy, area = figures["accuracy"], figures.get("roc_auc")
+        return cls(per_label_scores, micro, macro, weighted, accuracy, area)
