@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from nlp_transfer import finetune, load_recipe
-from nlp_transfer.data.sources.formats import detect_format
+from nlp_transfer.data.formats.detection import detect_format
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 

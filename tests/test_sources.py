@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlp_transfer.data.columns import declared_names
+from nlp_transfer.data.formats.arrow import label_names
+from nlp_transfer.data.formats.detection import detect_format
 from nlp_transfer.data.load import load_classification, load_ner
 from nlp_transfer.data.sources import open_source
-from nlp_transfer.data.sources.arrow import label_names
-from nlp_transfer.data.sources.formats import detect_format
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 

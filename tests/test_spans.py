@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlp_transfer.data.formats import brat, label_studio, spacy_docs
 from nlp_transfer.data.load import load_ner
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources import brat, label_studio, spacy_docs
 from nlp_transfer.data.spans import CharSpan, read_spans, to_words
 from nlp_transfer.data.tags import Span, spans
 from nlp_transfer.data.words import split_words

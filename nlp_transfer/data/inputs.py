@@ -15,10 +15,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from nlp_transfer.data.formats import arrow, brat, class_folders, jsonl
+from nlp_transfer.data.formats import detection as formats
 from nlp_transfer.data.grouping import whole_sentences
 from nlp_transfer.data.items import ROLES, Columns
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources import NOT_DATA, arrow, brat, class_folders, formats, jsonl
+from nlp_transfer.data.sources import NOT_DATA
 from nlp_transfer.errors import UserError, nearest, shortened
 from nlp_transfer.recipe import DataSection
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nlp_transfer.data.sources.formats import named_format
-from nlp_transfer.data.sources.text_file import open_binary
+from nlp_transfer.data.formats.detection import named_format
+from nlp_transfer.data.text_file import open_binary
 from nlp_transfer.doctor.finding import Finding, Tally, counted
 from nlp_transfer.doctor.rows import columns
 from nlp_transfer.records import Splits

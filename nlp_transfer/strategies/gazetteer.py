@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.data.added import with_added
-from nlp_transfer.data.sources.text_file import read_lines
+from nlp_transfer.data.text_file import read_lines
 from nlp_transfer.data.unlabelled import known_texts, text_key, unlabelled_rows
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError, nearest

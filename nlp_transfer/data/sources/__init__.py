@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nlp_transfer.data.formats import arrow, brat, class_folders, jsonl
+from nlp_transfer.data.formats.detection import detect_format, label_names, reader
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.samples import sample_folder
-from nlp_transfer.data.sources import arrow, brat, class_folders, hub, jsonl, module
+from nlp_transfer.data.sources import hub, module
 from nlp_transfer.data.sources.choosing import SPLIT_WORDS, chosen_splits
-from nlp_transfer.data.sources.formats import detect_format, label_names, reader
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.recipe.paths import (

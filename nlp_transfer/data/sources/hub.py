@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.data.columns import declared_names
+from nlp_transfer.data.formats.arrow import label_names
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources.arrow import label_names
 from nlp_transfer.data.sources.choosing import chosen_splits
 from nlp_transfer.errors import UserError, nearest, shortened
 from nlp_transfer.files import write_json

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from nlp_transfer.data.writers.results import (
+from nlp_transfer.data.formats.results import (
     Entity,
     Result,
     check_characters,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import TextIO
 
-from nlp_transfer.data.writers.results import Result, check_characters, place
+from nlp_transfer.data.formats.results import Result, check_characters, place
 from nlp_transfer.errors import UserError
 
 log = logging.getLogger(__name__)

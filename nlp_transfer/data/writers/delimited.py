@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from nlp_transfer.data.writers.results import (
+from nlp_transfer.data.formats.results import (
     Result,
     check_characters,
     item_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TextIO
 
-from nlp_transfer.data.writers.results import (
+from nlp_transfer.data.formats.results import (
     Result,
     entities_of,
     is_ner,

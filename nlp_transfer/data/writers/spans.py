@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TextIO
 
-from nlp_transfer.data.writers.results import Result, entities_of, item_of, to_json
+from nlp_transfer.data.formats.results import Result, entities_of, item_of, to_json
 
 
 def write(results: Iterable[Result], stream: TextIO) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources.text_file import Errors, read_lines
+from nlp_transfer.data.text_file import Errors, read_lines
 from nlp_transfer.errors import UserError, shortened
 
 csv.field_size_limit(1 << 26)  # the default refuses texts over 131,072 characters

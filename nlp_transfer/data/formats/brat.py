@@ -11,7 +11,7 @@ from typing import Any
 
 from nlp_transfer.data.offsets import is_same
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources.text_file import Errors, open_binary, read_lines
+from nlp_transfer.data.text_file import Errors, open_binary, read_lines
 from nlp_transfer.errors import UserError
 
 _ENTITY = re.compile(

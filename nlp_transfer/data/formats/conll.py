@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 
+from nlp_transfer.data.formats.conll_layout import RANGE_OR_EMPTY_NODE, Block, Layout, tell_layout
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources.layout import RANGE_OR_EMPTY_NODE, Block, Layout, tell_layout
-from nlp_transfer.data.sources.text_file import Errors, read_lines
+from nlp_transfer.data.text_file import Errors, read_lines
 from nlp_transfer.errors import UserError
 
 _COMMENT = re.compile(r"#\s+\S.*")

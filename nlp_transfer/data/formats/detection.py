@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.data.columns import CANDIDATES, declared_names
-from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources import (
+from nlp_transfer.data.formats import (
     arrow,
     brat,
     class_folders,
@@ -22,7 +21,8 @@ from nlp_transfer.data.sources import (
     sniffing,
     spacy_docs,
 )
-from nlp_transfer.data.sources.text_file import open_binary
+from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.text_file import open_binary
 from nlp_transfer.recipe import Column, DataSection
 
 Read = Callable[[], Iterator[RawRow]]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources.text_file import Errors, read_text
+from nlp_transfer.data.text_file import Errors, read_text
 from nlp_transfer.errors import UserError
 
 

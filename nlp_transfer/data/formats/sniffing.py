@@ -11,8 +11,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from nlp_transfer.data.grouping import known_column
-from nlp_transfer.data.sources.text_file import open_binary
 from nlp_transfer.data.spelling import TAG, are_tags
+from nlp_transfer.data.text_file import open_binary
 from nlp_transfer.errors import UserError
 
 HEAD_BYTES = 1 << 14

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources import jsonl
-from nlp_transfer.data.sources.label_studio_tasks import (
+from nlp_transfer.data.formats import jsonl
+from nlp_transfer.data.formats.label_studio_tasks import (
     KEPT,
     Columns,
     Item,
@@ -18,7 +17,8 @@ from nlp_transfer.data.sources.label_studio_tasks import (
     read_task,
     several_texts,
 )
-from nlp_transfer.data.sources.text_file import Errors
+from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.text_file import Errors
 from nlp_transfer.errors import UserError, shortened
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources.text_file import Errors, read_lines, read_text
+from nlp_transfer.data.text_file import Errors, read_lines, read_text
 from nlp_transfer.errors import UserError
 
 

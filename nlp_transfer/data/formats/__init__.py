@@ -1,0 +1,1 @@
+"""What labelled files look like, one file a format: reading, writing, recognising."""
