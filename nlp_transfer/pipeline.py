@@ -15,12 +15,10 @@ from nlp_transfer.data.sources.module import check_runs_no_code
 from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.files import whole_folder
 from nlp_transfer.logs import lines_shown
-from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import find_recipe, located, read_recipe
 from nlp_transfer.records import SPLIT_NAMES
 from nlp_transfer.report.report import Report
-from nlp_transfer.strategies import AnyStrategy
-from nlp_transfer.tasks import AnyTask
+from nlp_transfer.strategies.any_recipe import AnyRecipe
 
 if TYPE_CHECKING:
     from nlp_transfer.training.material import Material
@@ -28,10 +26,6 @@ if TYPE_CHECKING:
     from nlp_transfer.training.train import Trained
 
 log = logging.getLogger(__name__)
-
-
-class AnyRecipe(Recipe[AnyTask, AnyStrategy]):
-    """A recipe for any task by any strategies."""
 
 
 def load_recipe(name: str, overrides: Sequence[str] = (), *, trust_runs: bool = True) -> AnyRecipe:

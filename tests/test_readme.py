@@ -11,8 +11,9 @@ import pytest
 import typer
 
 from nlp_transfer.cli.app import app
-from nlp_transfer.pipeline import AnyRecipe, load_recipe
+from nlp_transfer.pipeline import load_recipe
 from nlp_transfer.recipe.yaml_reader import read_yaml
+from nlp_transfer.strategies.any_recipe import AnyRecipe
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from nlp_transfer import load_recipe
 from nlp_transfer.errors import UserError
-from nlp_transfer.pipeline import AnyRecipe
 from nlp_transfer.recipe.reader import find_recipe
 from nlp_transfer.recipe.shipped import shipped_recipes
 from nlp_transfer.recipe.yaml_reader import read_yaml
+from nlp_transfer.strategies.any_recipe import AnyRecipe
 
 GOOD = """\
 name: mine

@@ -14,11 +14,12 @@ import pytest
 
 from nlp_transfer import load_recipe
 from nlp_transfer.errors import UserError
-from nlp_transfer.pipeline import AnyRecipe, validate
+from nlp_transfer.pipeline import validate
 from nlp_transfer.recipe.familiar import FAMILIAR, is_key
 from nlp_transfer.recipe.json_schema import Node, schema_of
 from nlp_transfer.recipe.trainer_arguments import argument_types
 from nlp_transfer.recipe.yaml_reader import write_flow
+from nlp_transfer.strategies.any_recipe import AnyRecipe
 
 Run = Callable[..., tuple[int, str, str]]
 

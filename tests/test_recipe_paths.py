@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from nlp_transfer import UserError, finetune, load_recipe
-from nlp_transfer.pipeline import AnyRecipe
 from nlp_transfer.recipe.yaml_reader import read_yaml
+from nlp_transfer.strategies.any_recipe import AnyRecipe
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -1,21 +1,26 @@
 """What every strategy promises: for each of its tasks, two steps, saved, read again, the same
-predictions; and what does not go together is refused with both names."""
+predictions; the same model in whatever order a recipe lists it and others; and what does not go
+together is refused with both names."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
+from interrupting import interrupt
+from safetensors.torch import load_file
 from tiny import write_recipe
 
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.strategies import AnyStrategy
-from nlp_transfer.strategies.base import Strategy
+from nlp_transfer.strategies.any_recipe import AnyRecipe
+from nlp_transfer.strategies.base import Stage, Strategy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -59,9 +64,38 @@ def disagree(one: str, other: str) -> bool:
     left, right = CLASSES[one], CLASSES[other]
     return bool(
         set(left.exclusive) & set(right.exclusive)
-        or other in left.excludes
-        or one in right.excludes
+        or {other, right.group} & set(left.excludes)
+        or {one, left.group} & set(right.excludes)
     )
+
+
+HOOKS = {
+    Stage.ROWS: ("prepare_data", "sides"),
+    Stage.WEIGHTS: ("carry_over", "prepare_model"),
+    Stage.RATES: ("param_groups",),
+    Stage.LOSS: ("wrap_loss",),
+    Stage.KEPT: ("finish",),
+}
+
+
+def stages_of(name: str) -> set[Stage]:
+    """List the stages in which a strategy does something."""
+    own = CLASSES[name]
+    return {
+        stage
+        for stage, hooks in HOOKS.items()
+        if any(getattr(own, hook) is not getattr(Strategy, hook) for hook in hooks)
+    }
+
+
+LEGAL = [
+    (one, other, task)
+    for one, other in combinations(CLASSES, 2)
+    for task in TASKS
+    if {(one, task), (other, task)} <= set(PAIRS) and not disagree(one, other)
+]
+SAME_STAGE = {(one, other): task for one, other, task in LEGAL if stages_of(one) & stages_of(other)}
+"""Pairs whose order could make a difference, each with a task of both."""
 
 
 @pytest.fixture(scope="module")
@@ -181,24 +215,81 @@ def test_strategies_that_disagree_are_refused_with_both_names(
             load_recipe(str(tiny_recipe(task, strategy=strategies)))
 
 
+def test_no_two_strategies_have_the_same_place() -> None:
+    assert len({(s.stage, s.order) for s in CLASSES.values()}) == len(CLASSES)
+
+
+def test_recipes_that_list_strategies_in_another_order_are_the_same(tiny_recipe: Any) -> None:
+    for task in TASKS:
+        recipe = yaml.safe_load(tiny_recipe(task).read_text("utf-8"))
+        for one, other in ((one, other) for one, other, of in LEGAL if of == task):
+            sections = [section(name, PLACES) for name in (one, other)]
+            first, second = (
+                AnyRecipe.model_validate({**recipe, "strategies": listed})
+                for listed in (sections, sections[::-1])
+            )
+            assert first == second
+
+
+@pytest.mark.parametrize(("one", "other"), SAME_STAGE)
+def test_strategies_of_one_stage_make_the_same_model_in_both_orders(
+    one: str, other: str, tmp_path: Path, places: Any, data_folder: Any, checkpoint: Any
+) -> None:
+    task = SAME_STAGE[one, other]
+    _train_both_orders(tmp_path, (one, other), task, places(task), data_folder(task), checkpoint)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize(
-    ("one", "other"), [p for p in combinations(CLASSES, 2) if not disagree(*p)]
-)
-def test_strategies_that_agree_run_together(
-    one: str,
-    other: str,
+@pytest.mark.parametrize(("one", "other", "task"), LEGAL)
+def test_strategies_that_agree_make_the_same_model_in_both_orders(
+    one: str, other: str, task: str, tmp_path: Path, places: Any, data_folder: Any, checkpoint: Any
+) -> None:
+    _train_both_orders(tmp_path, (one, other), task, places(task), data_folder(task), checkpoint)
+    _assert_reloads(tmp_path / one)
+
+
+def _train_both_orders(
+    folder: Path,
+    pair: tuple[str, str],
     task: str,
-    tmp_path: Path,
-    places: Any,
-    data_folder: Any,
+    places: dict[str, str],
+    data: Path,
     checkpoint: Any,
 ) -> None:
-    if not {(one, task), (other, task)} <= set(PAIRS):
-        pytest.skip("not for this task")
-    run = tmp_path / "run"
-    start = _start((one, other), places(task), checkpoint)
-    sections = [section(name, places(task)) for name in (one, other)]
-    _train(tmp_path / "r.yaml", run, task, data_folder(task), start, sections)
-    _assert_reloads(run)
+    for names in (pair, pair[::-1]):
+        run = folder / names[0]
+        sections = [section(name, places) for name in names]
+        _train(folder / "r.yaml", run, task, data, _start(pair, places, checkpoint), sections)
+    first, second = (dict(_weights(folder / name)) for name in pair)
+    assert first.keys() == second.keys()
+    assert all(first[name].equal(second[name]) for name in first)
+
+
+def _weights(run: Path) -> Iterator[tuple[str, Any]]:
+    """Read every weight that a run leaves behind: its model, adapter and those of side tasks."""
+    for file in sorted(run.rglob("*.safetensors")):
+        for name, tensor in load_file(file).items():
+            yield f"{file.relative_to(run)}: {name}", tensor
+
+
+def test_run_whose_recipe_lists_strategies_in_another_order_goes_on(
+    tmp_path: Path, tiny_recipe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strategies = ["full", {"name": "penalty", "l2": 0.01}, "layerwise_lr", "average_checkpoints"]
+    recipe, other = (
+        load_recipe(str(tiny_recipe(strategy=listed, training={"epochs": 3})))
+        for listed in (strategies, strategies[::-1])
+    )
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    steps = finetune(recipe, output=whole).metrics["training"]["steps"]
+    with monkeypatch.context() as patch:
+        interrupt(patch, at_step=steps - 1)
+        with pytest.raises(KeyboardInterrupt):
+            finetune(other, output=cut)
+    stored = yaml.safe_load((cut / "recipe.yaml").read_text("utf-8"))
+    stored["strategies"].reverse()  # as an earlier version wrote it
+    (cut / "recipe.yaml").write_text(yaml.safe_dump(stored), "utf-8")
+    finetune(recipe, output=cut)
+    first, second = dict(_weights(whole)), dict(_weights(cut))
+    assert first.keys() == second.keys()
+    assert all(first[name].equal(second[name]) for name in first)

@@ -208,6 +208,22 @@ def test_share_is_chosen_on_validation_and_every_score_is_reported(
     assert not _same(_weights(run), trained)
 
 
+@pytest.mark.parametrize("is_listed_first", [True, False])
+def test_average_is_taken_first_and_moved_towards_the_source(
+    is_listed_first: bool, tmp_path: Path, tiny_recipe: Recipes, tiny_bert: Path
+) -> None:
+    averaging = _averaging(count=2, only_if_better=False)
+    averaged = _weights(_run(tiny_recipe(strategy=averaging), tmp_path / "averaged"))
+    mixing = {"name": "interpolate", "lambda": 0.5}
+    strategies = [mixing, *averaging] if is_listed_first else [*averaging, mixing]
+    mixed = _weights(_run(tiny_recipe(strategy=strategies), tmp_path / "mixed"))
+    start = load_file(tiny_bert / "model.safetensors")
+    name = "encoder.layer.0.output.dense.weight"
+    expected = 0.5 * start[name] + 0.5 * averaged[f"bert.{name}"]
+    assert torch.allclose(mixed[f"bert.{name}"], expected, atol=1e-7)
+    assert mixed["classifier.weight"].equal(averaged["classifier.weight"])
+
+
 def test_endpoint_one_of_a_source_run_predicts_as_it_does(
     tmp_path: Path, tiny_recipe: Recipes
 ) -> None:

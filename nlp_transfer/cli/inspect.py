@@ -14,7 +14,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.files import write_text
 
 if TYPE_CHECKING:
-    from nlp_transfer.pipeline import AnyRecipe
+    from nlp_transfer.strategies.any_recipe import AnyRecipe
 
 
 class _Task(str, Enum):

@@ -132,16 +132,16 @@ def reference(
 
     Example: nlpt recipes reference > recipe.md
     """
-    from nlp_transfer.pipeline import AnyRecipe
     from nlp_transfer.recipe.json_schema import schema_of
     from nlp_transfer.recipe.pages import migrating_page, reference_page
+    from nlp_transfer.strategies.any_recipe import AnyRecipe
 
     page = migrating_page if migrating else reference_page
     typer.echo(page(schema_of(AnyRecipe)), nl=False)
 
 
 def _schema_text() -> str:
-    from nlp_transfer.pipeline import AnyRecipe
     from nlp_transfer.recipe.json_schema import schema_of
+    from nlp_transfer.strategies.any_recipe import AnyRecipe
 
     return json.dumps(schema_of(AnyRecipe).root, indent=2) + "\n"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from nlp_transfer.recipe.base import Fault, Section, listed, raise_together
+from nlp_transfer.recipe.base import Section, listed
 from nlp_transfer.recipe.data_section import DataSection
 from nlp_transfer.recipe.sections import (
     EvaluationSection,
@@ -19,8 +18,8 @@ from nlp_transfer.recipe.sections import (
 from nlp_transfer.recipe.yaml_reader import write_yaml
 from nlp_transfer.secrets import without_secrets
 
-TaskT = TypeVar("TaskT", bound=Section)
-StrategyT = TypeVar("StrategyT", bound=Section)
+TaskT = TypeVar("TaskT", bound=Section, covariant=True)
+StrategyT = TypeVar("StrategyT", bound=Section, covariant=True)
 
 
 class Recipe(Section, Generic[TaskT, StrategyT]):
@@ -56,39 +55,6 @@ class Recipe(Section, Generic[TaskT, StrategyT]):
     def _one_or_more(cls, value: Any) -> Any:
         """Read `lora`, `lora,fgm`, [lora] and {name: lora} as a list of sections."""
         return listed(value)
-
-    @model_validator(mode="after")
-    def _strategies_fit(self) -> Recipe[TaskT, StrategyT]:
-        """Refuse strategies that do not go together, or not with the task; name both."""
-        raise_together(Fault("strategies", problem) for problem in self._misfits())
-        return self
-
-    def _misfits(self) -> Iterator[str]:
-        strategies: list[Any] = list(self.strategies)
-        names = [strategy.name for strategy in strategies]
-        task: str = self.task.name  # type: ignore[attr-defined]
-        exclusive: dict[str, str] = {}
-        for number, strategy in enumerate(strategies):
-            name = strategy.name
-            if name in names[:number]:
-                yield f"strategy '{name}' stands there {names.count(name)} times"
-                continue
-            if task not in strategy.tasks:
-                yield (
-                    f"strategy '{name}' does not work with task '{task}', only with "
-                    f"{' and '.join(strategy.tasks)}"
-                )
-            for other in names:
-                if other in strategy.excludes:
-                    yield f"strategies '{other}' and '{name}' do not work together"
-            for decision in strategy.exclusive_hooks():
-                if decision in exclusive:
-                    yield (
-                        f"strategies '{exclusive[decision]}' and '{name}' both decide {decision}; "
-                        "keep one"
-                    )
-                exclusive[decision] = name
-            yield from strategy.misfits(self)
 
     def as_yaml(self) -> str:
         """Write the recipe out with every default and no secrets, as the run folder keeps it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from nlp_transfer.data.added import with_added
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import Setting, Strategy
+from nlp_transfer.strategies.base import Setting, Stage, Strategy
 
 _DEFAULTS = {
     "ner": {"replace_entities": 0.5, "change_case": 0.0, "join_sentences": 0.1},
@@ -23,6 +23,10 @@ _DEFAULTS = {
 
 class Augmentation(Strategy):
     """Add altered copies of every training example; validation and test stay as they are."""
+
+    stage: ClassVar[Stage] = Stage.ROWS
+    # Alters whatever there is to learn from, what others have added too.
+    order: ClassVar[int] = 50
 
     name: Literal["augmentation"] = "augmentation"
     copies: int = Field(1, ge=1, le=1000, description="altered copies of each training example")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.recipe import Recipe
-from nlp_transfer.strategies.base import ADAPTERS, Outcome, Strategy
+from nlp_transfer.strategies.base import ADAPTERS, Outcome, Stage, Strategy
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -21,8 +21,12 @@ log = logging.getLogger(__name__)
 class AverageCheckpoints(Strategy):
     """Keep the average of the weights at the last or the best evaluations."""
 
+    stage: ClassVar[Stage] = Stage.KEPT
+    # Averages what was trained: nothing may have moved it before.
+    order: ClassVar[int] = 10
+
     # The product of two averaged low-rank matrices is not the average of their products.
-    excludes: ClassVar[tuple[str, ...]] = ADAPTERS
+    excludes: ClassVar[tuple[str, ...]] = (ADAPTERS,)
 
     name: Literal["average_checkpoints"] = "average_checkpoints"
     count: int = Field(3, ge=2, le=1000, description="evaluations whose weights are averaged")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypedDict
 
@@ -39,8 +40,23 @@ class ParameterGroup(TypedDict):
 
 WEIGHTS = "which weights learn"
 RATES = "the learning rate of each layer"
-ADAPTERS = ("lora", "ia3", "prompt")
-"""Strategies that leave the checkpoint's weights as they are, and learn others beside them."""
+ADAPTERS = "adapters"
+"""The group of strategies that leave the checkpoint's weights as they are, and learn others."""
+
+
+class Stage(IntEnum):
+    """When a strategy first acts, in the order of a run."""
+
+    ROWS = 1
+    """It changes what is learned from."""
+    WEIGHTS = 2
+    """It changes where the model starts, or which of its weights learn."""
+    RATES = 3
+    """It changes how fast weights learn."""
+    LOSS = 4
+    """It changes what is made smaller."""
+    KEPT = 5
+    """It changes which model is kept."""
 
 
 class FineTuned(Protocol):
@@ -127,22 +143,24 @@ class Outcome:
 
 
 class Strategy(Section):
-    """A way of transferring: its recipe section, whose fields are its hyper-parameters."""
+    """A way of transferring: its recipe section, whose fields are its hyper-parameters.
 
+    The strategies of a recipe act by stage and order, however the recipe lists them.
+    """
+
+    stage: ClassVar[Stage]
+    order: ClassVar[int]
+    """Its rank among those of its stage; no two are equal."""
     exclusive: ClassVar[tuple[str, ...]] = ()
     """Decisions that only one strategy of a recipe may take."""
+    group: ClassVar[str] = ""
+    """What strategies that exclude it, and others like it, call them all."""
     excludes: ClassVar[tuple[str, ...]] = ()
-    """Names of strategies that make no sense beside this one."""
+    """Names of strategies, or of groups of them, that make no sense beside this one."""
     tasks: ClassVar[tuple[str, ...]] = ("ner", "classification")
     """Names of the tasks that it works for."""
-    wraps_others: ClassVar[bool] = False
-    """Whether its loss changes what the model reads, so that it must be around all others."""
     moves_all_weights: ClassVar[bool] = False
     """Whether weights that no training window reads have a gradient too."""
-
-    def exclusive_hooks(self) -> tuple[str, ...]:
-        """Name the decisions that this strategy takes alone."""
-        return self.exclusive
 
     def misfits(self, recipe: Recipe[Any, Any]) -> Iterator[str]:
         """Say what of the recipe does not go with this strategy."""

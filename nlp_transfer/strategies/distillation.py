@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ from nlp_transfer.strategies.base import (
     Lesson,
     LossFunction,
     Setting,
+    Stage,
     Strategy,
 )
 from nlp_transfer.strategies.parts.teaching import (
@@ -42,6 +43,11 @@ _Layer = Annotated[int, Field(ge=0, le=1000)]
 
 class Distillation(Strategy):
     """Learn from a fine-tuned teacher beside the labels; its predictions are computed once."""
+
+    stage: ClassVar[Stage] = Stage.ROWS
+    # Rewords all that was written by people, before errors are put into it. Its loss is the first:
+    # `weight` shares between labels and teacher alone, not between them and what others add.
+    order: ClassVar[int] = 40
 
     name: Literal["distillation"] = "distillation"
     teacher: Checkpoint = Field(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Strategy
+from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Stage, Strategy
 
 if TYPE_CHECKING:
     import torch
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 class Fgm(Strategy):
     """Train on every batch twice: as it is, and with adversarial noise on its embeddings."""
 
+    stage: ClassVar[Stage] = Stage.LOSS
+    # Computes the loss twice, whatever it is; excludes r_drop.
+    order: ClassVar[int] = 40
+
     excludes: ClassVar[tuple[str, ...]] = ("r_drop",)
-    wraps_others: ClassVar[bool] = True
 
     name: Literal["fgm"] = "fgm"
     epsilon: float = Field(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.strategies.base import WEIGHTS, Strategy, head_parameters
+from nlp_transfer.strategies.base import WEIGHTS, Stage, Strategy, head_parameters
 from nlp_transfer.strategies.parts.layers import check_layers, depth
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 class Frozen(Strategy):
     """Freeze the encoder, or with `layers: N` its embeddings and lowest N layers."""
+
+    stage: ClassVar[Stage] = Stage.WEIGHTS
+    # As full.
+    order: ClassVar[int] = 40
 
     exclusive: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 

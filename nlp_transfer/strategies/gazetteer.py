@@ -16,7 +16,7 @@ from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import File, WordRule
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import Setting, Strategy
+from nlp_transfer.strategies.base import Setting, Stage, Strategy
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,10 @@ Names = Mapping[tuple[str, ...], str]
 
 class Gazetteer(Strategy):
     """Add sentences in which the names of a dictionary are the entities."""
+
+    stage: ClassVar[Stage] = Stage.ROWS
+    # A text in which a name stands is the dictionary's, whatever a teacher makes of it.
+    order: ClassVar[int] = 20
 
     tasks: ClassVar[tuple[str, ...]] = ("ner",)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.strategies.base import WEIGHTS, Strategy
+from nlp_transfer.strategies.base import WEIGHTS, Stage, Strategy
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 class GradualUnfreezing(Strategy):
     """Start with what is above the layers; let the embeddings learn last."""
+
+    stage: ClassVar[Stage] = Stage.WEIGHTS
+    # As full.
+    order: ClassVar[int] = 50
 
     exclusive: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.strategies.base import Stage
 from nlp_transfer.strategies.parts.adapters import ModuleAdapter, check_modules, head_modules
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 class Ia3(ModuleAdapter):
     """Train rescaling vectors and the head."""
+
+    stage: ClassVar[Stage] = Stage.WEIGHTS
+    # As full.
+    order: ClassVar[int] = 70
 
     name: Literal["ia3"] = "ia3"
     target_modules: list[str] | None = Field(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from nlp_transfer.errors import UserError, shortened
-from nlp_transfer.strategies.base import FineTuned, Setting, Strategy
+from nlp_transfer.strategies.base import FineTuned, Setting, Stage, Strategy
 from nlp_transfer.tasks.base import LoadedModel, Task
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ class IntermediateTask(Strategy):
 
     source: Phang et al. 2018 (STILTs)
     """
+
+    stage: ClassVar[Stage] = Stage.WEIGHTS
+    # Says what the head starts from, before anything asks what starts at random.
+    order: ClassVar[int] = 10
 
     name: Literal["intermediate_task"] = "intermediate_task"
     head: Literal["new", "matched"] = Field(

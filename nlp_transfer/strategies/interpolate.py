@@ -15,7 +15,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import Checkpoint
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import ADAPTERS, FineTuned, Outcome, Setting, Strategy
+from nlp_transfer.strategies.base import ADAPTERS, FineTuned, Outcome, Setting, Stage, Strategy
 from nlp_transfer.tasks.base import output_labels
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,13 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 class Interpolate(Strategy):
     """Move the trained model part of the way back to where it started, or to another run."""
 
+    stage: ClassVar[Stage] = Stage.KEPT
+    # Moves what is kept so far, be it an average, towards the source.
+    order: ClassVar[int] = 20
+
     model_config = ConfigDict(serialize_by_alias=True)
 
-    excludes: ClassVar[tuple[str, ...]] = ADAPTERS
+    excludes: ClassVar[tuple[str, ...]] = (ADAPTERS,)
 
     name: Literal["interpolate"] = "interpolate"
     share: _Share | None = Field(

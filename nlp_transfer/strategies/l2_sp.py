@@ -12,6 +12,7 @@ from nlp_transfer.strategies.base import (
     Forward,
     Lesson,
     LossFunction,
+    Stage,
     Strategy,
     head_parameters,
     share_of_step,
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 class L2Sp(Strategy):
     """Add alpha * ||w - w0||^2 of the pretrained weights and beta * ||w||^2 of the head."""
 
-    excludes: ClassVar[tuple[str, ...]] = ADAPTERS
+    stage: ClassVar[Stage] = Stage.LOSS
+    # Penalties add to the loss; sums do not depend on their order but for rounding.
+    order: ClassVar[int] = 10
+
+    excludes: ClassVar[tuple[str, ...]] = (ADAPTERS,)
     moves_all_weights: ClassVar[bool] = True
 
     name: Literal["l2_sp"] = "l2_sp"

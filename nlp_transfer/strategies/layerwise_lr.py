@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.strategies.base import ADAPTERS, RATES, ParameterGroup, Strategy
+from nlp_transfer.strategies.base import ADAPTERS, RATES, ParameterGroup, Stage, Strategy
 from nlp_transfer.strategies.parts.layers import count_layers, depth
 
 if TYPE_CHECKING:
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 class LayerwiseLr(Strategy):
     """Let the learning rate decay from the head, layer by layer, down to the embeddings."""
 
+    stage: ClassVar[Stage] = Stage.RATES
+    # Alone in its stage.
+    order: ClassVar[int] = 10
+
     exclusive: ClassVar[tuple[str, ...]] = (RATES,)
-    excludes: ClassVar[tuple[str, ...]] = ADAPTERS
+    excludes: ClassVar[tuple[str, ...]] = (ADAPTERS,)
 
     name: Literal["layerwise_lr"] = "layerwise_lr"
     decay: float = Field(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.strategies.base import Stage
 from nlp_transfer.strategies.parts.adapters import ModuleAdapter, check_modules, head_modules
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ _Patterns = dict[
 
 class Lora(ModuleAdapter):
     """Train low-rank adapters and the head."""
+
+    stage: ClassVar[Stage] = Stage.WEIGHTS
+    # As full.
+    order: ClassVar[int] = 60
 
     name: Literal["lora"] = "lora"
     rank: int = Field(16, ge=1, le=100_000, description="of the two factors of each change")

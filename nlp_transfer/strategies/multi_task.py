@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.recipe import DataSection, Recipe, Section
-from nlp_transfer.strategies.base import ADAPTERS, SideTasks, Strategy
+from nlp_transfer.strategies.base import ADAPTERS, SideTasks, Stage, Strategy
 from nlp_transfer.strategies.full import Full
 from nlp_transfer.tasks import AnyTask
 
@@ -28,8 +28,12 @@ class MultiTask(Strategy):
     source: Caruana 1997; sampling by temperature: Arivazhagan et al. 2019
     """
 
+    stage: ClassVar[Stage] = Stage.ROWS
+    # Names tasks and touches no row: any place would do.
+    order: ClassVar[int] = 10
+
     # What a teacher says is known of the recipe's own windows alone.
-    excludes: ClassVar[tuple[str, ...]] = (*ADAPTERS, "distillation")
+    excludes: ClassVar[tuple[str, ...]] = (ADAPTERS, "distillation")
 
     name: Literal["multi_task"] = "multi_task"
     side_tasks: dict[Name, SideTask] = Field(

@@ -11,6 +11,7 @@ from nlp_transfer.strategies.base import (
     Forward,
     Lesson,
     LossFunction,
+    Stage,
     Strategy,
     share_of_step,
 )
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 class Penalty(Strategy):
     """Add l1 * sum |w| and l2 * sum w^2 over the weights that learn."""
+
+    stage: ClassVar[Stage] = Stage.LOSS
+    # As l2_sp.
+    order: ClassVar[int] = 20
 
     moves_all_weights: ClassVar[bool] = True
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.fit import check_length
-from nlp_transfer.strategies.base import Setting
+from nlp_transfer.strategies.base import Setting, Stage
 from nlp_transfer.strategies.parts.adapters import Adapter, head_modules
 from nlp_transfer.tasks.base import LoadedModel
 
@@ -23,6 +23,10 @@ class Prompt(Adapter):
 
     source: Lester et al. 2021 (prompt), Li and Liang 2021 (prefix)
     """
+
+    stage: ClassVar[Stage] = Stage.WEIGHTS
+    # As full.
+    order: ClassVar[int] = 80
 
     name: Literal["prompt"] = "prompt"
     kind: Literal["prompt", "prefix"] = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,7 +15,7 @@ from nlp_transfer.data.unlabelled import known_texts, text_key, unlabelled_rows
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Checkpoint, File, Recipe
 from nlp_transfer.records import Classification, Prediction, Splits
-from nlp_transfer.strategies.base import FineTuned, Setting, Strategy
+from nlp_transfer.strategies.base import FineTuned, Setting, Stage, Strategy
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,10 @@ Labelled = tuple[dict[str, Any], float]
 
 class PseudoLabels(Strategy):
     """Add unlabelled texts with the labels that a teacher is sure of."""
+
+    stage: ClassVar[Stage] = Stage.ROWS
+    # The teacher labels what no dictionary has.
+    order: ClassVar[int] = 30
 
     name: Literal["pseudo_labels"] = "pseudo_labels"
     teacher: Checkpoint = Field(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Strategy
+from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Stage, Strategy
 from nlp_transfer.tasks.base import IGNORED
 
 if TYPE_CHECKING:
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 class RDrop(Strategy):
     """Add the divergence between the predictions of two dropout passes to the loss."""
 
+    stage: ClassVar[Stage] = Stage.LOSS
+    # Doubles what the model reads, so that it is around all that add to the loss.
+    order: ClassVar[int] = 30
+
     excludes: ClassVar[tuple[str, ...]] = ("fgm",)
-    wraps_others: ClassVar[bool] = True
 
     name: Literal["r_drop"] = "r_drop"
     alpha: float = Field(1.0, ge=0, le=1e6, description="weight of the divergence")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.strategies.base import ADAPTERS, Strategy
+from nlp_transfer.strategies.base import ADAPTERS, Stage, Strategy
 from nlp_transfer.strategies.parts.layers import check_layers, count_layers, depth
 
 if TYPE_CHECKING:
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 class Reinit(Strategy):
     """Let the top N layers start at random, as the model itself draws them."""
 
-    excludes: ClassVar[tuple[str, ...]] = (*ADAPTERS, "frozen")
+    stage: ClassVar[Stage] = Stage.WEIGHTS
+    # Draws weights, before it is decided which of them learn.
+    order: ClassVar[int] = 20
+
+    excludes: ClassVar[tuple[str, ...]] = (ADAPTERS, "frozen")
 
     name: Literal["reinit"] = "reinit"
     layers: int = Field(1, ge=1, le=1000, description="how many layers, from the top")

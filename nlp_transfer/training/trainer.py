@@ -122,7 +122,7 @@ class TransferTrainer(BudgetTrainer):
 
         loss: LossFunction = mean_over_labelled
         own = lessons[0]
-        for strategy in sorted(self._strategies, key=lambda strategy: strategy.wraps_others):
+        for strategy in self._strategies:
             loss = strategy.wrap_loss(own.loaded.model, loss, own)
         return loss
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import Recipe
-from nlp_transfer.strategies.base import WEIGHTS, Outcome, Strategy, head_parameters
+from nlp_transfer.strategies.base import ADAPTERS, WEIGHTS, Outcome, Strategy, head_parameters
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class Adapter(Strategy):
     """A strategy that leaves the checkpoint's weights as they are and learns others beside them."""
 
+    group: ClassVar[str] = ADAPTERS
     exclusive: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 
     name: str
