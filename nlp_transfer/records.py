@@ -157,3 +157,16 @@ class Classification:
 
 
 Prediction = Tagging | Classification
+
+
+@dataclass(frozen=True)
+class Table:
+    """What people see in rows and columns; every cell is ready to print."""
+
+    title: str
+    """Without one it is a list: no box is drawn around it."""
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    figures: bool = True
+    """Whether all columns but the first hold figures; these stand on the right."""

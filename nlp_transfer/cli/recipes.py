@@ -40,16 +40,12 @@ def list_recipes(as_json: JsonOption = False) -> None:
         ]
         print_json({"recipes": rows})
         return
-    from rich.table import Table
+    from nlp_transfer.records import Table
+    from nlp_transfer.report.terminal import print_table, stdout_console
 
-    from nlp_transfer.report.terminal import stdout_console
-
-    table = Table(box=None, pad_edge=False)
-    for column in ("recipe", "task", "description"):
-        table.add_column(column, no_wrap=column == "recipe")
-    for recipe in recipes:
-        table.add_row(recipe.name, recipe.task.name, recipe.description)
-    stdout_console().print(table)
+    listed = tuple((r.name, r.task.name, r.description) for r in recipes)
+    columns = ("recipe", "task", "description")
+    print_table(Table("", columns, listed, figures=False), stdout_console())
 
 
 @app.command()

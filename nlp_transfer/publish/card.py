@@ -13,14 +13,13 @@ from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.paths import is_module_reference
 from nlp_transfer.report.escaping import markdown_templates
 from nlp_transfer.report.report import Report
-from nlp_transfer.report.tables import caveats, headline, split_tables
+from nlp_transfer.report.tables import caveats, headline, split_tables, training_table
 from nlp_transfer.secrets import without_secrets
 
 REPO_PLACEHOLDER = '"REPO"'
 """Stands in the card of a run folder until `publish` knows the repository's name."""
 
 _TEMPLATES = markdown_templates("nlp_transfer.publish")
-_TEMPLATES.filters["figure"] = lambda value: _figure(value)
 
 
 def card_text(recipe: Recipe[Any, Any], report: Report, labels: Sequence[str]) -> str:
@@ -44,7 +43,7 @@ def card_text(recipe: Recipe[Any, Any], report: Report, labels: Sequence[str]) -
         split=splits[-1] if splits else None,
         tables=split_tables(metrics, splits[-1]) if splits else [],
         notes=report.notes,
-        training=metrics.get("training", {}),
+        training=training_table(metrics.get("training", {})),
         adapter=_is_adapter(recipe),
         ner=metrics["task"] == "ner",
     )
@@ -140,10 +139,3 @@ def _data_name(recipe: Recipe[Any, Any]) -> str:
 def _is_adapter(recipe: Recipe[Any, Any]) -> bool:
     """Tell whether model/ of a run of this recipe holds adapters only."""
     return any(getattr(strategy, "merge", True) is False for strategy in recipe.strategies)
-
-
-def _figure(value: Any) -> str:
-    """Write a number for people: 1,234 or 0.9123."""
-    if isinstance(value, float):
-        return f"{value:,.4f}".rstrip("0").rstrip(".")
-    return f"{value:,}" if isinstance(value, int) else str(value)

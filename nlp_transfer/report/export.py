@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nlp_transfer.report.tables import Table
+from nlp_transfer.records import Table
 
 
 def export_table(figures: Mapping[str, Any]) -> Table:
@@ -28,4 +28,4 @@ def export_table(figures: Mapping[str, Any]) -> Table:
         f"{parity['split']} split, {parity['examples']:,} examples; PyTorch in fp32, its speed in "
         f"{speed['torch_precision']} on {speed['torch_device']}."
     )
-    return Table("Export", note, ("", "PyTorch", name), rows)
+    return Table("Export", ("", "PyTorch", name), rows, note)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from rich.console import Console, Group
-from rich.table import Table as RichTable
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from nlp_transfer.inspection import by_kind
+from nlp_transfer.records import Table
 from nlp_transfer.report.escaping import visible
 from nlp_transfer.report.pages import MARKDOWN
-from nlp_transfer.report.tables import Table
-from nlp_transfer.report.terminal import stdout_console
+from nlp_transfer.report.terminal import print_table, stdout_console
 
 _MOST_LABELS = 20
 _EDGE = 5  # of more labels, so many of the most and of the least frequent are shown
@@ -24,11 +23,12 @@ def print_inspection(result: Mapping[str, Any], console: Console | None = None) 
     """Print sizes, labels, and the findings by severity."""
     console = console or stdout_console()
     for table in (sizes(result), labels(result, _MOST_LABELS)):
-        console.print(_rich(table))
+        print_table(table, console)
     rows = _rows(result["findings"], list(result["splits"]))
     if rows:
-        console.print(_findings(rows))
-    console.print(verdict([row.severity for row in rows]), style="bold", highlight=False)
+        columns = ("", "split", "finding")
+        print_table(Table("Findings", columns, tuple(rows), figures=False), console, cell=_styled)
+    console.print(verdict([severity for severity, *_ in rows]), style="bold", highlight=False)
     if rows:
         console.print("Places and what to do: --markdown FILE, or --json.", highlight=False)
 
@@ -58,7 +58,7 @@ def sizes(result: Mapping[str, Any]) -> Table:
     columns = [_sizes_of(splits[split], pieces.get(split), ner=ner) for split in splits]
     rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
     shown = [row for row in rows if set(row[1:]) != {"0"} or row[0] != "documents"]
-    return Table("Data", "", ("", *splits), tuple(shown))
+    return Table("Data", ("", *splits), tuple(shown))
 
 
 def _sizes_of(
@@ -94,28 +94,13 @@ def labels(result: Mapping[str, Any], most: int | None = None) -> Table:
     if most and len(rows) > most:
         middle = (f"... {len(rows) - 2 * _EDGE} more", *("" for _ in splits))
         rows = [*rows[:_EDGE], middle, *rows[-_EDGE:]]
-    return Table("Labels", "", (kind, *splits), tuple(rows))
+    return Table("Labels", (kind, *splits), tuple(rows))
 
 
-class _Row(NamedTuple):
-    """A finding of one kind, in all the splits that have it."""
-
-    severity: str
-    splits: str
-    text: Group | Text
-
-
-def _findings(rows: Sequence[_Row]) -> RichTable:
-    table = RichTable(title="Findings", title_justify="left")
-    table.add_column("")
-    table.add_column("split")
-    table.add_column("finding", overflow="fold")
-    for row in rows:
-        table.add_row(Text(row.severity, _STYLES[row.severity]), row.splits, row.text)
-    return table
-
-
-def _rows(findings: Sequence[Mapping[str, Any]], known: Sequence[str]) -> list[_Row]:
+def _rows(
+    findings: Sequence[Mapping[str, Any]], known: Sequence[str]
+) -> list[tuple[str, str, str]]:
+    """List severity, splits and text of the findings of each kind."""
     rows = []
     facts: dict[str, list[str]] = {}  # of files: one row for the splits that have the same
     for same in by_kind(findings):
@@ -124,34 +109,39 @@ def _rows(findings: Sequence[Mapping[str, Any]], known: Sequence[str]) -> list[_
             for finding in same:
                 facts.setdefault(finding["split"], []).append(finding["message"])
         else:
-            rows.append(_Row(first["severity"], first["split"] or "", _cell(same)))
+            rows.append((first["severity"], first["split"] or "", "\n".join(_lines(same))))
     for message in dict.fromkeys(map(", ".join, facts.values())):
         splits = [split for split, own in facts.items() if ", ".join(own) == message]
         named = "all" if len(splits) == len(known) > 1 else ", ".join(splits)
-        rows.append(_Row("info", named, Text(f"file with {message}")))
+        rows.append(("info", named, f"file with {message}"))
     return rows
 
 
-def _cell(same: Sequence[Mapping[str, Any]]) -> Group:
-    """Print one finding, and its count in other splits; of more than notes, a place and a fix."""
+def _lines(same: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say one finding, and its count in other splits; of more than notes, a place and a fix."""
     first, *others = same
     also = ", ".join(f"{finding['split']}: {finding['count']:,}" for finding in others)
     message = visible(first["message"])
-    lines = [Text(f"{message} ({also})" if also else message)]
+    yield f"{message} ({also})" if also else message
     if first["severity"] != "info":
         for example in first["examples"][:1]:
             folder, slash, place = example["where"].replace("\\", "/").rpartition("/")
             text = example["text"].replace(folder + slash, "") if slash else example["text"]
-            line = visible(f"{place}  {text}".strip())
-            lines.append(Text(line, "dim", no_wrap=True, overflow="ellipsis"))
-        lines.append(Text(f"-> {first['fix']}"))
-    return Group(*lines)
+            yield visible(f"{place}  {text}".strip())
+        yield f"-> {first['fix']}"
 
 
-def _rich(table: Table) -> RichTable:
-    rich = RichTable(title=table.title, title_justify="left")
-    for index, column in enumerate(table.columns):
-        rich.add_column(Text(column), justify="right" if index else "left", no_wrap=index > 0)
-    for row in table.rows:
-        rich.add_row(*(Text(visible(cell)) for cell in row))
-    return rich
+def _styled(text: str, column: int) -> RenderableType:
+    """Give a severity its colour, and cut a place off where it does not fit."""
+    if column < 2:
+        return Text(text, _STYLES.get(text, ""))
+    message, *places = text.split("\n")
+    return Group(
+        Text(message),
+        *(
+            Text(line)
+            if line.startswith("-> ")
+            else Text(line, "dim", no_wrap=True, overflow="ellipsis")
+            for line in places
+        ),
+    )

@@ -8,7 +8,7 @@ from jinja2 import Template
 
 from nlp_transfer.report.escaping import html_templates, markdown_templates
 from nlp_transfer.report.report import Report
-from nlp_transfer.report.tables import caveats, headline, side_tasks, split_tables
+from nlp_transfer.report.tables import caveats, headline, side_tasks, split_tables, training_table
 
 MARKDOWN = markdown_templates("nlp_transfer.report")
 HTML = html_templates("nlp_transfer.report")
@@ -50,4 +50,10 @@ def _render(template: Template, report: Report) -> str:
     splits = _splits(metrics)
     for name, side in side_tasks(metrics).items():
         splits += _splits(side, f"{name}, ")
-    return template.render(metrics=metrics, splits=splits, notes=report.notes)
+    training = metrics.get("training")
+    return template.render(
+        metrics=metrics,
+        splits=splits,
+        notes=report.notes,
+        training=training_table(training) if training else None,
+    )

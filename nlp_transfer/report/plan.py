@@ -5,48 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.table import Table
-
+from nlp_transfer.records import Table
 from nlp_transfer.report.tables import ledger_lines
-from nlp_transfer.report.terminal import stdout_console
+from nlp_transfer.report.terminal import print_table, stdout_console
 
 
 def print_plan(plan: Mapping[str, Any]) -> None:
     """Print what a run would do and cost."""
     print_prepared(plan)
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column()
-    table.add_column()
-    for name, value in (
+    rows = (
         ("checkpoint", plan["checkpoint"]),
         ("strategies", ", ".join(plan["strategies"])),
         ("learns", f"{plan['trainable_parameters']:,} of {plan['total_parameters']:,} parameters"),
         ("new at random", f"{plan['new_parameters']:,} parameters"),
         ("steps", f"{plan['steps']:,} of {plan['tokens_per_batch']:,} pieces at most"),
         ("precision", plan["precision"]),
-        ("processes", plan["world_size"]),
+        ("processes", str(plan["world_size"])),
         ("estimated training time", _duration(plan["estimated_seconds"])),
         ("memory used by 2 steps", f"{plan['peak_memory_bytes'] / 1e9:.2f} GB"),
         ("disk needed while training", f"{plan['disk_bytes'] / 1e9:.2f} GB"),
         ("run folder", plan["output"]),
-    ):
-        table.add_row(name, str(value))
-    stdout_console().print(table)
+    )
+    print_table(Table("", ("", ""), rows, figures=False), stdout_console())
     stdout_console().print("Dry run: nothing was written.")
 
 
 def print_prepared(summary: Mapping[str, Any]) -> None:
     """Print counts, window lengths and the loss ledger of every split."""
     splits: Mapping[str, Any] = summary["splits"]
-    table = Table(title=f"{summary['recipe']}: data", title_justify="left")
-    table.add_column("")
-    for split in splits:
-        table.add_column(split, justify="right")
     columns = [_split_lines(splits[split], summary["task"]) for split in splits]
-    for name in dict.fromkeys(name for column in columns for name in column):
-        table.add_row(name, *(f"{column.get(name, 0):,}" for column in columns))
+    rows = tuple(
+        (name, *(f"{column.get(name, 0):,}" for column in columns))
+        for name in dict.fromkeys(name for column in columns for name in column)
+    )
     console = stdout_console()
-    console.print(table)
+    print_table(Table(f"{summary['recipe']}: data", ("", *splits), rows), console)
     console.print(f"labels: {', '.join(summary['labels'])}", highlight=False)
     for side in summary.get("tasks", {}).values():
         print_prepared(side)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from nlp_transfer.doctor.repeats import amount, doubts, leaks
 from nlp_transfer.metrics.bootstrap import interval_doubt
+from nlp_transfer.records import Table
 
 _COLUMNS = ("precision", "recall", "F1", "support")
 _LEDGER_NAMES = {
@@ -42,21 +42,24 @@ _RARE = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Table:
-    """One table of a report; `rows` are ready to print."""
-
-    title: str
-    note: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
 def split_tables(metrics: Mapping[str, Any], split: str) -> list[Table]:
     """List the tables of one split, the headline first."""
     figures = metrics["splits"][split]
     tables = list(_entity_tables(figures) if "entity" in figures else _class_tables(figures))
     return [*tables, _ledger_table(figures, metrics)]
+
+
+def training_table(training: Mapping[str, float | str | None]) -> Table:
+    """Tabulate how long training took and how much learned."""
+    rows = ((n.replace("_", " "), _fact(v)) for n, v in training.items() if v is not None)
+    return Table("Training", ("", ""), tuple(rows))
+
+
+def _fact(value: float | str) -> str:
+    """Write a number for people: 1,234 or 0.9123."""
+    if isinstance(value, float):
+        return f"{value:,.4f}".rstrip("0").rstrip(".")
+    return f"{value:,}" if isinstance(value, int) else value
 
 
 def side_tasks(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -116,23 +119,23 @@ def _entity_tables(figures: Mapping[str, Any]) -> Iterator[Table]:
     rows = [_row(name, row) for name, row in entity["per_type"].items()]
     yield Table(
         "Entities",
-        "Strict CoNLL scores: an entity counts only if its type and all its words are right.",
         ("type", *_COLUMNS),
         (*rows, _row("overall", entity["overall"])),
+        "Strict CoNLL scores: an entity counts only if its type and all its words are right.",
     )
     yield Table(
         "Partial credit",
-        "strict: borders and type; exact: borders; partial: an overlap counts half; "
-        "type: type of an overlap.",
         ("match", "precision", "recall", "F1"),
         tuple(_row(name, row)[:4] for name, row in figures["partial_credit"].items()),
+        "strict: borders and type; exact: borders; partial: an overlap counts half; "
+        "type: type of an overlap.",
     )
     token = figures["token"]
     yield Table(
         "Words, tag by tag",
-        "NOT the CoNLL figure: every word counts, O too. Do not compare these with entity F1.",
         ("tag", *_COLUMNS),
         (*(_row(name, row) for name, row in token["per_tag"].items()), *_averages(token)),
+        "NOT the CoNLL figure: every word counts, O too. Do not compare these with entity F1.",
     )
 
 
@@ -146,9 +149,9 @@ def _class_tables(figures: Mapping[str, Any]) -> Iterator[Table]:
     )
     yield Table(
         "Classes",
-        "macro is the mean over the classes; weighted counts each class by its support.",
         ("label", *_COLUMNS),
         (*rows, *_averages(table), *extra),
+        "macro is the mean over the classes; weighted counts each class by its support.",
     )
 
 
@@ -183,7 +186,7 @@ def _ledger_table(figures: Mapping[str, Any], metrics: Mapping[str, Any]) -> Tab
             f"training sentences of {words['sentences']:,} whose raw text splits into their words"
         )
         shown.append((what, f"{words['same']:,}"))
-    return Table("Loss ledger", note, ("what", "count"), tuple(shown))
+    return Table("Loss ledger", ("what", "count"), tuple(shown), note)
 
 
 def _row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from rich.console import Console
+from rich.box import HEAVY_HEAD
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table as RichTable
+from rich.text import Text
 
+from nlp_transfer.records import Table
 from nlp_transfer.report.escaping import visible
 from nlp_transfer.report.report import Report
-from nlp_transfer.report.tables import Table, caveats, headline, side_tasks, split_tables
+from nlp_transfer.report.tables import caveats, headline, side_tasks, split_tables
 
 _UNBOUNDED = 10_000
 """Columns that no table needs."""
+
+
+Cell = Callable[[str, int], RenderableType]
+
+
+def _plain(text: str, column: int) -> RenderableType:
+    return Text(visible(text))  # not as a str: a label may look like [markup] or an :emoji:
 
 
 def stdout_console() -> Console:
@@ -34,9 +45,31 @@ def print_report(report: Report, console: Console) -> None:
         console.print(f"Note: {note}", highlight=False, markup=False)
 
 
-def print_table(table: Table, console: Console) -> None:
-    """Print one table under its title."""
-    console.print(_rich(table.title, table))
+def print_table(table: Table, console: Console, *, cell: Cell = _plain) -> None:
+    """Print a table under its title.
+
+    cell: makes of a text and the number of its column what is printed
+    """
+    rich = RichTable(
+        title=escape(visible(table.title)) or None,
+        caption=escape(visible(table.note)) or None,
+        title_justify="left",
+        caption_justify="left",
+        box=HEAVY_HEAD if table.title else None,
+        pad_edge=bool(table.title),
+        show_header=any(table.columns),
+    )
+    for index, column in enumerate(table.columns):
+        figures = table.figures and index > 0
+        rich.add_column(
+            Text(visible(column)),
+            justify="right" if figures else "left",
+            no_wrap=figures,
+            overflow="fold",
+        )
+    for row in table.rows:
+        rich.add_row(*(cell(text, index) for index, text in enumerate(row)))
+    console.print(rich)
 
 
 def _print_figures(metrics: Mapping[str, Any], console: Console, of: str = "") -> None:
@@ -46,17 +79,8 @@ def _print_figures(metrics: Mapping[str, Any], console: Console, of: str = "") -
     """
     splits = list(metrics["splits"])
     for table in split_tables(metrics, splits[-1]):
-        console.print(_rich(f"{of}{splits[-1]}: {table.title}", table))
+        print_table(replace(table, title=f"{of}{splits[-1]}: {table.title}"), console)
     for split in splits:
         console.print(f"{of}{headline(metrics, split)}", style="bold", highlight=False)
         for caveat in caveats(metrics, split):
             console.print(f"{of}{caveat}", style="yellow", highlight=False, markup=False)
-
-
-def _rich(title: str, table: Table) -> RichTable:
-    rich = RichTable(title=title, caption=table.note, title_justify="left", caption_justify="left")
-    for index, column in enumerate(table.columns):
-        rich.add_column(column, justify="left" if index == 0 else "right", no_wrap=index > 0)
-    for row in table.rows:
-        rich.add_row(*(escape(visible(cell)) for cell in row))  # a label may look like [markup]
-    return rich
