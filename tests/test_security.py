@@ -26,8 +26,8 @@ READERS = {
     "load_from_disk", "get_class_from_dynamic_module",
 }  # fmt: skip
 ALLOWED = {
-    ("tasks/loading.py", "from_pretrained"),
-    ("tasks/loading.py", "load_peft_weights"),  # safetensors, or tensors alone
+    ("models/loading.py", "from_pretrained"),
+    ("models/loading.py", "load_peft_weights"),  # safetensors, or tensors alone
     ("data/sources/arrow.py", "load_from_disk"),  # Arrow tables and JSON
 }
 ONE_STEP = {"epochs": 1, "arguments": {"max_steps": 1}}
