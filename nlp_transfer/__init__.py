@@ -26,9 +26,11 @@ __all__ = [
 
 if TYPE_CHECKING:
     from nlp_transfer.errors import UserError
+    from nlp_transfer.flows.finetune import finetune
+    from nlp_transfer.flows.pretrain import pretrain
+    from nlp_transfer.flows.recipes import load_recipe
     from nlp_transfer.inference.ensemble import Ensemble
     from nlp_transfer.inference.predictor import Predictor
-    from nlp_transfer.pipeline import finetune, load_recipe, pretrain
     from nlp_transfer.report.report import Report
 
 _HOMES = {
@@ -36,9 +38,9 @@ _HOMES = {
     "Predictor": "nlp_transfer.inference.predictor",
     "Report": "nlp_transfer.report.report",
     "UserError": "nlp_transfer.errors",
-    "finetune": "nlp_transfer.pipeline",
-    "load_recipe": "nlp_transfer.pipeline",
-    "pretrain": "nlp_transfer.pipeline",
+    "finetune": "nlp_transfer.flows.finetune",
+    "load_recipe": "nlp_transfer.flows.recipes",
+    "pretrain": "nlp_transfer.flows.pretrain",
 }
 
 

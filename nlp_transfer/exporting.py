@@ -21,7 +21,7 @@ from nlp_transfer.onnx.export import (
 )
 from nlp_transfer.onnx.parity import check, compare
 from nlp_transfer.recipe import Recipe
-from nlp_transfer.training.material import load_splits
+from nlp_transfer.tasks.splits import load_splits
 
 log = logging.getLogger(__name__)
 RECORD = "export.json"

@@ -30,8 +30,8 @@ def merge(
     """
     from nlp_transfer.inference.predictor import Predictor
     from nlp_transfer.inference.soup import check_shares, check_whole, greedy_soup, soup
-    from nlp_transfer.training.material import load_splits
-    from nlp_transfer.training.train import save_model
+    from nlp_transfer.tasks.splits import load_splits
+    from nlp_transfer.training.fitting import save_model
 
     output = Path(output)
     if output.exists():
@@ -54,5 +54,5 @@ def merge(
         )
     output.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(output) as temporary:
-        save_model(merged.loaded.model, merged.loaded, temporary)
+        save_model(merged.loaded, temporary)
     return output

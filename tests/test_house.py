@@ -20,12 +20,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the top of the house to its ground. A room imports only from itself and from rooms below.
 ROOMS = (
     "cli",
-    "pipeline",
+    "flows",
     "publish",
     "report",
     "inspection",
     "exporting",
     "merging",
+    "runs",
     "training",
     "onnx",
     "inference",

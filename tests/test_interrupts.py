@@ -71,7 +71,7 @@ def test_fresh_is_not_to_be_said_again(
     recipe = tiny_recipe(training={"tokens_per_batch": 128})
     assert nlpt("finetune", "-r", recipe)[0] == 0
     with monkeypatch.context() as patch:
-        patch.setattr("nlp_transfer.training.material.prepare", _press)
+        patch.setattr("nlp_transfer.training.examples.prepare", _press)
         code, _, err = nlpt("finetune", "-r", recipe, "--fresh")
     assert (code, _last_line(err)) == (130, "interrupted: nothing was changed in runs/tiny")
     assert nlpt("report", "runs/tiny")[0] == 0

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from tiny import write_recipe
 
 from nlp_transfer import Predictor, finetune, load_recipe
-from nlp_transfer.pipeline import evaluate
+from nlp_transfer.flows.evaluate import evaluate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

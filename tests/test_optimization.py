@@ -19,13 +19,12 @@ from transformers.trainer_utils import SchedulerType
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
-from nlp_transfer.pipeline import needed_splits
 from nlp_transfer.recipe import Schedule
 from nlp_transfer.tasks.objective import IGNORED, Objective
-from nlp_transfer.training import train as train_module
+from nlp_transfer.training import fitting as train_module
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.batching import TokenBatchSampler
-from nlp_transfer.training.material import prepare
+from nlp_transfer.training.examples import needed_splits, prepare
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")

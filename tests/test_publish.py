@@ -24,7 +24,7 @@ from nlp_transfer.publish.card import card_text
 from nlp_transfer.publish.push import files_to_publish, publish
 from nlp_transfer.records import LossLedger
 from nlp_transfer.report.report import Report
-from nlp_transfer.training.run_folder import RunFolder
+from nlp_transfer.runs.run_folder import RunFolder
 
 SENTENCES = [
     "Ada/B-PER Lovelace/I-PER wrote/O to/O Paris/B-LOC ./O",

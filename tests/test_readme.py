@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from nlp_transfer.cli.app import app
-from nlp_transfer.pipeline import load_recipe
+from nlp_transfer.flows.recipes import load_recipe
 from nlp_transfer.recipe.yaml_reader import read_yaml
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 

@@ -14,7 +14,7 @@ import pytest
 
 from nlp_transfer import load_recipe
 from nlp_transfer.errors import UserError
-from nlp_transfer.pipeline import validate
+from nlp_transfer.flows.recipes import validate
 from nlp_transfer.recipe.familiar import FAMILIAR, is_key
 from nlp_transfer.recipe.json_schema import Node, schema_of
 from nlp_transfer.recipe.trainer_arguments import argument_types
@@ -449,7 +449,7 @@ def test_an_example_in_a_message_can_be_typed() -> None:
 
 def test_a_recipe_without_arguments_is_validated_without_torch(mine: Path) -> None:
     code = f"""import sys
-from nlp_transfer.pipeline import validate
+from nlp_transfer.flows.recipes import validate
 validate({str(mine)!r}, ["training.epochs=2"])
 print({{"torch", "transformers"}} & set(sys.modules) or "light")"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

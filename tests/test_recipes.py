@@ -20,7 +20,7 @@ from hub_server import Hub, Repo, running_hub
 
 from nlp_transfer import UserError, finetune, load_recipe
 from nlp_transfer.data.sources.hub import open_splits
-from nlp_transfer.pipeline import dry_run
+from nlp_transfer.flows.dry_run import dry_run
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.recipe.shipped import shipped_recipes
 
@@ -292,7 +292,7 @@ AWAY = {
 SCRIPT = """
 import json, sys, time, traceback
 from nlp_transfer import UserError, load_recipe
-from nlp_transfer.pipeline import dry_run
+from nlp_transfer.flows.dry_run import dry_run
 
 def rows(splits):
     texts, labels = ("words", "tags") if "tags" in splits["train"].column_names else (

@@ -18,8 +18,7 @@ from transformers import AutoConfig, AutoTokenizer, set_seed
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.adapters import Adapters
-from nlp_transfer.pipeline import needed_splits
-from nlp_transfer.training.material import prepare
+from nlp_transfer.training.examples import needed_splits, prepare
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

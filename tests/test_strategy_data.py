@@ -19,8 +19,7 @@ from nlp_transfer.data.alter import Sentences, Texts, misspelled
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.tags import spans, to_iob2
 from nlp_transfer.errors import UserError
-from nlp_transfer.pipeline import needed_splits
-from nlp_transfer.training.material import prepare
+from nlp_transfer.training.examples import needed_splits, prepare
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 settings.register_profile("quick", deadline=None, max_examples=60)

@@ -16,9 +16,9 @@ from safetensors.torch import load_file
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.records import Tagging
+from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.strategies.parts.weights import weighted_sum
 from nlp_transfer.tasks.ner.task import NerTask
-from nlp_transfer.training.run_folder import RunFolder
 from nlp_transfer.training.trainer import TransferTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")

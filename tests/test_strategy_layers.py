@@ -15,9 +15,8 @@ from transformers import TrainerState
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
-from nlp_transfer.pipeline import needed_splits
 from nlp_transfer.strategies.parts.unfreezing import unfrozen_stages
-from nlp_transfer.training.material import prepare
+from nlp_transfer.training.examples import needed_splits, prepare
 from nlp_transfer.training.trainer import TransferTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")

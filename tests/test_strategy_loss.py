@@ -13,13 +13,12 @@ from torch.nn import functional
 
 from nlp_transfer import load_recipe
 from nlp_transfer.errors import UserError
-from nlp_transfer.pipeline import needed_splits
 from nlp_transfer.strategies.fgm import direction
 from nlp_transfer.strategies.r_drop import divergence
 from nlp_transfer.tasks.base import IGNORED
 from nlp_transfer.tasks.objective import Objective
 from nlp_transfer.training.arguments import training_arguments
-from nlp_transfer.training.material import prepare
+from nlp_transfer.training.examples import needed_splits, prepare
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")

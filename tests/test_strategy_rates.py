@@ -12,10 +12,9 @@ from torch import nn
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
-from nlp_transfer.pipeline import needed_splits
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.training.arguments import training_arguments
-from nlp_transfer.training.material import prepare
+from nlp_transfer.training.examples import needed_splits, prepare
 from nlp_transfer.training.trainer import build_trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -20,11 +20,10 @@ from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.data.alter import Reworded
 from nlp_transfer.data.tables import cache_folder
 from nlp_transfer.errors import UserError
-from nlp_transfer.pipeline import needed_splits
 from nlp_transfer.strategies.parts.teaching import soft_loss
 from nlp_transfer.tasks.base import IGNORED
 from nlp_transfer.training.arguments import training_arguments
-from nlp_transfer.training.material import Material, prepare
+from nlp_transfer.training.examples import Material, needed_splits, prepare
 from nlp_transfer.training.trainer import build_trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
-from nlp_transfer.pipeline import prepare_data
+from nlp_transfer.flows.prepare import prepare as prepare_data
 from nlp_transfer.tasks.classification.task import ClassificationTask
 from nlp_transfer.tasks.ner.task import NerTask
 from nlp_transfer.tasks.objective import Objective

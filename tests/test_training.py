@@ -24,16 +24,15 @@ from torch import nn
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
-from nlp_transfer.pipeline import needed_splits
+from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.tasks.base import IGNORED
 from nlp_transfer.tasks.classification.task import ClassificationTask
 from nlp_transfer.tasks.ner.task import NerTask
 from nlp_transfer.tasks.objective import Objective
-from nlp_transfer.training import train as train_module
+from nlp_transfer.training import fitting as train_module
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.batching import TokenBatchSampler
-from nlp_transfer.training.material import prepare
-from nlp_transfer.training.run_folder import RunFolder
+from nlp_transfer.training.examples import needed_splits, prepare
 from nlp_transfer.training.trainer import TrainingWindows, TransferTrainer, build_trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")

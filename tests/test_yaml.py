@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nlp_transfer import load_recipe
 from nlp_transfer.errors import UserError
-from nlp_transfer.pipeline import validate
+from nlp_transfer.flows.recipes import validate
 from nlp_transfer.recipe.yaml_reader import read_yaml, write_flow, yaml_text
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

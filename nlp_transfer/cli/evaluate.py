@@ -39,15 +39,16 @@ def evaluate(
     Example: nlpt evaluate runs/quickstart-ner --recipe quickstart-ner --split validation
     """
     start_logging()
-    from nlp_transfer import pipeline
+    from nlp_transfer.flows.evaluate import evaluate as score
+    from nlp_transfer.flows.recipes import load_recipe
 
     models = [argument for argument in arguments if "=" not in argument]
     overrides = [argument for argument in arguments if "=" in argument]
     if not models:
         raise UserError("Name a model: nlpt evaluate MODEL --recipe RECIPE")
-    report = pipeline.evaluate(
+    report = score(
         *models,
-        recipe=pipeline.load_recipe(recipe, overrides, trust_runs=False),
+        recipe=load_recipe(recipe, overrides, trust_runs=False),
         split=split,
         engine=engine,
         device=device,

@@ -46,11 +46,12 @@ def export(
     Example: nlpt export runs/quickstart-ner --format onnx --quantize int8
     """
     start_logging()
-    from nlp_transfer import exporting, pipeline
+    from nlp_transfer import exporting
+    from nlp_transfer.flows.recipes import load_recipe
 
     folder, figures = exporting.export(
         run,
-        recipe=pipeline.load_recipe(recipe or exporting.recipe_of(run), trust_runs=False),
+        recipe=load_recipe(recipe or exporting.recipe_of(run), trust_runs=False),
         format=format,
         quantize=quantize,
         opset=opset,

@@ -40,11 +40,14 @@ def finetune(
     Example: nlpt finetune --recipe quickstart-ner training.epochs=1
     """
     start_logging()
-    from nlp_transfer import pipeline
+    from nlp_transfer.flows.finetune import finetune as run
+    from nlp_transfer.flows.recipes import load_recipe
 
-    loaded = pipeline.load_recipe(recipe, overrides or [])
+    loaded = load_recipe(recipe, overrides or [])
     if dry_run:
-        plan = pipeline.dry_run(loaded, output=output)
+        from nlp_transfer.flows.dry_run import dry_run as try_two_steps
+
+        plan = try_two_steps(loaded, output=output)
         if as_json:
             print_json(plan)
         else:
@@ -52,7 +55,7 @@ def finetune(
 
             print_plan(plan)
         return
-    report = pipeline.finetune(loaded, output=output, fresh=fresh, push_to_hub=push_to_hub)
+    report = run(loaded, output=output, fresh=fresh, push_to_hub=push_to_hub)
     show_report(report, as_json=as_json)
 
 

@@ -66,7 +66,7 @@ def inspect(
     if recipe:
         if task:
             raise UserError("--task goes with files; the recipe says what its data is for.")
-        from nlp_transfer.pipeline import load_recipe
+        from nlp_transfer.flows.recipes import load_recipe
 
         result = inspect_data(load_recipe(recipe, overrides, trust_runs=False))
     else:
@@ -100,8 +100,8 @@ def _is_file(argument: str) -> bool:
 
 def _recipe_for(sources: list[str], task: _Task | None, overrides: list[str]) -> AnyRecipe:
     """Read files through a recipe of their own, so that overrides and errors are as everywhere."""
+    from nlp_transfer.flows.recipes import load_recipe
     from nlp_transfer.inspection import recipe_text
-    from nlp_transfer.pipeline import load_recipe
 
     if task is None:
         raise UserError("Say what the data is for: --task ner, or --task classification.")

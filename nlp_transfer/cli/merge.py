@@ -31,14 +31,14 @@ def merge(
     Example: nlpt merge runs/seed-1 runs/seed-2 runs/seed-3 -o models/soup
     """
     start_logging()
-    from nlp_transfer import pipeline
+    from nlp_transfer.flows.recipes import load_recipe
     from nlp_transfer.merging import merge as merge_runs
 
     try:
         shares = [float(share) for share in weights.split(",")] if weights else None
     except ValueError:
         raise UserError(f"--weights: {weights!r} are not numbers; write 0.7,0.3") from None
-    loaded_recipe = pipeline.load_recipe(recipe, trust_runs=False) if recipe else None
+    loaded_recipe = load_recipe(recipe, trust_runs=False) if recipe else None
     typer.echo(merge_runs(runs, output, how=how, weights=shares, recipe=loaded_recipe))
 
 

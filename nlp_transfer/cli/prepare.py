@@ -26,11 +26,10 @@ def prepare(
     Example: nlpt prepare --recipe quickstart-ner
     """
     start_logging()
-    from nlp_transfer import pipeline
+    from nlp_transfer.flows.prepare import prepare as tokenize
+    from nlp_transfer.flows.recipes import load_recipe
 
-    summary = pipeline.prepare_data(
-        pipeline.load_recipe(recipe, overrides or []), processes=num_proc
-    )
+    summary = tokenize(load_recipe(recipe, overrides or []), processes=num_proc)
     if as_json:
         print_json(summary)
         return

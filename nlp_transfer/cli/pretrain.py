@@ -32,10 +32,11 @@ def pretrain(
     Example: nlpt pretrain --recipe quickstart-ner pretraining.epochs=1
     """
     start_logging()
-    from nlp_transfer import pipeline
+    from nlp_transfer.flows.pretrain import pretrain as run
+    from nlp_transfer.flows.recipes import load_recipe
 
-    loaded = pipeline.load_recipe(recipe, overrides or [], trust_runs=False)
-    run, metrics = pipeline.pretrain(loaded, output=output, fresh=fresh)
+    loaded = load_recipe(recipe, overrides or [], trust_runs=False)
+    folder, metrics = run(loaded, output=output, fresh=fresh)
     if as_json:
         print_json(metrics)
         return
@@ -44,7 +45,7 @@ def pretrain(
             f"{moment}: masked accuracy {figures['accuracy']:.4f}, loss {figures['loss']:.3f} "
             "on held-out texts"
         )
-    typer.echo(f"fine-tune from it: nlpt finetune --recipe {recipe} model.checkpoint={run}")
+    typer.echo(f"fine-tune from it: nlpt finetune --recipe {recipe} model.checkpoint={folder}")
 
 
 command = pretrain

@@ -24,7 +24,7 @@ def list_recipes(as_json: JsonOption = False) -> None:
 
     Example: nlpt recipes list
     """
-    from nlp_transfer.pipeline import load_recipe
+    from nlp_transfer.flows.recipes import load_recipe
     from nlp_transfer.recipe.shipped import shipped_recipes
 
     recipes = [load_recipe(str(path)) for path in shipped_recipes().values()]
@@ -58,7 +58,7 @@ def show(
 
     Example: nlpt recipes show conll2003-ner --resolved
     """
-    from nlp_transfer.pipeline import load_recipe
+    from nlp_transfer.flows.recipes import load_recipe
     from nlp_transfer.recipe.reader import find_recipe
     from nlp_transfer.recipe.yaml_reader import yaml_text
 
@@ -104,9 +104,9 @@ def validate(name: Name, overrides: Overrides = None) -> None:
 
     Example: nlpt recipes validate mine.yaml
     """
-    from nlp_transfer import pipeline
+    from nlp_transfer.flows.recipes import validate as check
 
-    typer.echo(f"{pipeline.validate(name, overrides or []).name}: valid")
+    typer.echo(f"{check(name, overrides or []).name}: valid")
 
 
 @app.command()

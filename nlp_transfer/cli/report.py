@@ -19,9 +19,9 @@ def report(
     Example: nlpt report runs/quickstart-ner
     """
     start_logging()
-    from nlp_transfer import pipeline
+    from nlp_transfer.flows.report import read_report
 
-    show_report(pipeline.read_report(run), as_json=as_json)
+    show_report(read_report(run), as_json=as_json)
 
 
 command = report

@@ -20,8 +20,8 @@ from nlp_transfer.models.loading import ADAPTED_FILE, CONFIG_FILE, config_file
 from nlp_transfer.processes import is_main_process
 from nlp_transfer.publish.card import REPO_PLACEHOLDER, is_local, short_name
 from nlp_transfer.recipe.yaml_reader import read_yaml, write_yaml
+from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.secrets import without_secrets
-from nlp_transfer.training.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,7 @@ from nlp_transfer.report.tables import headline_row
 from nlp_transfer.tasks.base import LoadedModel, Task
 
 if TYPE_CHECKING:
-    from nlp_transfer.training.material import Material
-    from nlp_transfer.training.train import Trained
+    from nlp_transfer.training.examples import TaskWindows
 
 SCHEMA = 1
 """Version of metrics.json; other programs read it."""
@@ -25,24 +24,40 @@ _OF_A_SIDE = ("task", "splits", "words")
 """Figures that are kept of a task that learned along."""
 
 
-def run_report(material: Material, trained: Trained) -> Report:
-    """Score what a run has predicted, for its own task and for those that learned along."""
-    recipe, words = material.setting.recipe, material.raw_words
+def run_report(
+    tasks: Sequence[TaskWindows],
+    predictions: Sequence[Mapping[str, Sequence[Prediction]]],
+    training: Mapping[str, Any],
+) -> Report:
+    """Score what a run has predicted, for its own task and for those that learned along.
+
+    predictions: of each task, by split
+    training:    figures of the training
+    """
+    own, *others = tasks
+    sides = {
+        task.planned.name: _task_report(task, predicted)
+        for task, predicted in zip(others, predictions[1:], strict=True)
+    }
+    return _task_report(own, predictions[0], training=training, sides=sides)
+
+
+def _task_report(
+    task: TaskWindows, predictions: Mapping[str, Sequence[Prediction]], **more: Any
+) -> Report:
+    recipe, words = task.recipe, task.raw_words
     splits = recipe.evaluation.splits
     return build_report(
         task=recipe.task,
         recipe=recipe.name,
-        rows={split: material.splits[split] for split in splits},
-        predictions=trained.predictions,
-        ledgers={split: material.data[split].encoded.ledger for split in splits},
-        repeats=material.repeats,
+        rows={split: task.splits[split] for split in splits},
+        predictions=predictions,
+        ledgers={split: task.data[split].encoded.ledger for split in splits},
+        repeats=task.repeats,
         samples=recipe.evaluation.bootstrap,
-        notes=[*casing_notes(material.loaded, material.splits["train"]), *_word_notes(words)],
-        training=trained.figures,
+        notes=[*casing_notes(task.loaded, task.splits["train"]), *_word_notes(words)],
         words=words,
-        sides={
-            name: run_report(side, trained.sides[name]) for name, side in material.sides.items()
-        },
+        **more,
     )
 
 

@@ -37,9 +37,9 @@ from nlp_transfer.strategies.base import Batch, Forward
 from nlp_transfer.tasks.base import IGNORED, OR_ALLOW, pad
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.budget_trainer import BudgetTrainer
-from nlp_transfer.training.material import log_new_parameters
+from nlp_transfer.training.building import log_new_parameters
+from nlp_transfer.training.fingerprints import Read, checkpoint_read
 from nlp_transfer.training.progress import Progress
-from nlp_transfer.training.sources import Read, checkpoint_read
 
 HEADLINE = "masked accuracy"
 _KEY = "model.checkpoint"
@@ -59,7 +59,7 @@ class Reading:
     """Fingerprints of the texts and the checkpoint."""
 
 
-def prepare_reading(recipe: Recipe[Any, Any]) -> Reading:
+def load_texts(recipe: Recipe[Any, Any]) -> Reading:
     """Load texts and checkpoint, and cut the texts into windows.
 
     raises: UserError for too few texts, or a checkpoint that cannot guess words
@@ -95,6 +95,12 @@ def prepare_reading(recipe: Recipe[Any, Any]) -> Reading:
     check_vocabulary(embedding_rows(model), tokenizer, folder, _KEY)
     read = _what_is_read(recipe, texts, start=folder)
     return Reading(model, tokenizer, train, held_out, lengths, counts, read)
+
+
+def describe_texts(reading: Reading) -> dict[str, Any]:
+    """Describe the data of a run for data.json: fingerprints and counts."""
+    train = {"sha256": reading.read["texts"]["sha256"], **reading.counts}
+    return {"splits": {"train": train}, "read": reading.read}
 
 
 def read_texts_again(recipe: Recipe[Any, Any]) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from transformers import EarlyStoppingCallback, TrainingArguments
 from nlp_transfer.inference.engine import predict_distributions, windows_by_example
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Strategy
-from nlp_transfer.tasks.base import IGNORED, Task, WindowRow, output_labels
+from nlp_transfer.tasks.base import IGNORED, LoadedModel, Task, WindowRow, output_labels
 from nlp_transfer.training.budget_trainer import BudgetTrainer
-from nlp_transfer.training.material import Material, SplitData
+from nlp_transfer.training.examples import SplitData, TaskWindows
 from nlp_transfer.training.optimization import leaves_zero_gradients
 from nlp_transfer.training.progress import Progress
 from nlp_transfer.training.seen_rows import SeenRows, seen_rows
@@ -227,11 +227,19 @@ def _new_at_random(model: nn.Module, new: frozenset[str]) -> Iterator[nn.Paramet
             yield parameter
 
 
-def build_trainer(material: Material, args: TrainingArguments) -> TransferTrainer:
-    """Put a run's parts together."""
-    materials = [material, *material.sides.values()]
-    training = material.setting.recipe.training
-    longest = max(max(each.data["train"].encoded.lengths) for each in materials)
+def build_trainer(
+    tasks: Sequence[TaskWindows],
+    loaded: LoadedModel,
+    args: TrainingArguments,
+    *,
+    temperature: float = 1.0,
+) -> TransferTrainer:
+    """Put a run's parts together.
+
+    loaded: the model that learns all the tasks
+    """
+    training = tasks[0].recipe.training
+    longest = max(max(task.data["train"].encoded.lengths) for task in tasks)
     for key in ("tokens_per_batch", "tokens_at_once"):
         budget = getattr(training, key)
         if budget is not None and longest > budget:
@@ -242,12 +250,13 @@ def build_trainer(material: Material, args: TrainingArguments) -> TransferTraine
                 budget,
                 longest,
             )
+    learning = [loaded, *(task.loaded for task in tasks[1:])]
     return TransferTrainer(
         lessons=[
-            Lesson(each.setting, each.loaded, each.data["train"].encoded, each.data["train"].rows)
-            for each in materials
+            Lesson(task.setting, model, task.data["train"].encoded, task.data["train"].rows)
+            for task, model in zip(tasks, learning, strict=True)
         ],
-        temperature=material.temperature,
-        validation=material.data["validation"],
+        temperature=temperature,
+        validation=tasks[0].data["validation"],
         args=args,
     )

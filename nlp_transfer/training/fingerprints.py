@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlp_transfer.errors import UserError
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.paths import local_path
@@ -45,25 +44,6 @@ def checkpoint_read(recipe: Recipe[Any, Any], *, start: Path | None = None) -> R
     start: its folder, where it is known
     """
     return _file_read("model.checkpoint", recipe.model.checkpoint, start)
-
-
-def read_again(recipe: Recipe[Any, Any], needed: Sequence[str]) -> dict[str, Any]:
-    """Fingerprint what a run of the recipe would read now, as data.json has it.
-
-    No model is loaded.
-    raises: UserError where the data cannot be read
-    """
-    splits = recipe.task.load(recipe.data)
-    if absent := [split for split in needed if split not in splits]:
-        raise UserError(f"The data has no {absent[0]} split ({', '.join(splits)}).")
-    described: dict[str, Any] = {"read": what_is_read(recipe, splits, needed)}
-    tasks = {
-        name: read_again(side, needed)
-        for strategy in recipe.strategies
-        if (sides := strategy.sides(recipe))
-        for name, side in sides.recipes.items()
-    }
-    return {**described, "tasks": tasks} if tasks else described
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

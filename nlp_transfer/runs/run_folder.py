@@ -15,7 +15,7 @@ from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
-from nlp_transfer.training.sources import changes
+from nlp_transfer.training.fingerprints import changes
 
 _OFTEN = (
     "training.arguments={eval_strategy: steps, eval_steps: 100, save_strategy: steps, "
@@ -39,6 +39,11 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @classmethod
+    def of(cls, name: str, output: str | Path | None) -> RunFolder:
+        """Return the folder that was asked for, or runs/<recipe name>."""
+        return cls(Path(output) if output else Path("runs") / name)
 
     @property
     def checkpoints(self) -> Path:
@@ -247,9 +252,9 @@ class RunFolder:
             ) from None
 
 
-def disk_bytes(*, trainable_parameters: int, total_parameters: int, side_tasks: int = 0) -> int:
-    """Estimate what a run needs on disk: the models, two checkpoints with Adam's two moments."""
-    return 4 * ((3 + side_tasks) * total_parameters + 2 * 2 * trainable_parameters)
+def disk_bytes(*, trainable_parameters: int, total_parameters: int, tasks: int = 1) -> int:
+    """Estimate what a run needs on disk: a model a task, two checkpoints with Adam's moments."""
+    return 4 * ((2 + tasks) * total_parameters + 2 * 2 * trainable_parameters)
 
 
 def check_disk_space(folder: Path, needed: int) -> None:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.processes import is_main_process, wait_for_all, world_size
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import FOLDER_KEY
-from nlp_transfer.training.environment import describe_environment
-from nlp_transfer.training.run_folder import RunFolder, check_disk_space, disk_bytes
-from nlp_transfer.training.train import parameter_counts
+from nlp_transfer.runs.run_folder import RunFolder, check_disk_space, disk_bytes
+
+if TYPE_CHECKING:
+    from torch import nn
 
 log = logging.getLogger(__name__)
+
+
+def announce(what: str, recipe: Recipe[Any, Any], folder: RunFolder) -> None:
+    """Say what begins, before the libraries that it needs are loaded: they take seconds."""
+    start, data = recipe.model.checkpoint, recipe.data.source
+    log.info("%s: %s %s on %s, in %s", recipe.name, what, start, data, folder.path)
 
 
 def begin(
@@ -25,14 +30,20 @@ def begin(
     data: dict[str, Any],
     model: nn.Module,
     *,
-    side_tasks: int = 0,
+    tasks: int = 1,
     fresh: bool,
 ) -> None:
-    """Write what identifies the run, before the first step."""
+    """Write what identifies the run, before the first step.
+
+    data:  as data.json has it
+    tasks: that the model learns
+    """
+    from nlp_transfer.runs.environment import describe_environment
+    from nlp_transfer.training.fitting import parameter_counts
+
     if not fresh:
         folder.check_same_data(data)
-    needed = disk_bytes(**parameter_counts(model), side_tasks=side_tasks)
-    check_disk_space(folder.path, needed)
+    check_disk_space(folder.path, disk_bytes(**parameter_counts(model), tasks=tasks))
     wait_for_all()  # every process has looked at the folder before one changes it
     if is_main_process():
         if fresh:

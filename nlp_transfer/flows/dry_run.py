@@ -1,0 +1,46 @@
+"""A run of two steps, by the way of finetune.py: what the whole would take, and nothing kept."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from nlp_transfer.strategies.any_recipe import AnyRecipe
+from nlp_transfer.logs import lines_shown
+from nlp_transfer.recipe.reader import located
+from nlp_transfer.runs.run_folder import RunFolder
+from nlp_transfer.runs.starting import announce
+from nlp_transfer.strategies.plan import plan_of
+
+
+@lines_shown()
+def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> dict[str, Any]:
+    """Check everything a run needs, run two steps, and estimate time, memory and disk.
+
+    output:  the run folder that would be used
+    returns: the plan; nothing is written
+    """
+    recipe = located(recipe, paths_exist=True)
+    plan = plan_of(recipe)
+    folder = RunFolder.of(recipe.name, output)
+    announce("tries two steps of", recipe, folder)
+    from nlp_transfer.runs.estimate import STEPS, StepClock, estimate
+    from nlp_transfer.training.arguments import training_arguments
+    from nlp_transfer.training.building import build, choose_weights
+    from nlp_transfer.training.examples import add_rows, encode, load
+    from nlp_transfer.training.fitting import fit
+
+    training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
+    folder.check(recipe)
+    tasks = add_rows(load(plan))
+    models = build(tasks)
+    encoded = encode(tasks, models)
+    loaded = choose_weights(tasks, models)
+    clock = StepClock()
+    with tempfile.TemporaryDirectory() as temporary:
+        args = training_arguments(
+            recipe.training, Path(temporary), steps=STEPS, strategies=recipe.strategies
+        )
+        fitted = fit(encoded, loaded, args, temperature=plan.temperature, callbacks=[clock])
+    return estimate(encoded, fitted, clock, folder)

@@ -1,0 +1,93 @@
+"""READ FIRST: all that a run does, from a recipe to a report.
+
+check -> load -> add rows -> build -> encode -> fit -> finish -> predict -> score -> write
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nlp_transfer.flows.report import read_report
+from nlp_transfer.logs import lines_shown
+from nlp_transfer.recipe import Recipe
+from nlp_transfer.recipe.reader import located
+from nlp_transfer.report.report import Report
+from nlp_transfer.runs.run_folder import RunFolder
+from nlp_transfer.runs.starting import announce
+from nlp_transfer.strategies.plan import plan_of
+
+log = logging.getLogger(__name__)
+
+
+@lines_shown()
+def finetune(
+    recipe: Recipe[Any, Any],
+    *,
+    output: str | Path | None = None,
+    fresh: bool = False,
+    push_to_hub: str | None = None,
+) -> Report:
+    """Fine-tune a checkpoint as the recipe says, and report on it.
+
+    output:      the run folder, by default runs/<recipe name>; an unfinished run in it goes on, a
+                 finished one is reported again
+    fresh:       delete the run in the folder and start over
+    push_to_hub: publish the finished run under this repository name
+    returns:     every figure of metrics.json
+    raises:      UserError for any mistake in the recipe, the data or the folder
+    """
+    recipe = located(recipe)
+    plan = plan_of(recipe)  # the round before it, and the tasks that learn together
+    folder = RunFolder.of(recipe.name, output)
+    announce("fine-tunes", recipe, folder)
+    from nlp_transfer.publish.card import card_text
+    from nlp_transfer.publish.push import check_repo, publish
+    from nlp_transfer.report.build import run_report
+    from nlp_transfer.report.writing import write_results
+    from nlp_transfer.runs.starting import begin, show_again
+    from nlp_transfer.runs.writing import write_adapter, write_models
+    from nlp_transfer.training.arguments import training_arguments
+    from nlp_transfer.training.building import build, choose_weights
+    from nlp_transfer.training.examples import (
+        add_rows,
+        describe_data,
+        encode,
+        load,
+        of_all,
+        read_again,
+    )
+    from nlp_transfer.training.fitting import finish, fit, predict
+
+    if push_to_hub:
+        check_repo(push_to_hub)
+    args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
+    if folder.check(recipe, fresh=fresh) == "finished":
+        show_again(folder, partial(read_again, plan))
+    else:
+        located(recipe, paths_exist=True)
+        with folder.explaining_interrupt(begun=False, fresh=fresh):
+            if plan.earlier:
+                log.info("the round before first")
+                finetune(plan.earlier, output=folder.earlier_round, fresh=fresh)
+            tasks = add_rows(load(plan, folder.earlier_round))
+            models = build(tasks)
+            encoded = encode(tasks, models)
+            loaded = choose_weights(tasks, models)
+            data = of_all(encoded, describe_data)
+            begin(folder, recipe, data, loaded.model, tasks=len(tasks), fresh=fresh)
+        with folder.explaining_interrupt(begun=True, fresh=fresh), folder.noticing_full_disk():
+            resumed = folder.last_checkpoint()
+            fitted = fit(encoded, loaded, args, temperature=plan.temperature, resumed=resumed)
+            write_adapter(folder, fitted)
+            finished = finish(encoded, fitted)
+            write_models(folder, encoded, finished.models)
+            predictions = predict(encoded, finished)
+            report = run_report(encoded, predictions, finished.figures)
+            card = card_text(recipe, report, tasks[0].splits.labels)
+            write_results(folder, encoded, predictions, report, card=card)
+    if push_to_hub:
+        publish(folder.path, push_to_hub)
+    return read_report(folder.path)

@@ -1,0 +1,36 @@
+"""The tokenized data of a recipe, built once and kept where `finetune` finds it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from nlp_transfer.errors import Interrupted
+from nlp_transfer.strategies.any_recipe import AnyRecipe
+from nlp_transfer.logs import lines_shown
+from nlp_transfer.recipe.reader import located
+from nlp_transfer.strategies.plan import plan_of
+
+log = logging.getLogger(__name__)
+
+
+@lines_shown()
+def prepare(recipe: AnyRecipe, *, processes: int = 1) -> dict[str, Any]:
+    """Tokenize the data of a recipe and keep it on disk, where `finetune` finds it.
+
+    returns: counts, window lengths and loss ledger of every split, and the folder of each
+    """
+    log.info("%s: tokenizes its data", recipe.name)
+    from nlp_transfer.training.building import build
+    from nlp_transfer.training.examples import add_rows, encode, load, of_all, prepared_summary
+
+    recipe = located(recipe, paths_exist=True)
+    try:
+        tasks = add_rows(load(plan_of(recipe)))
+        encoded = encode(tasks, build(tasks), processes=processes)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted: splits that were tokenized to their end are kept; the same command goes "
+            "on with the others"
+        ) from None
+    return of_all(encoded, prepared_summary)

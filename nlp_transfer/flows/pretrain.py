@@ -1,0 +1,52 @@
+"""A checkpoint that reads texts of the domain, before it is fine-tuned."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nlp_transfer.strategies.any_recipe import AnyRecipe
+from nlp_transfer.logs import lines_shown
+from nlp_transfer.recipe.reader import located
+from nlp_transfer.runs.run_folder import RunFolder
+from nlp_transfer.runs.starting import announce
+
+
+@lines_shown()
+def pretrain(
+    recipe: AnyRecipe, *, output: str | Path | None = None, fresh: bool = False
+) -> tuple[Path, dict[str, Any]]:
+    """Let the recipe's checkpoint read texts of the domain, before it is fine-tuned.
+
+    output:  the run folder, by default runs/<recipe name>-pretrained; runs in it go on or are
+             shown again, as with `finetune`
+    fresh:   delete the run in the folder and start over
+    returns: the run folder, which is a checkpoint, and every figure of metrics.json
+    """
+    recipe = located(recipe.model_copy(update={"name": f"{recipe.name}-pretrained"}))
+    folder = RunFolder.of(recipe.name, output)
+    announce("pretrains", recipe, folder)
+    from nlp_transfer.runs.starting import begin, show_again
+    from nlp_transfer.runs.writing import write_pretrained
+    from nlp_transfer.training.arguments import training_arguments
+    from nlp_transfer.training.pretraining import (
+        describe_texts,
+        load_texts,
+        read_on,
+        read_texts_again,
+        section_of,
+    )
+
+    training_arguments(section_of(recipe), folder.checkpoints)
+    if folder.check(recipe, fresh=fresh) == "finished":
+        show_again(folder, partial(read_texts_again, recipe))
+        return folder.path, folder.read_json("metrics.json")
+    with folder.explaining_interrupt(begun=False, fresh=fresh):
+        located(recipe, paths_exist=True)
+        reading = load_texts(recipe)
+        begin(folder, recipe, describe_texts(reading), reading.model, fresh=fresh)
+    with folder.explaining_interrupt(begun=True, fresh=fresh), folder.noticing_full_disk():
+        metrics = read_on(recipe, reading, folder.checkpoints, folder.last_checkpoint())
+        write_pretrained(folder, reading, metrics)
+    return folder.path, metrics

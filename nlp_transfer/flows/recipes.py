@@ -1,0 +1,39 @@
+"""A recipe's name in, the recipe out, checked: every flow begins with one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nlp_transfer.data.sources.module import check_runs_no_code
+from nlp_transfer.recipe.reader import find_recipe, read_recipe
+from nlp_transfer.strategies.any_recipe import AnyRecipe
+
+
+def load_recipe(name: str, overrides: Sequence[str] = (), *, trust_runs: bool = True) -> AnyRecipe:
+    """Read and check a recipe.
+
+    name:       a shipped recipe's name, a YAML file or a run folder
+    overrides:  "key.path=value" strings, the values read as YAML
+    trust_runs: false: refuse data that is code (`data.source: module:function`) where the recipe
+                lies in a run folder, which may be a stranger's
+    raises:     UserError that lists every fault with its path and line
+    """
+    recipe = read_recipe(AnyRecipe, name, overrides)
+    if not trust_runs and not any(o.startswith(("data.source=", "data=")) for o in overrides):
+        check_runs_no_code(find_recipe(name), recipe.data.source)
+    return recipe
+
+
+def validate(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
+    """Read a recipe and refuse all that a run of it would refuse before it loads data or a model.
+
+    name, overrides: as `load_recipe` has them
+    raises:          UserError that lists every fault with its path and line
+    """
+    recipe = read_recipe(AnyRecipe, name, overrides, paths_exist=True)
+    if recipe.training.arguments:  # names and types are checked; the rest takes torch, and seconds
+        from nlp_transfer.training.arguments import training_arguments
+
+        training_arguments(recipe.training, Path("runs"), strategies=recipe.strategies)
+    return recipe

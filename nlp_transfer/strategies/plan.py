@@ -1,0 +1,48 @@
+"""A recipe in, the recipes that its run consists of out: rounds before it, tasks beside its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nlp_transfer.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """A task that a run learns."""
+
+    recipe: Recipe[Any, Any]
+    """Its run as if it were alone."""
+    name: str = ""
+    """Empty for the recipe's own task."""
+    key: str = ""
+    """Where a recipe names it, for error messages."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run consists of."""
+
+    tasks: tuple[PlannedTask, ...]
+    """Those that learn together, by one encoder; the recipe's own first."""
+    temperature: float = 1.0
+    """Tasks are drawn in proportion to their size, to the power of one over this."""
+    earlier: Recipe[Any, Any] | None = None
+    """The round before this one, whose run is to be finished first."""
+
+
+def plan_of(recipe: Recipe[Any, Any]) -> Plan:
+    """Resolve the strategies that take several rounds or several tasks."""
+    own = PlannedTask(recipe)
+    earlier = [strategy.earlier_round() or strategy for strategy in recipe.strategies]
+    is_round = earlier != recipe.strategies
+    before = recipe.model_copy(update={"strategies": earlier}) if is_round else None
+    for strategy in recipe.strategies:
+        if sides := strategy.sides(recipe):
+            others = (
+                PlannedTask(side, name, f"strategies {strategy.name}: side_tasks.{name}")
+                for name, side in sides.recipes.items()
+            )
+            return Plan((own, *others), sides.temperature, before)
+    return Plan((own,), earlier=before)

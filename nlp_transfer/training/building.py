@@ -1,0 +1,126 @@
+"""The tasks that a run learns in; the model that learns them, one encoder and a head each, out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+from transformers import set_seed
+
+from nlp_transfer.data.items import ROLES
+from nlp_transfer.inference.loading import SETTINGS_KEY
+from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
+from nlp_transfer.models.shared_encoder import share_encoder, side_parameter
+from nlp_transfer.recipe import Recipe
+from nlp_transfer.records import Splits
+from nlp_transfer.tasks.base import LoadedModel
+from nlp_transfer.training.examples import TaskExamples
+
+log = logging.getLogger(__name__)
+
+
+def build(tasks: Sequence[TaskExamples]) -> list[LoadedModel]:
+    """Load the checkpoint, and give it a head for every task.
+
+    returns: a model for each task; the first answers for all of them, by one encoder
+    """
+    own, *others = [_built(task) for task in tasks]
+    own = _with_heads(own, others)
+    recipe = tasks[0].recipe
+    log_new_parameters(
+        recipe.model.checkpoint,
+        own.model,
+        own.new_parameters,
+        head="new heads" if others else "new head",
+    )
+    return [own, *others]
+
+
+def _built(task: TaskExamples) -> LoadedModel:
+    recipe = task.recipe
+    start = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
+    log.info("loading the checkpoint: %s", recipe.model.checkpoint)
+    set_seed(recipe.training.seed)  # the new head starts from here
+    loaded = recipe.task.build_model(start, recipe.task.labels(task.splits.labels), recipe.model)
+    for strategy in recipe.strategies:
+        loaded = strategy.carry_over(loaded, start, task.setting)
+    is_embedded = recipe.model.checkpoint == EMBEDDED
+    loaded.model.name_or_path = EMBEDDED_HUB_ID if is_embedded else recipe.model.checkpoint
+    settings = {
+        "task": recipe.task.model_dump(mode="json"),
+        "max_pieces": recipe.model.max_pieces,
+        "overlap": recipe.model.overlap,
+        "columns": _columns_read(recipe, task.splits),
+    }
+    if task.raw_words is not None:
+        settings["words"] = task.raw_words.model_dump()
+    setattr(loaded.model.config, SETTINGS_KEY, settings)
+    return loaded
+
+
+def _columns_read(recipe: Recipe[Any, Any], splits: Splits) -> dict[str, str | int]:
+    """Name the columns that the model learns from, for raw rows to be read by them later."""
+    named = recipe.data.columns
+    columns: dict[str, str | int] = {role: named[role] for role in ROLES if role in named}
+    rows = splits["train"]
+    if "text_pair" in rows.column_names:
+        seconds = rows.data["text_pair"]
+        if seconds.null_count < len(seconds):
+            columns.setdefault("text_pair", "text_pair")
+    return columns
+
+
+def _with_heads(loaded: LoadedModel, others: Sequence[LoadedModel]) -> LoadedModel:
+    """Let a model answer for other tasks too; their heads start at random."""
+    if not others:
+        return loaded
+    share_encoder(loaded.model, [other.model for other in others])
+    own = {name for name, _ in loaded.model.named_parameters()}
+    new = {
+        side_parameter(number, name)
+        for number, other in enumerate(others, start=1)
+        for name in other.new_parameters
+    }
+    return replace(loaded, new_parameters=loaded.new_parameters | (new & own))
+
+
+def choose_weights(tasks: Sequence[TaskExamples], models: Sequence[LoadedModel]) -> LoadedModel:
+    """Let the strategies choose which weights learn, adapters among them.
+
+    models:  as `build` returns them
+    returns: the first of them, ready to learn
+    """
+    recipe, loaded = tasks[0].recipe, models[0]
+    model: Any = loaded.model
+    for strategy in recipe.strategies:
+        model = strategy.prepare_model(model, loaded.new_parameters)
+    for adapter in getattr(model, "peft_config", {}).values():
+        adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
+    return replace(loaded, model=model)
+
+
+def log_new_parameters(
+    checkpoint: str, model: nn.Module, names: Iterable[str], *, head: str
+) -> None:
+    """Say how many parameters start at random.
+
+    names: of the parameters that the checkpoint did not have
+    head:  what people call them
+    """
+    new, total = count_parameters(model, names), sum(p.numel() for p in model.parameters())
+    log.info(
+        "%s: %s of %s parameters start at random (the %s)",
+        checkpoint,
+        f"{new:,}",
+        f"{total:,}",
+        head,
+    )
+
+
+def count_parameters(model: nn.Module, names: Iterable[str]) -> int:
+    """Count the parameters under these names."""
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    return sum(sizes.get(name, 0) for name in names)

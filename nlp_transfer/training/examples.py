@@ -1,0 +1,241 @@
+"""The tasks that a run learns in; their examples, checked, and then their windows out."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from datasets import Dataset
+
+from nlp_transfer.data.raw_words import RawWords
+from nlp_transfer.errors import UserError
+from nlp_transfer.inference.predictor import Predictor
+from nlp_transfer.models.checkpoint import resolve_checkpoint
+from nlp_transfer.recipe import Recipe
+from nlp_transfer.records import EncodedSplit, Repeats, Splits
+from nlp_transfer.strategies.base import Setting
+from nlp_transfer.strategies.plan import Plan, PlannedTask
+from nlp_transfer.tasks.base import LoadedModel
+from nlp_transfer.tasks.splits import check_lost, load_repeats, load_splits
+from nlp_transfer.training.fingerprints import Read, what_is_read
+from nlp_transfer.training.prepared import encode_or_load, prepared_folder
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TaskExamples:
+    """A task that a run learns, and its examples."""
+
+    planned: PlannedTask
+    setting: Setting
+    splits: Splits
+    needed: tuple[str, ...]
+    """The splits that the run reads."""
+    read: Read
+    """Fingerprints of all that was read, before any strategy added rows."""
+    repeats: Mapping[str, Repeats]
+    """What of each scored split is not new, before any strategy added rows."""
+    raw_words: RawWords | None
+    """How raw text will be split for the model; None where it is not split into words."""
+
+    @property
+    def recipe(self) -> Recipe[Any, Any]:
+        """Its run as if it were alone."""
+        return self.planned.recipe
+
+
+@dataclass(frozen=True)
+class SplitData:
+    """One split as rows and as windows."""
+
+    rows: Dataset
+    encoded: EncodedSplit
+
+
+@dataclass(frozen=True)
+class TaskWindows(TaskExamples):
+    """A task as the model reads it."""
+
+    loaded: LoadedModel
+    data: Mapping[str, SplitData]
+
+
+_AnyTask = TypeVar("_AnyTask", bound=TaskExamples)
+
+
+def load(plan: Plan, earlier_round: Path | None = None) -> list[TaskExamples]:
+    """Load and check the examples of every task, the recipe's own first.
+
+    earlier_round: where the run of the round before lies, if the plan has one
+    raises:        UserError before any time is spent on a model
+    """
+    earlier = str(earlier_round) if plan.earlier and earlier_round else None
+    return [_loaded(task, None if task.name else earlier) for task in plan.tasks]
+
+
+def _loaded(task: PlannedTask, earlier_round: str | None) -> TaskExamples:
+    recipe = task.recipe
+    if task.name:
+        log.info("side task %s:", task.name)
+    with _naming(task):
+        start = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
+        # In the run's precision a teacher's states are what its student's should be, and as fast.
+        opened = partial(Predictor.named, precision=recipe.training.precision)
+        needed = needed_splits(recipe)
+        splits = load_splits(recipe, needed)
+        return TaskExamples(
+            planned=task,
+            setting=Setting(recipe, opened, earlier_round),
+            splits=splits,
+            needed=needed,
+            raw_words=_measured(recipe, splits),
+            repeats=load_repeats(splits, [split for split in needed if split != "train"]),
+            read=what_is_read(recipe, splits, needed, start=start),
+        )
+
+
+def needed_splits(recipe: Recipe[Any, Any]) -> tuple[str, ...]:
+    """List the splits that a run of this recipe reads."""
+    return tuple(dict.fromkeys(("train", "validation", *recipe.evaluation.splits)))
+
+
+def _measured(recipe: Recipe[Any, Any], splits: Splits) -> RawWords | None:
+    """Compare the words of the training data with those that raw text will be split into."""
+    words: RawWords | None = recipe.task.raw_words(splits, recipe.data)
+    if words is not None and words.is_low:
+        log.warning("train: %s; nlpt inspect shows where, and what fits better", words.describe())
+    return words
+
+
+def read_again(plan: Plan) -> dict[str, Any]:
+    """Fingerprint what a run would read now, as data.json has it; no model is loaded.
+
+    raises: UserError where the data cannot be read
+    """
+    own, *others = (_read_now(task.recipe) for task in plan.tasks)
+    along = {task.name: read for task, read in zip(plan.tasks[1:], others, strict=True)}
+    return {**own, **({"tasks": along} if along else {})}
+
+
+def _read_now(recipe: Recipe[Any, Any]) -> dict[str, Read]:
+    splits, needed = recipe.task.load(recipe.data), needed_splits(recipe)
+    if absent := [split for split in needed if split not in splits]:
+        raise UserError(f"The data has no {absent[0]} split ({', '.join(splits)}).")
+    return {"read": what_is_read(recipe, splits, needed)}
+
+
+def add_rows(tasks: Sequence[TaskExamples]) -> list[TaskExamples]:
+    """Let the strategies of each task add training rows, or alter them."""
+    return [replace(task, splits=_with_rows(task)) for task in tasks]
+
+
+def _with_rows(task: TaskExamples) -> Splits:
+    splits = task.splits
+    with _naming(task.planned):
+        for strategy in task.recipe.strategies:
+            splits = strategy.prepare_data(splits, task.setting)
+    return splits
+
+
+def encode(
+    tasks: Sequence[TaskExamples], models: Sequence[LoadedModel], *, processes: int = 0
+) -> list[TaskWindows]:
+    """Cut the examples of every task into the windows that its model reads.
+
+    models:    one a task
+    processes: encode with so many and keep it for the next run; 0: not kept
+    """
+    return [_encoded(task, loaded, processes) for task, loaded in zip(tasks, models, strict=True)]
+
+
+def _encoded(task: TaskExamples, loaded: LoadedModel, processes: int) -> TaskWindows:
+    recipe, splits = task.recipe, task.splits
+    data = {}
+    with _naming(task.planned):
+        for split in task.needed:
+            encoded = encode_or_load(recipe, splits, split, loaded, processes=processes)
+            ledger = encoded.ledger + recipe.task.unseen(splits, split)
+            check_lost(recipe, split, ledger)
+            data[split] = SplitData(splits[split], replace(encoded, ledger=ledger))
+    return TaskWindows(**vars(task), loaded=loaded, data=data)
+
+
+@contextlib.contextmanager
+def _naming(task: PlannedTask) -> Iterator[None]:
+    """Say of which task an error is, where it is not the recipe's own."""
+    try:
+        yield
+    except UserError as error:
+        if not task.key:
+            raise
+        raise UserError(f"{task.key}: {error}") from None
+
+
+def of_all(
+    tasks: Sequence[_AnyTask], describe: Callable[[_AnyTask], dict[str, Any]]
+) -> dict[str, Any]:
+    """Describe the recipe's own task, and below `tasks` those that learn along with it, by name."""
+    own, *others = tasks
+    along = {task.planned.name: describe(task) for task in others}
+    return {**describe(own), **({"tasks": along} if along else {})}
+
+
+def describe_data(task: TaskWindows) -> dict[str, Any]:
+    """Describe the data of a task for data.json: fingerprints, counts, losses, repeats."""
+    return {
+        "splits": {split: _split_json(task, split) for split in task.data},
+        "labels": list(task.splits.labels),
+        "read": task.read,
+        **_words_json(task),
+    }
+
+
+def _split_json(task: TaskWindows, split: str) -> dict[str, Any]:
+    described = {
+        "sha256": task.splits.fingerprints[split],
+        "examples": len(task.splits[split]),
+        "ledger": task.data[split].encoded.ledger.as_dict(),
+    }
+    if split in task.repeats:
+        described["repeats"] = task.repeats[split].as_dict()
+    return described
+
+
+def _words_json(task: TaskExamples) -> dict[str, Any]:
+    return {"words": task.raw_words.as_dict()} if task.raw_words else {}
+
+
+def summary(task: TaskWindows) -> dict[str, Any]:
+    """Count what each split holds: its ledger, and the lengths of its windows in pieces."""
+    splits = {}
+    for split, data in task.data.items():
+        lengths = np.array(data.encoded.lengths)
+        splits[split] = {
+            "ledger": data.encoded.ledger.as_dict(),
+            "pieces": int(lengths.sum()),
+            "median_window": int(np.median(lengths)),
+            "longest_window": int(lengths.max()),
+        }
+    return {
+        "recipe": task.recipe.name,
+        "task": task.recipe.task.name,
+        "labels": list(task.splits.labels),
+        "splits": splits,
+        **_words_json(task),
+    }
+
+
+def prepared_summary(task: TaskWindows) -> dict[str, Any]:
+    """Count what each split holds, and name the folders in which the tokenized splits are kept."""
+    folders = {
+        split: str(prepared_folder(task.recipe, task.splits, split, task.loaded))
+        for split in task.data
+    }
+    return {**summary(task), "folders": folders}

@@ -1,0 +1,150 @@
+"""Windows and a model that is to learn in; the trained models, and what they predict, out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from transformers import TrainerCallback, TrainingArguments, set_seed
+
+from nlp_transfer.models.checkpoint import resolve_checkpoint
+from nlp_transfer.models.finite import check_finite
+from nlp_transfer.models.loading import ADAPTED_FILE, CONFIG_FILE
+from nlp_transfer.models.shared_encoder import release_sides
+from nlp_transfer.records import Prediction
+from nlp_transfer.strategies.base import Outcome
+from nlp_transfer.tasks.base import LoadedModel
+from nlp_transfer.training.examples import TaskWindows
+from nlp_transfer.training.trainer import TransferTrainer, build_trainer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model that has learned, not yet what is kept of it."""
+
+    loaded: LoadedModel
+    trainer: TransferTrainer
+    parameters: Mapping[str, int]
+    """Counts of trainable and of all parameters."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The models that are kept, one a task."""
+
+    models: list[LoadedModel]
+    trainer: TransferTrainer
+    figures: dict[str, Any] = field(default_factory=dict)
+    """The training section of metrics.json."""
+
+
+def fit(
+    tasks: Sequence[TaskWindows],
+    loaded: LoadedModel,
+    args: TrainingArguments,
+    *,
+    temperature: float = 1.0,
+    resumed: Path | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> Fitted:
+    """Train, and load the weights of the best evaluation.
+
+    loaded:      as `choose_weights` returns it
+    temperature: by which tasks are drawn
+    resumed:     the checkpoint of an interrupted run, to go on from
+    """
+    counts = parameter_counts(loaded.model)
+    set_seed(args.seed)  # dropout and batches start from here, whatever the data took
+    trainer = build_trainer(tasks, loaded, args, temperature=temperature)
+    for callback in callbacks:
+        trainer.add_callback(callback)
+    trainer.learn(resumed)
+    model: Any = trainer.accelerator.unwrap_model(trainer.model)
+    return Fitted(replace(loaded, model=model), trainer, counts)
+
+
+def finish(tasks: Sequence[TaskWindows], fitted: Fitted) -> Finished:
+    """Let the strategies turn the trained model into the one that is kept, and take tasks apart."""
+    recipe, trainer = tasks[0].recipe, fitted.trainer
+    model: Any = fitted.loaded.model
+    outcome = Outcome(
+        setting=tasks[0].setting,
+        start=resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision),
+        new_parameters=fitted.loaded.new_parameters,
+        checkpoints=Path(trainer.args.output_dir),
+        score=trainer.score,
+    )
+    for strategy in recipe.strategies:
+        model = strategy.finish(model, outcome)
+    models = [model, *release_sides(model)]
+    trainer.model = model
+    figures = {
+        **_speed(trainer),
+        **fitted.parameters,
+        "world_size": trainer.args.world_size,
+        "precision": trainer.precision,
+        **({"strategies": outcome.figures} if outcome.figures else {}),
+    }
+    kept = [replace(task.loaded, model=m) for task, m in zip(tasks, models, strict=True)]
+    return Finished(kept, trainer, figures)
+
+
+def predict(
+    tasks: Sequence[TaskWindows], finished: Finished
+) -> list[dict[str, Sequence[Prediction]]]:
+    """Predict the splits that are to be scored: of each task, by split."""
+    return [
+        {
+            split: finished.trainer.predict_split(task.data[split], loaded.model, task.recipe.task)
+            for split in task.recipe.evaluation.splits
+        }
+        for task, loaded in zip(tasks, finished.models, strict=True)
+    ]
+
+
+def save_model(loaded: LoadedModel, folder: Path) -> None:
+    """Save a model or its adapters as safetensors, with tokenizer and named labels.
+
+    raises: UserError for weights that are no numbers; nothing is written then
+    """
+    model: Any = loaded.model
+    check_finite(model, "The model", advice="It is not saved.")
+    model.save_pretrained(folder)
+    loaded.tokenizer.save_pretrained(folder)
+    if hasattr(model, "peft_config"):
+        # PEFT keeps no configuration of the base: without it an adapter has no label names.
+        base = model.get_base_model()
+        base.config.architectures = [type(base).__name__]
+        base.config.save_pretrained(folder)
+        (folder / CONFIG_FILE).rename(folder / ADAPTED_FILE)
+        (folder / "README.md").unlink(missing_ok=True)  # a card full of placeholders
+
+
+def parameter_counts(model: nn.Module) -> dict[str, int]:
+    """Count trainable and all parameters."""
+    counts = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return {
+        "trainable_parameters": sum(n for n, learns in counts if learns),
+        "total_parameters": sum(n for n, _ in counts),
+    }
+
+
+def _speed(trainer: TransferTrainer) -> dict[str, Any]:
+    """Return seconds, steps and pieces learned a second (padding and evaluations not counted)."""
+    seconds, evaluating = trainer.clock.seconds, trainer.clock.evaluation_seconds
+    epochs = trainer.state.epoch or 0
+    return {
+        "seconds": round(seconds, 2),
+        "evaluation_seconds": round(evaluating, 2),
+        "steps": trainer.state.global_step,
+        "epochs": round(epochs, 4),
+        "best_step": trainer.state.best_global_step,
+        "best_validation": trainer.state.best_metric,
+        "tokens_per_second": round(trainer.pieces_an_epoch * epochs / (seconds - evaluating), 1),
+    }
