@@ -360,7 +360,7 @@ def test_a_disk_that_fills_up_is_said_and_the_run_goes_on_later(
             patch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
             raise RuntimeError("unexpected pos 24192 vs 24084")  # as torch puts it
 
-        patch.setattr("nlp_transfer.training.fitting.save_model", full)
+        patch.setattr("nlp_transfer.runs.writing.save_model", full)
         code, _, err = nlpt("finetune", "-r", tiny_recipe("ner"))
     assert (code, "is full" in err) == (2, True)
     code, _, err = nlpt("finetune", "-r", tiny_recipe("ner"))

@@ -71,7 +71,7 @@ def test_fresh_is_not_to_be_said_again(
     recipe = tiny_recipe(training={"tokens_per_batch": 128})
     assert nlpt("finetune", "-r", recipe)[0] == 0
     with monkeypatch.context() as patch:
-        patch.setattr("nlp_transfer.training.examples.prepare", _press)
+        patch.setattr("nlp_transfer.training.examples.load", _press)
         code, _, err = nlpt("finetune", "-r", recipe, "--fresh")
     assert (code, _last_line(err)) == (130, "interrupted: nothing was changed in runs/tiny")
     assert nlpt("report", "runs/tiny")[0] == 0
@@ -104,11 +104,11 @@ def test_before_the_first_checkpoint_it_says_how_to_have_more(
 @pytest.mark.parametrize(
     ("place", "command", "expected"),
     [
-        ("training.material.load_splits", "finetune", "training had not begun; the same command"),
-        ("training.material.load_splits", "prepare", "the same command goes on with the others"),
+        ("training.examples.load_splits", "finetune", "training had not begun; the same command"),
+        ("training.examples.load_splits", "prepare", "the same command goes on with the others"),
         ("training.pretraining.unlabelled_rows", "pretrain", "training had not begun"),
         ("training.pretraining.read_on", "pretrain", "no checkpoint yet"),
-        ("training.material.load_splits", "evaluate", "the same command starts over"),
+        ("tasks.splits.load_splits", "evaluate", "the same command starts over"),
         ("inspection.inspect_data", "inspect", "the same command starts over"),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sklearn.utils.class_weight import compute_class_weight
+from steps import built
 from transformers import TrainerCallback
 from transformers.trainer_utils import SchedulerType
 
@@ -22,9 +23,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Schedule
 from nlp_transfer.tasks.objective import IGNORED, Objective
 from nlp_transfer.training import fitting as train_module
-from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.batching import TokenBatchSampler
-from nlp_transfer.training.examples import needed_splits, prepare
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -34,9 +33,7 @@ LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.5, 0.0], [0.0, 0.0, 3.0]])
 
 
 def trainer_of(path: Path, folder: Path, *overrides: str) -> TransferTrainer:
-    recipe = load_recipe(str(path), list(overrides))
-    args = training_arguments(recipe.training, folder / "checkpoints")
-    return build_trainer(prepare(recipe, needed_splits(recipe)), args)
+    return built(load_recipe(str(path), list(overrides))).trainer(folder / "checkpoints")
 
 
 class Stop(TrainerCallback):
@@ -47,8 +44,8 @@ class Stop(TrainerCallback):
             raise KeyboardInterrupt
 
 
-def _stopping_after_an_epoch(*parts: Any) -> TransferTrainer:
-    trainer = build_trainer(*parts)
+def _stopping_after_an_epoch(*parts: Any, **options: Any) -> TransferTrainer:
+    trainer = build_trainer(*parts, **options)
     trainer.add_callback(Stop())
     return trainer
 
@@ -95,7 +92,7 @@ def test_balanced_weights_are_those_of_scikit_learn(
 ) -> None:
     path = tiny_recipe(task, training={"class_weights": "balanced", "focal_gamma": 1.0})
     recipe = load_recipe(str(path))
-    material = prepare(recipe, needed_splits(recipe))
+    parts = built(recipe)
     if task == "ner":
         lines = (ner_data / "train.conll").read_text("utf-8").splitlines()
         words = [line for line in lines if line and "DOCSTART" not in line]
@@ -104,12 +101,12 @@ def test_balanced_weights_are_those_of_scikit_learn(
     else:
         lines = (classification_data / "train.csv").read_text("utf-8").splitlines()[1:]
         seen = [line.rsplit(",", 1)[1] for line in lines]
-        seen += [seen[1]] * (len(material.data["train"].encoded.windows) - 48)  # of the long text
+        seen += [seen[1]] * (len(parts.data["train"].encoded.windows) - 48)  # of the long text
         by_output = ["order", "praise", "refund"]
     names = sorted(set(seen))
     weights = compute_class_weight("balanced", classes=np.array(names), y=np.array(seen))
     by_name = dict(zip(names, weights, strict=True))
-    trainer = build_trainer(material, training_arguments(recipe.training, tmp_path / "c"))
+    trainer = parts.trainer(tmp_path / "c")
     labels = torch.arange(len(by_output))
     logits = torch.randn(len(by_output), len(by_output), generator=torch.Generator().manual_seed(1))
     batch = {"labels": labels[None] if task == "ner" else labels}

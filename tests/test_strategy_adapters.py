@@ -12,13 +12,13 @@ import pytest
 import torch
 from interrupting import interrupt
 from safetensors.torch import load_file
+from steps import built
 from tiny import FAMILIES, write_recipe
 from transformers import AutoConfig, AutoTokenizer, set_seed
 
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.adapters import Adapters
-from nlp_transfer.training.examples import needed_splits, prepare
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -58,7 +58,7 @@ def test_scale_of_rslora_is_over_the_root_of_the_rank(tiny_recipe: Recipes) -> N
     for rslora, scale in ((False, 8 / 4), (True, 8 / 2)):
         strategy = {"name": "lora", "rank": 4, "alpha": 8, "rslora": rslora}
         recipe = load_recipe(str(tiny_recipe(strategy=strategy)))
-        model = prepare(recipe, needed_splits(recipe)).loaded.model
+        model = built(recipe).loaded.model
         found = [getattr(module, "scaling", None) for module in model.modules()]
         scales = {scaling["default"] for scaling in found if isinstance(scaling, dict)}
         assert scales == {scale}
@@ -73,7 +73,7 @@ def test_ranks_by_pattern_are_those_of_the_modules(tiny_recipe: Recipes) -> None
         "alpha_pattern": {"value": 12},
     }
     recipe = load_recipe(str(tiny_recipe(strategy=strategy)))
-    model = prepare(recipe, needed_splits(recipe)).loaded.model
+    model = built(recipe).loaded.model
     scales = {
         name.split("encoder.")[-1]: (module.r["default"], module.scaling["default"])
         for name, module in model.named_modules()
@@ -119,7 +119,7 @@ def test_virtual_tokens_learn_while_the_checkpoint_stays_as_it_is(
 def _learning(path: Path) -> dict[str, Any]:
     recipe = load_recipe(str(path))
     set_seed(recipe.training.seed)
-    model = prepare(recipe, needed_splits(recipe)).loaded.model
+    model = built(recipe).loaded.model
     return {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
 
 
@@ -303,7 +303,7 @@ def test_adapters_that_do_not_fit_are_refused(
 
 def test_ia3_learns_one_vector_a_module_and_the_head(tiny_recipe: Recipes) -> None:
     recipe = load_recipe(str(tiny_recipe(strategy="ia3")))
-    model = prepare(recipe, needed_splits(recipe)).loaded.model
+    model = built(recipe).loaded.model
     learning = {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
     head = sum(count for name, count in learning.items() if "classifier" in name)
     # In each of two layers: key, value, and the inputs of attention.output and output.
@@ -342,4 +342,4 @@ def test_modules_that_are_not_there_are_refused(
 
 def _prepared(path: Path) -> None:
     recipe = load_recipe(str(path))
-    prepare(recipe, needed_splits(recipe))
+    built(recipe)

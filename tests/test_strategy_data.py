@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from steps import built
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.data.alter import Sentences, Texts, misspelled
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.tags import spans, to_iob2
 from nlp_transfer.errors import UserError
-from nlp_transfer.training.examples import needed_splits, prepare
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 settings.register_profile("quick", deadline=None, max_examples=60)
@@ -47,7 +47,7 @@ corpora = st.lists(st.lists(parts, min_size=1, max_size=5).map(tagged), min_size
 
 def train_rows(path: Path, *overrides: str) -> list[dict[str, Any]]:
     recipe = load_recipe(str(path), list(overrides))
-    return list(iterate(prepare(recipe, needed_splits(recipe)).splits["train"]))
+    return list(iterate(built(recipe).splits["train"]))
 
 
 def refused(path: Path, *overrides: str) -> str:

@@ -10,13 +10,13 @@ import pytest
 import torch
 from interrupting import interrupt
 from safetensors.torch import load_file
+from steps import built
 from tiny import FAMILIES
 from transformers import TrainerState
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.strategies.parts.unfreezing import unfrozen_stages
-from nlp_transfer.training.examples import needed_splits, prepare
 from nlp_transfer.training.trainer import TransferTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -135,7 +135,7 @@ def _run(path: Path, folder: Path) -> Weights:
 def _prepared(path: Path) -> Weights:
     """Return the weights before the first step."""
     recipe = load_recipe(str(path))
-    return dict(prepare(recipe, needed_splits(recipe)).loaded.model.state_dict())
+    return dict(built(recipe).loaded.model.state_dict())
 
 
 def _record(patch: pytest.MonkeyPatch) -> list[Weights]:

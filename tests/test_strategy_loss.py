@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from steps import built
 from tiny import FAMILIES
 from torch.nn import functional
 
@@ -17,9 +18,7 @@ from nlp_transfer.strategies.fgm import direction
 from nlp_transfer.strategies.r_drop import divergence
 from nlp_transfer.tasks.base import IGNORED
 from nlp_transfer.tasks.objective import Objective
-from nlp_transfer.training.arguments import training_arguments
-from nlp_transfer.training.examples import needed_splits, prepare
-from nlp_transfer.training.trainer import TransferTrainer, build_trainer
+from nlp_transfer.training.trainer import TransferTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -34,11 +33,10 @@ class Training:
 
     def __init__(self, recipe: Path, folder: Path, *overrides: str) -> None:
         loaded = load_recipe(str(recipe), overrides)
-        material = prepare(loaded, needed_splits(loaded))
-        args = training_arguments(loaded.training, folder / "checkpoints")
+        parts = built(loaded)
         self.task: Any = loaded.task
-        self.trainer: TransferTrainer = build_trainer(material, args)
-        self.model = material.loaded.model.train()
+        self.trainer: TransferTrainer = parts.trainer(folder / "checkpoints")
+        self.model = parts.loaded.model.train()
         self.batch = dict(next(iter(self.trainer.get_train_dataloader())))
         self.items = (self.batch["labels"] != IGNORED).sum()
 

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from steps import built
 from tiny import FAMILIES
 from torch import nn
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Recipe
-from nlp_transfer.training.arguments import training_arguments
-from nlp_transfer.training.examples import needed_splits, prepare
-from nlp_transfer.training.trainer import build_trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -85,10 +83,9 @@ def test_rates_of_layers_that_do_not_learn_are_refused(tiny_recipe: Recipes) -> 
 
 def _rates(recipe: Recipe[Any, Any], folder: Path) -> tuple[nn.Module, dict[str, float]]:
     """Return the model, and the learning rate of every parameter that the optimizer has."""
-    material = prepare(recipe, needed_splits(recipe))
-    args = training_arguments(recipe.training, folder / "checkpoints")
-    groups = build_trainer(material, args).create_optimizer().param_groups
-    names = {parameter: name for name, parameter in material.loaded.model.named_parameters()}
+    parts = built(recipe)
+    groups = parts.trainer(folder / "checkpoints").create_optimizer().param_groups
+    names = {parameter: name for name, parameter in parts.loaded.model.named_parameters()}
     rates = [(names[p], group["lr"]) for group in groups for p in group["params"]]
     assert len(rates) == len(dict(rates)), "each in exactly one group"
-    return material.loaded.model, dict(rates)
+    return parts.loaded.model, dict(rates)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from steps import Built, built
 from tiny import FAMILIES, build_checkpoint
 
 from nlp_transfer import Predictor, finetune, load_recipe
@@ -22,9 +23,6 @@ from nlp_transfer.data.tables import cache_folder
 from nlp_transfer.errors import UserError
 from nlp_transfer.strategies.parts.teaching import soft_loss
 from nlp_transfer.tasks.base import IGNORED
-from nlp_transfer.training.arguments import training_arguments
-from nlp_transfer.training.examples import Material, needed_splits, prepare
-from nlp_transfer.training.trainer import build_trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -46,9 +44,8 @@ def teacher(tmp_path: Path, tiny_recipe: Recipes) -> Callable[..., Path]:
     return train
 
 
-def material_of(path: Path, *overrides: str) -> Material:
-    recipe = load_recipe(str(path), list(overrides))
-    return prepare(recipe, needed_splits(recipe))
+def parts_of(path: Path, *overrides: str) -> Built:
+    return built(load_recipe(str(path), list(overrides)))
 
 
 def weights_of(run: Path) -> dict[str, torch.Tensor]:
@@ -93,10 +90,9 @@ def test_loss_is_that_of_labels_and_of_the_teacher(
     master = teacher(task)
     strategy = {"name": "distillation", "teacher": str(master), "temperature": 1.5, "weight": 0.3}
     start = checkpoint(family)
-    material = material_of(tiny_recipe(task, checkpoint=start, strategy=["full", strategy]))
-    plain = material_of(tiny_recipe(task, checkpoint=start))
-    args = training_arguments(material.setting.recipe.training, tmp_path / "c")
-    distilled, alone = build_trainer(material, args), build_trainer(plain, args)
+    parts = parts_of(tiny_recipe(task, checkpoint=start, strategy=["full", strategy]))
+    plain = parts_of(tiny_recipe(task, checkpoint=start))
+    distilled, alone = (each.trainer(tmp_path / "c") for each in (parts, plain))
     numbers = [3, 1, 2, ~0]
     rows = [distilled.train_dataset[number] for number in numbers]
     batch = distilled._collate(rows)
@@ -109,20 +105,20 @@ def test_loss_is_that_of_labels_and_of_the_teacher(
     items = torch.tensor(5.0)
     hard = alone.compute_loss_func(forward, batch, items)
     model = Predictor.from_run(master, precision="fp32")
-    examples = [material.data["train"].encoded.windows[n]["example"] for n in numbers[:3]]
+    examples = [parts.data["train"].encoded.windows[n]["example"] for n in numbers[:3]]
     soft = 0.0
-    by_row = list(model.distributions(material.splits["train"].select(examples)))
+    by_row = list(model.distributions(parts.splits["train"].select(examples)))
     for place, (row, example) in enumerate(zip(rows, by_row, strict=False)):
         if task == "ner":
             own = logits[place, row["positions"]]
             owned = [
-                r for r in material.data["train"].encoded.windows if r["example"] == examples[place]
+                r for r in parts.data["train"].encoded.windows if r["example"] == examples[place]
             ]
             start_word = sum(len(r["positions"]) for r in owned[: _place(owned, row)])
             taught = torch.tensor(example[start_word : start_word + len(own)])
         else:
             own, taught = logits[place : place + 1], torch.tensor(example)
-        order = [model.labels.index(name) for name in material.loaded.model.config.label2id]
+        order = [model.labels.index(name) for name in parts.loaded.model.config.label2id]
         soft += soft_loss(own, taught[:, order].float(), 1.5, multi_label=False).item()
     assert (labels[3] == IGNORED).all()
     expected = 0.7 * hard.item() + 0.3 * soft / 5
@@ -157,11 +153,11 @@ def test_copies_hold_other_words_and_what_the_teacher_makes_of_them(
 ) -> None:
     master = teacher(task)
     strategy = {"name": "distillation", "teacher": str(master), "replace_words": 1.0}
-    plain = material_of(tiny_recipe(task)).splits["train"]
+    plain = parts_of(tiny_recipe(task)).splits["train"]
     path = tiny_recipe(task, strategy=["full", {**strategy, "copies": 2}])
-    material = material_of(path)
-    train = material.splits["train"]
-    added = material.data["train"].encoded.ledger.examples_added
+    parts = parts_of(path)
+    train = parts.splits["train"]
+    added = parts.data["train"].encoded.ledger.examples_added
     assert len(plain) < added <= 2 * len(plain)
     assert len(train) == len(plain) + added
     copies = train.select(range(len(plain), len(train)))
@@ -170,7 +166,7 @@ def test_copies_hold_other_words_and_what_the_teacher_makes_of_them(
         expected = prediction.tags if task == "ner" else prediction.labels
         assert row["tags" if task == "ner" else "labels"] == list(expected)
         assert row["where"].endswith(" reworded")
-    again = material_of(path).splits["train"]
+    again = parts_of(path).splits["train"]
     assert again.to_list() == train.to_list()
 
 
@@ -242,9 +238,7 @@ def test_student_of_equal_states_has_no_distance(
         path = tiny_recipe(
             checkpoint=master, strategy=["full", strategy], training={"precision": precision}
         )
-        trainer = build_trainer(
-            material_of(path), training_arguments(load_recipe(str(path)).training, tmp_path / "c")
-        )
+        trainer = parts_of(path).trainer(tmp_path / "c")
         batch = trainer._collate([trainer.train_dataset[0]])
         with torch.no_grad():
             model = trainer.accelerator.prepare_model(trainer.model.eval(), evaluation_mode=True)
@@ -303,8 +297,7 @@ def test_states_cannot_be_compared_beyond_the_positions_of_the_teacher(
 
 
 def _built(path: Path, folder: Path) -> None:
-    material = material_of(path)
-    build_trainer(material, training_arguments(material.setting.recipe.training, folder / "c"))
+    parts_of(path).trainer(folder / "c")
 
 
 # Layers
@@ -340,12 +333,12 @@ def test_layers_that_are_not_there_are_refused(
     layers: Any, message: str, tiny_recipe: Recipes
 ) -> None:
     with pytest.raises(UserError, match=message):
-        material_of(tiny_recipe(model={"layers": layers}))
+        parts_of(tiny_recipe(model={"layers": layers}))
 
 
 def test_layers_of_albert_cannot_be_chosen(tiny_recipe: Recipes, checkpoint: Any) -> None:
     with pytest.raises(UserError, match="cannot be told apart"):
-        material_of(tiny_recipe(checkpoint=checkpoint("albert"), model={"layers": 1}))
+        parts_of(tiny_recipe(checkpoint=checkpoint("albert"), model={"layers": 1}))
 
 
 # Intermediate tasks
@@ -356,10 +349,10 @@ def test_head_of_a_fine_tuned_checkpoint_is_new_though_it_would_fit(
 ) -> None:
     master = teacher("ner")
     with caplog.at_level(logging.INFO, "nlp_transfer"):
-        material = material_of(tiny_recipe(checkpoint=master))
+        parts = parts_of(tiny_recipe(checkpoint=master))
     assert "encoder carried over, head new" in caplog.text
-    assert material.loaded.new_parameters == {"classifier.weight", "classifier.bias"}
-    weights = material.loaded.model.state_dict()
+    assert parts.loaded.new_parameters == {"classifier.weight", "classifier.bias"}
+    weights = parts.loaded.model.state_dict()
     for name, tensor in weights_of(master).items():
         assert weights[name].equal(tensor) == ("classifier" not in name), name
 
@@ -373,7 +366,7 @@ def test_matched_head_takes_rows_by_the_names_of_labels(
         strategy=["full", {"name": "intermediate_task", "head": "matched"}],
     )
     with caplog.at_level(logging.INFO, "nlp_transfer"):
-        model = material_of(path, "task.types=[GPE, ORG, PER, LOC]").loaded.model
+        model = parts_of(path, "task.types=[GPE, ORG, PER, LOC]").loaded.model
     assert "head starts at random for the labels B-GPE, I-GPE" in caplog.text
     theirs = Predictor.from_run(master)
     source = theirs.loaded.model.classifier.weight.cpu()
@@ -399,4 +392,4 @@ def test_encoder_of_another_task_is_a_start_and_its_head_is_not(
     ):
         bad = tiny_recipe(checkpoint=start, strategy=["full", {**step, "head": head}])
         with pytest.raises(UserError, match=message):
-            material_of(bad)
+            parts_of(bad)

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from interrupting import interrupt, stop
 from safetensors.torch import load_file
+from steps import built
 from tiny import FAMILIES, tagged_sentences, write_conll, write_data
 from torch import nn
 
@@ -30,10 +31,8 @@ from nlp_transfer.tasks.classification.task import ClassificationTask
 from nlp_transfer.tasks.ner.task import NerTask
 from nlp_transfer.tasks.objective import Objective
 from nlp_transfer.training import fitting as train_module
-from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.batching import TokenBatchSampler
-from nlp_transfer.training.examples import needed_splits, prepare
-from nlp_transfer.training.trainer import TrainingWindows, TransferTrainer, build_trainer
+from nlp_transfer.training.trainer import TrainingWindows, TransferTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -269,10 +268,9 @@ def test_biases_and_norms_do_not_decay(
 ) -> None:
     path = tiny_recipe(checkpoint=checkpoint(family), strategy=strategy)
     recipe = load_recipe(str(path), ["training.weight_decay=0.1"])
-    material = prepare(recipe, needed_splits(recipe))
-    loaded = material.loaded
-    args = training_arguments(recipe.training, tmp_path / "run" / "checkpoints")
-    trainer = build_trainer(material, args)
+    parts = built(recipe)
+    loaded = parts.loaded
+    trainer = parts.trainer(tmp_path / "run" / "checkpoints")
     groups = trainer.create_optimizer().param_groups
     decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     norms = [module for module in loaded.model.modules() if isinstance(module, nn.LayerNorm)]
@@ -292,12 +290,11 @@ def test_parameters_new_at_random_learn_at_their_own_rate(
 ) -> None:
     path = tiny_recipe(strategy=strategy, training={"learning_rate": 1e-4})
     recipe = load_recipe(str(path), ["training.head_learning_rate=1e-2"])
-    material = prepare(recipe, needed_splits(recipe))
-    args = training_arguments(recipe.training, tmp_path / "run" / "checkpoints")
-    trainer = build_trainer(material, args)
+    parts = built(recipe)
+    trainer = parts.trainer(tmp_path / "run" / "checkpoints")
     groups = trainer.create_optimizer().param_groups
     rate = {id(p): group["lr"] for group in groups for p in group["params"]}
-    learning = {n: p for n, p in material.loaded.model.named_parameters() if p.requires_grad}
+    learning = {n: p for n, p in parts.loaded.model.named_parameters() if p.requires_grad}
     assert len(rate) == len(learning)  # each in exactly one group
     for name, parameter in learning.items():
         assert rate[id(parameter)] == (1e-2 if "classifier" in name else 1e-4), name
@@ -498,7 +495,7 @@ def test_finished_run_is_not_trained_again(
 ) -> None:
     recipe, run = finished
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    monkeypatch.setattr(train_module, "train", stop)
+    monkeypatch.setattr(train_module, "fit", stop)
     with caplog.at_level(logging.INFO):
         report = finetune(load_recipe(str(recipe)), output=run)
     assert "is finished" in caplog.text
