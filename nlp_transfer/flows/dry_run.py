@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe.reader import located
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.starting import announce
+from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.strategies.plan import plan_of
 
 

@@ -6,10 +6,10 @@ import logging
 from pathlib import Path
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.records import SPLIT_NAMES
 from nlp_transfer.report.report import Report
+from nlp_transfer.strategies.any_recipe import AnyRecipe
 
 log = logging.getLogger(__name__)
 

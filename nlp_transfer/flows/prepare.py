@@ -6,9 +6,9 @@ import logging
 from typing import Any
 
 from nlp_transfer.errors import Interrupted
-from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe.reader import located
+from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.strategies.plan import plan_of
 
 log = logging.getLogger(__name__)
