@@ -37,6 +37,7 @@ def runs(
         ("small", "ner", "bert", 1, "full", []),
         ("texts", "classification", "bert", 2, "full", []),
         ("adapter", "ner", "bert", 2, lora, []),
+        ("multilingual", "ner", "xlm-roberta", 1, "full", []),
     ):
         start = checkpoint(family, num_hidden_layers=layers)
         recipe = write_recipe(
@@ -51,10 +52,12 @@ def runs(
     return made
 
 
-def test_soup_of_a_run_with_itself_is_itself(nlpt: Run, runs: dict[str, Path]) -> None:
-    assert nlpt("merge", runs["one"], runs["one"], runs["one"], "-o", "soup")[0] == 0
-    assert _same(_weights(Path("soup")), _weights(runs["one"] / "model"))
-    there = json.loads((runs["one"] / "model" / "config.json").read_text("utf-8"))
+@pytest.mark.parametrize("name", ["one", "multilingual"])
+def test_soup_of_a_run_with_itself_is_itself(name: str, nlpt: Run, runs: dict[str, Path]) -> None:
+    run = runs[name]
+    assert nlpt("merge", run, run, run, "-o", "soup")[0] == 0
+    assert _same(_weights(Path("soup")), _weights(run / "model"))
+    there = json.loads((run / "model" / "config.json").read_text("utf-8"))
     assert json.loads(Path("soup", "config.json").read_text("utf-8")) == there
 
 

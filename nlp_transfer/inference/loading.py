@@ -11,14 +11,13 @@ from pydantic import ValidationError
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.labels import output_names
 from nlp_transfer.inference.onnx_model import OnnxModel
+from nlp_transfer.models.architecture import embedding_rows, position_limit
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.fit import (
     check_encoder,
     check_vocabulary,
     check_whole,
-    embedding_rows,
-    position_limit,
 )
 from nlp_transfer.models.loading import (
     ADAPTED_FILE,

@@ -26,6 +26,7 @@ from nlp_transfer.inference.engine import (
 from nlp_transfer.inference.loading import load_trained
 from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
 from nlp_transfer.inference.results import Results, check_is_list
+from nlp_transfer.models.architecture import encoder
 from nlp_transfer.recipe import ModelSection, WordRule
 from nlp_transfer.records import LossLedger, Prediction, Tagging
 from nlp_transfer.tasks.base import LoadedModel, Row, Task, WindowRow, output_labels
@@ -169,10 +170,10 @@ class Predictor:
         """
         import torch
 
-        encoder = self.loaded.model.base_model
+        model = encoder(self.loaded.model)
         inputs = {name: batch[name] for name in _READ if name in batch}
-        with torch.no_grad(), autocast(encoder.device.type, self.precision):
-            states: Sequence[torch.Tensor] = encoder(
+        with torch.no_grad(), autocast(model.device.type, self.precision):
+            states: Sequence[torch.Tensor] = model(
                 **inputs, output_hidden_states=True
             ).hidden_states
         return states

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.ensemble import check_same_answers
 from nlp_transfer.inference.predictor import Predictor
+from nlp_transfer.models.architecture import is_adapted
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 def check_whole(models: Sequence[Predictor]) -> None:
     """Refuse soft prompts: they are no part of a model's weights."""
     for model in models:
-        if hasattr(model.loaded.model, "peft_config"):
+        if is_adapted(model.loaded.model):
             raise UserError(
                 f"RUN: {model.options.checkpoint} is a soft prompt, which cannot be merged into "
                 "weights. Use the run as it is."

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.architecture import encoder, head_parameters, layers_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -28,10 +29,8 @@ def with_new_head(model: PreTrainedModel) -> tuple[PreTrainedModel, frozenset[st
     returns: the model, and the names of the parameters that start at random
     """
     fresh = type(model)(model.config).eval()
-    fresh.base_model.load_state_dict(model.base_model.state_dict())
-    encoder = f"{model.base_model_prefix}."
-    names = (name for name, _ in fresh.named_parameters())
-    return fresh, frozenset(name for name in names if not name.startswith(encoder))
+    encoder(fresh).load_state_dict(encoder(model).state_dict())
+    return fresh, frozenset(head_parameters(fresh))
 
 
 def keep_layers(model: PreTrainedModel, layers: int | tuple[int, ...]) -> PreTrainedModel:
@@ -41,7 +40,12 @@ def keep_layers(model: PreTrainedModel, layers: int | tuple[int, ...]) -> PreTra
     raises: UserError when the model has no such layer, or its layers are one and the same
     """
     total: int = model.config.num_hidden_layers
-    stack = _layer_stack(model, total)
+    known = layers_of(model)
+    if len(known.modules) != total:
+        raise UserError(
+            f"model.layers: the layers of {model.config.model_type!r} cannot be told apart "
+            "(ALBERT has one for all). Leave model.layers out."
+        )
     kept = _numbers(layers, total)
     log.info("model.layers: keeps layers %s of %d", ", ".join(map(str, kept)), total)
     config = copy.deepcopy(model.config)
@@ -49,14 +53,14 @@ def keep_layers(model: PreTrainedModel, layers: int | tuple[int, ...]) -> PreTra
     if getattr(config, "layer_types", None):  # ModernBERT: which layers see the whole window
         config.layer_types = [config.layer_types[layer] for layer in kept]
     shallow = type(model)(config).eval()
-    places = {f"{stack}.{layer}.": f"{stack}.{place}." for place, layer in enumerate(kept)}
+    places = {f"{known.name}.{layer}.": place for place, layer in enumerate(kept)}
     weights = {}
     for name, tensor in model.state_dict().items():
-        layer = re.match(rf"{re.escape(stack)}\.\d+\.", name)
+        layer = re.match(rf"{re.escape(known.name)}\.\d+\.", name)
         if not layer:
             weights[name] = tensor
         elif layer[0] in places:
-            weights[name.replace(layer[0], places[layer[0]], 1)] = tensor
+            weights[f"{known.name}.{places[layer[0]]}.{name.removeprefix(layer[0])}"] = tensor
     if set(weights) != set(shallow.state_dict()):
         raise UserError(
             f"model.layers: layer {kept[0]} of this checkpoint is built otherwise than its first "
@@ -78,20 +82,3 @@ def _numbers(layers: int | tuple[int, ...], total: int) -> tuple[int, ...]:
         return layers
     step = (total - 1) / max(1, layers - 1)
     return tuple(round(place * step) for place in range(layers))
-
-
-def _layer_stack(model: PreTrainedModel, total: int) -> str:
-    """Name the list of an encoder's layers."""
-    from torch import nn
-
-    stacks = [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, nn.ModuleList) and len(module) == total
-    ]
-    if len(stacks) != 1:
-        raise UserError(
-            f"model.layers: the layers of {model.config.model_type!r} cannot be told apart "
-            "(ALBERT has one for all). Leave model.layers out."
-        )
-    return stacks[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.models.architecture import in_encoder, layers_of, position_limit
 from nlp_transfer.models.loading import Weights
 from nlp_transfer.recipe import ModelSection
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _SHOWN = 3  # names of weights in a message
-_POSITIONS = ("position_embeddings", "embed_positions")
-"""What the families call their table of positions."""
 
 
 def check_encoder(
@@ -75,12 +74,6 @@ def check_vocabulary(
         )
 
 
-def embedding_rows(model: PreTrainedModel) -> int:
-    """Count the pieces that a model has an embedding of."""
-    embeddings = model.get_input_embeddings()
-    return len(getattr(embeddings, "weight", embeddings))
-
-
 def check_length(
     model: PreTrainedModel,
     options: ModelSection,
@@ -100,30 +93,21 @@ def check_length(
         )
 
 
-def position_limit(model: nn.Module) -> int | None:
-    """Count the pieces that a model has positions for; None where it computes them for any number.
+def check_layers(model: nn.Module, wanted: int, setting: str) -> None:
+    """Refuse more layers than the encoder has.
 
-    Told from the tables themselves: RoBERTa's positions start behind its padding id, those of MRA,
-    Nystromformer and YOSO at 2, and I-BERT's table is not PyTorch's own.
+    setting: the recipe key that asks for them
     """
-    modules = dict(model.named_modules())
-    limits = []
-    for name, module in modules.items():
-        parent, _, last = name.rpartition(".")
-        if last not in _POSITIONS or not hasattr(module, "weight"):
-            continue
-        padding = getattr(module, "padding_idx", None)
-        limits.append(len(module.weight) - (0 if padding is None else padding + 1))
-        numbers = getattr(modules[parent], "position_ids", None)
-        if numbers is not None and padding is None:
-            limits.append(len(module.weight) - int(numbers.min()))
-    return min(limits, default=None)
+    found = len(layers_of(model).modules)
+    if wanted > found:
+        raise UserError(
+            f"strategies {setting} is {wanted}, this checkpoint has {found} layers of its own."
+        )
 
 
 def _is_encoders(model: PreTrainedModel, name: str) -> bool:
     """Tell a weight of the encoder from one of a head or pooler."""
-    inside = model.base_model is model or name.startswith(f"{model.base_model_prefix}.")
-    return inside and "pooler" not in name
+    return in_encoder(model, name) and "pooler" not in name
 
 
 def _unused_layers(model: PreTrainedModel, unused: Iterable[str]) -> Iterator[str]:

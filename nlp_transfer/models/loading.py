@@ -19,7 +19,7 @@ from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.hostile import check_files, check_size, weight_files
 
 if TYPE_CHECKING:
-    from peft import PeftConfig
+    from peft import PeftConfig, PeftModel
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 ADAPTER_FILE = "adapter_config.json"
@@ -135,7 +135,9 @@ def adapter_weights(folder: Path, setting: str) -> frozenset[str]:
         return frozenset(load_peft_weights(str(folder), device="cpu"))
 
 
-def load_adapter(model: PreTrainedModel, folder: Path, adapter: PeftConfig, setting: str) -> Any:
+def load_adapter(
+    model: PreTrainedModel, folder: Path, adapter: PeftConfig, setting: str
+) -> PeftModel:
     """Put an adapter on its base model.
 
     raises: UserError where its files lack some of its weights

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
+from nlp_transfer.models.architecture import encoder
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
@@ -25,12 +27,12 @@ def share_encoder(main: PreTrainedModel, sides: Sequence[PreTrainedModel]) -> No
     from torch import nn
 
     for side in sides:
-        encoder = side.base_model
-        for name, child in main.base_model.named_children():
-            if name in encoder._modules:
-                delattr(encoder, name)
+        own = encoder(side)
+        for name, child in encoder(main).named_children():
+            if name in own._modules:
+                delattr(own, name)
                 # Not as a child: parameters must be counted, moved and saved once, by their owner.
-                encoder.__dict__[name] = child
+                own.__dict__[name] = child
     setattr(main, SIDES, nn.ModuleDict({str(n): side for n, side in enumerate(sides, start=1)}))
     main.forward = MethodType(_forward, main)
 
@@ -55,11 +57,11 @@ def release_sides(main: PreTrainedModel) -> list[PreTrainedModel]:
     delattr(main, SIDES)
     del main.forward  # the method of the class again
     for side in sides:
-        encoder = side.base_model
-        for name, child in main.base_model.named_children():
-            if encoder.__dict__.get(name) is child:
-                delattr(encoder, name)
-                setattr(encoder, name, child)
+        own = encoder(side)
+        for name, child in encoder(main).named_children():
+            if own.__dict__.get(name) is child:
+                delattr(own, name)
+                setattr(own, name, child)
     return sides
 
 
@@ -68,8 +70,8 @@ def share_weights(base: PreTrainedModel, model: PreTrainedModel) -> None:
 
     The modules stay its own, so that adapters can be put into them.
     """
-    own = dict(model.base_model.named_modules())
-    for name, parameter in base.base_model.named_parameters():
+    own = dict(encoder(model).named_modules())
+    for name, parameter in encoder(base).named_parameters():
         module, _, last = name.rpartition(".")
         if module in own and hasattr(own[module], last):
             setattr(own[module], last, parameter)

@@ -217,13 +217,6 @@ class Strategy(Section):
         return model
 
 
-def head_parameters(model: PreTrainedModel, new_parameters: frozenset[str]) -> set[str]:
-    """Name the parameters of the head: all outside the encoder, and all that start at random."""
-    encoder = f"{model.base_model_prefix}."
-    outside = {name for name, _ in model.named_parameters() if not name.startswith(encoder)}
-    return outside | (set(new_parameters) & {name for name, _ in model.named_parameters()})
-
-
 def share_of_step(batch: Batch, items: torch.Tensor) -> torch.Tensor:
     """Return the share of a step's labelled items that are in this batch, 0 to 1.
 

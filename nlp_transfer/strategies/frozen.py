@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.strategies.base import WEIGHTS, Stage, Strategy, head_parameters
-from nlp_transfer.strategies.parts.layers import check_layers, depth
+from nlp_transfer.models.architecture import head_parameters, layers_of
+from nlp_transfer.models.fit import check_layers
+from nlp_transfer.strategies.base import WEIGHTS, Stage, Strategy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -37,13 +38,10 @@ class Frozen(Strategy):
         """Turn off the gradients of the frozen parameters."""
         if self.layers is not None:
             check_layers(model, self.layers, "frozen: layers")
-        head = head_parameters(model, new_parameters)
+        head, layers = head_parameters(model, new_parameters), layers_of(model)
         for name, parameter in model.named_parameters():
-            parameter.requires_grad = name in head or not self._is_frozen(name)
+            parameter.requires_grad = name in head or not self._is_frozen(layers.depth(name))
         return model
 
-    def _is_frozen(self, name: str) -> bool:
-        if self.layers is None:
-            return True
-        layer = depth(name)
-        return layer is not None and layer < self.layers
+    def _is_frozen(self, depth: int | None) -> bool:
+        return self.layers is None or (depth is not None and depth < self.layers)

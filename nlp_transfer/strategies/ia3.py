@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.architecture import head_modules
 from nlp_transfer.strategies.base import Stage
-from nlp_transfer.strategies.parts.adapters import ModuleAdapter, check_modules, head_modules
+from nlp_transfer.strategies.parts.adapters import ModuleAdapter, check_modules
 
 if TYPE_CHECKING:
     from peft import PeftConfig

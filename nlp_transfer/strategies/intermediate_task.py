@@ -5,16 +5,14 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.models.architecture import head_parameters, output_layer
 from nlp_transfer.strategies.base import FineTuned, Setting, Stage, Strategy
 from nlp_transfer.tasks.base import LoadedModel, Task
-
-if TYPE_CHECKING:
-    from torch import nn
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +47,7 @@ class IntermediateTask(Strategy):
         output = _copy_head(source, loaded, shared)
         unmatched = [label for label in labels if label not in shared]
         log.info("head carried over for the labels %s", shortened(shared))
-        new = loaded.new_parameters - _head_names(loaded.model)
+        new = loaded.new_parameters - head_parameters(loaded.model)
         if unmatched:
             log.info("head starts at random for the labels %s", shortened(unmatched))
             new |= {name for name in loaded.new_parameters if name.startswith(f"{output}.")}
@@ -71,28 +69,20 @@ def _check_matches(source: FineTuned, task: Task, labels: list[str], shared: lis
         )
 
 
-def _head_names(model: nn.Module) -> set[str]:
-    """Name the parameters outside the encoder."""
-    encoder = f"{model.base_model_prefix}."
-    return {name for name, _ in model.named_parameters() if not name.startswith(encoder)}
-
-
 def _copy_head(source: FineTuned, loaded: LoadedModel, shared: list[str]) -> str:
     """Copy the head: of the output layer the rows of shared labels, all of the layers below it.
 
     returns: name of the output layer
     """
     import torch
-    from torch import nn
 
     target = loaded.model
-    linear = [name for name, module in target.named_modules() if isinstance(module, nn.Linear)]
-    output = linear[-1]
+    output = output_layer(target)
     taken = [source.labels.index(label) for label in shared]
     given = [target.config.label2id[label] for label in shared]
     weights = dict(source.loaded.model.named_parameters())
     with torch.no_grad():
-        for name in _head_names(target):
+        for name in head_parameters(target):
             own, other = target.get_parameter(name), weights[name].to("cpu")
             if name.startswith(f"{output}."):
                 own[given] = other[taken]

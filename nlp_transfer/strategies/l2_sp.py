@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from nlp_transfer.models.architecture import head_parameters
 from nlp_transfer.strategies.base import (
     ADAPTERS,
     Batch,
@@ -14,7 +15,6 @@ from nlp_transfer.strategies.base import (
     LossFunction,
     Stage,
     Strategy,
-    head_parameters,
     share_of_step,
 )
 

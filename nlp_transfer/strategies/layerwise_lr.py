@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from nlp_transfer.models.architecture import layers_of
 from nlp_transfer.strategies.base import ADAPTERS, RATES, ParameterGroup, Stage, Strategy
-from nlp_transfer.strategies.parts.layers import count_layers, depth
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,12 +36,13 @@ class LayerwiseLr(Strategy):
         source: ELECTRA (Clark et al. 2020), where the top of N layers has learning_rate * decay,
                 the lowest learning_rate * decay^N, the embeddings learning_rate * decay^(N + 1)
         """
-        layers = count_layers(model)
+        layers = layers_of(model)
+        top = len(layers.modules)
         by_depth: dict[int, list[nn.Parameter]] = defaultdict(list)
         for name, parameter in model.named_parameters():
-            layer = depth(name)
-            by_depth[layers if layer is None else layer].append(parameter)
+            depth = layers.depth(name)
+            by_depth[top if depth is None else depth].append(parameter)
         return [
-            {"params": parameters, "lr": learning_rate * self.decay ** (layers - layer)}
-            for layer, parameters in by_depth.items()
+            {"params": parameters, "lr": learning_rate * self.decay ** (top - depth)}
+            for depth, parameters in by_depth.items()
         ]

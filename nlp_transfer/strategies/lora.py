@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.architecture import head_modules
 from nlp_transfer.strategies.base import Stage
-from nlp_transfer.strategies.parts.adapters import ModuleAdapter, check_modules, head_modules
+from nlp_transfer.strategies.parts.adapters import ModuleAdapter, check_modules
 
 if TYPE_CHECKING:
     from peft import PeftConfig

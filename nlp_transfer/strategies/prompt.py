@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.models.architecture import head_modules
 from nlp_transfer.models.fit import check_length
 from nlp_transfer.strategies.base import Setting, Stage
-from nlp_transfer.strategies.parts.adapters import Adapter, head_modules
+from nlp_transfer.strategies.parts.adapters import Adapter
 from nlp_transfer.tasks.base import LoadedModel
 
 if TYPE_CHECKING:

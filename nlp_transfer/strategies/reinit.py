@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from nlp_transfer.models.architecture import layers_of
+from nlp_transfer.models.fit import check_layers
 from nlp_transfer.strategies.base import ADAPTERS, Stage, Strategy
-from nlp_transfer.strategies.parts.layers import check_layers, count_layers, depth
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -30,12 +31,10 @@ class Reinit(Strategy):
     ) -> PreTrainedModel:
         """Draw the weights of the layers anew, from the seed that the head was drawn from."""
         check_layers(model, self.layers, "reinit: layers")
-        lowest = count_layers(model) - self.layers
-        for name, module in model.named_modules():
-            layer = depth(f"{name}.")
-            if layer is not None and layer >= lowest:
+        for layer in layers_of(model).modules[-self.layers :]:
+            for module in layer.modules():
                 for parameter in module.parameters(recurse=False):
                     # transformers leaves alone what it marked as loaded.
-                    parameter._is_hf_initialized = False
+                    parameter._is_hf_initialized = False  # type: ignore[attr-defined]
                 model._init_weights(module)
         return model

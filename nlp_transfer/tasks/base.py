@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.data.tables import integer_lists, iterate
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.architecture import embedding_rows
 from nlp_transfer.models.carry_over import is_fine_tuned, keep_layers, with_new_head
 from nlp_transfer.models.finite import check_finite
-from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary, embedding_rows
+from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary
 from nlp_transfer.models.loading import (
     ADAPTER_FILE,
     CONFIG_FILE,

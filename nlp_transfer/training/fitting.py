@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 from transformers import TrainerCallback, TrainingArguments, set_seed
 
+from nlp_transfer.models.architecture import is_adapted, without_adapter
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.loading import ADAPTED_FILE, CONFIG_FILE
@@ -117,9 +118,9 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
     check_finite(model, "The model", advice="It is not saved.")
     model.save_pretrained(folder)
     loaded.tokenizer.save_pretrained(folder)
-    if hasattr(model, "peft_config"):
+    if is_adapted(model):
         # PEFT keeps no configuration of the base: without it an adapter has no label names.
-        base = model.get_base_model()
+        base = without_adapter(model)
         base.config.architectures = [type(base).__name__]
         base.config.save_pretrained(folder)
         (folder / CONFIG_FILE).rename(folder / ADAPTED_FILE)

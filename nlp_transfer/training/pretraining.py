@@ -22,9 +22,10 @@ from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.unlabelled import unlabelled_rows
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import autocast, token_batches
+from nlp_transfer.models.architecture import embedding_rows
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.finite import check_finite
-from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary, embedding_rows
+from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary
 from nlp_transfer.models.loading import (
     ADAPTER_FILE,
     CONFIG_FILE,

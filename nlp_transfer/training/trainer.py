@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import accumulate
 from pathlib import Path
@@ -17,6 +17,7 @@ from torch import nn
 from transformers import EarlyStoppingCallback, TrainingArguments
 
 from nlp_transfer.inference.engine import predict_distributions, windows_by_example
+from nlp_transfer.models.architecture import named_parameters
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Strategy
 from nlp_transfer.tasks.base import IGNORED, LoadedModel, Task, WindowRow, output_labels
@@ -159,8 +160,9 @@ class TransferTrainer(BudgetTrainer):
                 _set_learning_rate(optimizer, group["params"], group["lr"])
         head_rate = self._training.head_learning_rate
         if head_rate is not None:
-            head = _new_at_random(target, self._new_parameters)
-            _set_learning_rate(optimizer, head, head_rate)
+            own = named_parameters(target)
+            new = [parameter for name, parameter in own if name in self._new_parameters]
+            _set_learning_rate(optimizer, new, head_rate)
         return optimizer
 
     def score(self, model: Any = None) -> float:
@@ -216,15 +218,6 @@ def _set_learning_rate(
         if moved:
             group["params"] = [p for p in group["params"] if p not in chosen]
             optimizer.add_param_group({**group, "params": moved, "lr": rate})
-
-
-def _new_at_random(model: nn.Module, new: frozenset[str]) -> Iterator[nn.Parameter]:
-    """Yield the parameters that start at random."""
-    for name, parameter in model.named_parameters():
-        # PEFT keeps a trained copy of the head under a longer name.
-        own = name.removeprefix("base_model.model.").replace(".modules_to_save.default", "")
-        if own in new:
-            yield parameter
 
 
 def build_trainer(

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import Recipe
-from nlp_transfer.strategies.base import ADAPTERS, WEIGHTS, Outcome, Strategy, head_parameters
+from nlp_transfer.strategies.base import ADAPTERS, WEIGHTS, Outcome, Strategy
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -67,16 +67,6 @@ class ModuleAdapter(Adapter):
 def is_tagger(model: PreTrainedModel) -> bool:
     """Tell a model that labels words from one that labels texts."""
     return type(model).__name__.endswith("ForTokenClassification")
-
-
-def head_modules(model: PreTrainedModel, new_parameters: frozenset[str]) -> list[str]:
-    """Name the modules of the head: children outside the encoder, and a pooler that is new."""
-    encoder = model.base_model_prefix
-    names = set()
-    for parameter in head_parameters(model, new_parameters):
-        parts = parameter.split(".")
-        names.add(parts[0] if parts[0] != encoder else parts[1])
-    return sorted(names)
 
 
 def check_modules(model: PreTrainedModel, names: Iterable[str], setting: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from nlp_transfer.strategies.parts.layers import count_layers, depth
+from nlp_transfer.models.architecture import layers_of
 
 log = logging.getLogger(__name__)
 
@@ -29,18 +29,19 @@ class Unfreezing(TrainerCallback):
     ) -> None:
         """Freeze or unfreeze what is due; the optimizer, made before, knows all parameters."""
         model: nn.Module = surroundings["model"]
-        layers = count_layers(model)
-        stages = layers + 1  # the embeddings are the last
+        layers = layers_of(model)
+        count = len(layers.modules)
+        stages = count + 1  # the embeddings are the last
         due = min(stages, unfrozen_stages(self._until, stages, state))
         if due == self._unfrozen:
             return
         self._unfrozen = due
         # Weights without a gradient are left alone by the optimizer, weight decay included.
         for name, parameter in model.named_parameters():
-            layer = depth(name)
-            parameter.requires_grad = layer is None or layer >= layers - due
+            depth = layers.depth(name)
+            parameter.requires_grad = depth is None or depth >= count - due
         if state.is_world_process_zero:
-            log.info("step %d: %d of %d layers learn", state.global_step, min(due, layers), layers)
+            log.info("step %d: %d of %d layers learn", state.global_step, min(due, count), count)
 
 
 def unfrozen_stages(until: float | None, stages: int, state: TrainerState) -> int:

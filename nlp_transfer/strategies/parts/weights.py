@@ -11,9 +11,11 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from transformers import PreTrainedModel
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_path
+from nlp_transfer.models.architecture import output_layer
 from nlp_transfer.strategies.base import Outcome
 from nlp_transfer.tasks.base import LoadedModel
 
@@ -105,13 +107,12 @@ def check_same_architecture(first: LoadedModel, second: LoadedModel, names: str)
 
 
 def in_label_order(
-    model: nn.Module, labels: Sequence[str], wanted: Sequence[str]
+    model: PreTrainedModel, labels: Sequence[str], wanted: Sequence[str]
 ) -> dict[str, torch.Tensor]:
     """Copy the weights of a model, the rows of its output layer moved to another label order."""
     weights = copy_weights(model)
-    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     rows = [labels.index(label) for label in wanted]
-    for name in (f"{linear[-1]}.weight", f"{linear[-1]}.bias"):  # the output layer comes last
+    for name in (f"{output_layer(model)}.weight", f"{output_layer(model)}.bias"):
         if name in weights:
             weights[name] = weights[name][rows]
     return weights
