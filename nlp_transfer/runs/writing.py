@@ -1,0 +1,48 @@
+"""Trained models in, the folders of a run that hold them out; only the main process writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nlp_transfer.files import whole_folder
+from nlp_transfer.processes import is_main_process, wait_for_all
+from nlp_transfer.runs.run_folder import RunFolder
+from nlp_transfer.tasks.base import LoadedModel
+from nlp_transfer.training.examples import TaskWindows
+from nlp_transfer.training.fitting import Fitted, save_model
+from nlp_transfer.training.pretraining import Reading
+
+
+def write_adapter(folder: RunFolder, fitted: Fitted) -> None:
+    """Write what a strategy has learned beside the checkpoint's weights, apart from them."""
+    if is_main_process() and hasattr(fitted.loaded.model, "peft_config"):
+        with whole_folder(folder.path / "adapter", replace=True) as temporary:
+            save_model(fitted.loaded, temporary)
+
+
+def write_models(
+    folder: RunFolder, tasks: Sequence[TaskWindows], models: Sequence[LoadedModel]
+) -> None:
+    """Write the model, and those of tasks that learned along, each whole.
+
+    models: one a task, the recipe's own first
+    """
+    if not is_main_process():
+        return
+    if along := list(zip(tasks, models, strict=True))[1:]:
+        with whole_folder(folder.path / "tasks", replace=True) as temporary:
+            for task, loaded in along:
+                save_model(loaded, temporary / task.planned.name)
+    with whole_folder(folder.path / "model", replace=True) as temporary:
+        save_model(models[0], temporary)
+
+
+def write_pretrained(folder: RunFolder, reading: Reading, metrics: dict[str, Any]) -> None:
+    """Write a model that has read, and what was measured; metrics.json last."""
+    if is_main_process():
+        with whole_folder(folder.path / "model", replace=True) as temporary:
+            save_model(LoadedModel(reading.model, reading.tokenizer, frozenset()), temporary)
+        folder.write_json("metrics.json", metrics)
+        folder.remove_checkpoints()
+    wait_for_all()
