@@ -19,9 +19,10 @@ from hub_server import USER, Hub, Repo, running_hub
 from huggingface_hub import ModelCard
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
+from nlp_transfer.flows.publish import publish
 from nlp_transfer.hub import forget_outage
 from nlp_transfer.publish.card import card_text
-from nlp_transfer.publish.push import files_to_publish, publish
+from nlp_transfer.publish.portable import files_to_publish
 from nlp_transfer.records import LossLedger
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.run_folder import RunFolder

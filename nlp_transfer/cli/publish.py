@@ -20,9 +20,9 @@ def publish(
     Example: nlpt publish runs/quickstart-ner me/quickstart-ner
     """
     start_logging()
-    from nlp_transfer.publish.push import publish as push
+    from nlp_transfer.flows import publish as flow
 
-    typer.echo(push(run, repo, private=private))
+    typer.echo(flow.publish(run, repo, private=private))
 
 
 command = publish

@@ -43,8 +43,9 @@ def finetune(
     plan = plan_of(recipe)  # the round before it, and the tasks that learn together
     folder = RunFolder.of(recipe.name, output)
     announce("fine-tunes", recipe, folder)
+    from nlp_transfer.flows.publish import publish
     from nlp_transfer.publish.card import card_text
-    from nlp_transfer.publish.push import check_repo, publish
+    from nlp_transfer.publish.push import check_repo
     from nlp_transfer.report.build import run_report
     from nlp_transfer.report.writing import write_results
     from nlp_transfer.runs.starting import begin, show_again

@@ -1,0 +1,76 @@
+"""Failures of an upload in, what they mean to the user out."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.hub import is_network_error
+
+
+@contextlib.contextmanager
+def explaining_refusals(run: Path, repo: str) -> Iterator[None]:
+    """Say what went wrong, and how to try again, where the upload of a run fails."""
+    try:
+        yield
+    except Exception as error:
+        problem = _explain(error, repo, run)
+        if problem is None:
+            raise
+        again = shlex.join(["nlpt", "publish", str(run), repo])
+        raise UserError(f"{problem}\nThe run in {run} is safe. Try again with: {again}") from None
+
+
+def _explain(error: BaseException, repo: str, run: Path) -> str | None:
+    """Say what a failure of the upload means to the user; None: it is no such failure."""
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    for cause in _chain(error):
+        if isinstance(cause, UserError):
+            return None
+        if isinstance(cause, OfflineModeIsEnabled):
+            return "HF_HUB_OFFLINE is set, so the Hub was not asked. Unset it to publish."
+        if isinstance(cause, HfHubHTTPError) and cause.response is not None:
+            return _explain_status(cause.response.status_code, cause.server_message, repo, run)
+        if type(cause).__name__ == "XetAuthenticationError":
+            return _explain_status(403, None, repo, run)
+        if is_network_error(cause):
+            return "The Hub cannot be reached. Check the network connection."
+    if isinstance(error, ValueError) and "README.md" in str(error):
+        return _explain_status(400, str(error), repo, run)
+    if isinstance(error, RuntimeError | OSError):  # hf_xet and the upload threads raise these
+        return f"The upload broke off: {error}"
+    return None
+
+
+def _explain_status(status: int, message: str | None, repo: str, run: Path) -> str:
+    login = (
+        "`hf auth login` (a token with write access, from https://huggingface.co/settings/tokens)"
+    )
+    if status == 401:
+        return f"The Hub did not accept the access token, or there is none. Log in with {login}."
+    if status in (402, 403):
+        return (
+            f"This access token may not write to {repo!r}. Log in with {login}, or publish under "
+            "your own name."
+        )
+    if status == 404:
+        return (
+            f"The Hub finds no {repo!r} that this token may write to. Check the owner's name, or "
+            f"log in with {login}."
+        )
+    if status == 429 or status >= 500:
+        return f"The Hub cannot serve the upload just now (HTTP {status}). Wait a little."
+    if message and "README.md" in message:
+        return f"The Hub does not accept {run / 'README.md'}; correct it.\n{message}"
+    return f"The Hub refused the upload (HTTP {status}): {message or 'it gave no reason'}"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
