@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.flows.report import read_report
 from nlp_transfer.logs import lines_shown
@@ -16,8 +16,11 @@ from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import located
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.run_folder import RunFolder
-from nlp_transfer.runs.starting import announce
-from nlp_transfer.strategies.plan import plan_of
+from nlp_transfer.runs.starting import announce, begin, show_again
+from nlp_transfer.strategies.plan import Plan, plan_of
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
 
 log = logging.getLogger(__name__)
 
@@ -40,55 +43,54 @@ def finetune(
     raises:      UserError for any mistake in the recipe, the data or the folder
     """
     recipe = located(recipe)
-    plan = plan_of(recipe)  # the round before it, and the tasks that learn together
     folder = RunFolder.of(recipe.name, output)
-    announce("fine-tunes", recipe, folder)
+    announce("fine-tunes", recipe, folder)  # what is imported from here on takes seconds
     from nlp_transfer.flows.publish import publish
-    from nlp_transfer.publish.card import card_text
     from nlp_transfer.publish.push import check_repo
-    from nlp_transfer.report.build import run_report
-    from nlp_transfer.report.writing import write_results
-    from nlp_transfer.runs.starting import begin, show_again
-    from nlp_transfer.runs.writing import write_adapter, write_models
     from nlp_transfer.training.arguments import training_arguments
-    from nlp_transfer.training.building import build, choose_weights
-    from nlp_transfer.training.examples import (
-        add_rows,
-        describe_data,
-        encode,
-        load,
-        of_all,
-        read_again,
-    )
-    from nlp_transfer.training.fitting import finish, fit, predict
+    from nlp_transfer.training.examples import read_again
 
     if push_to_hub:
         check_repo(push_to_hub)
     args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
+    plan = plan_of(recipe)  # the round before this one, and all tasks that learn together
     if folder.check(recipe, fresh=fresh) == "finished":
         show_again(folder, partial(read_again, plan))
     else:
-        located(recipe, paths_exist=True)
-        with folder.explaining_interrupt(begun=False, fresh=fresh):
-            if plan.earlier:
-                log.info("the round before first")
-                finetune(plan.earlier, output=folder.earlier_round, fresh=fresh)
-            tasks = add_rows(load(plan, folder.earlier_round))
-            models = build(tasks)
-            encoded = encode(tasks, models)
-            loaded = choose_weights(tasks, models)
-            data = of_all(encoded, describe_data)
-            begin(folder, recipe, data, loaded.model, tasks=len(tasks), fresh=fresh)
-        with folder.explaining_interrupt(begun=True, fresh=fresh), folder.noticing_full_disk():
-            resumed = folder.last_checkpoint()
-            fitted = fit(encoded, loaded, args, temperature=plan.temperature, resumed=resumed)
-            write_adapter(folder, fitted)
-            finished = finish(encoded, fitted)
-            write_models(folder, encoded, finished.models)
-            predictions = predict(encoded, finished)
-            report = run_report(encoded, predictions, finished.figures)
-            card = card_text(recipe, report, tasks[0].splits.labels)
-            write_results(folder, encoded, predictions, report, card=card)
+        _run(located(recipe, paths_exist=True), plan, folder, args, fresh=fresh)
     if push_to_hub:
         publish(folder.path, push_to_hub)
     return read_report(folder.path)
+
+
+def _run(
+    recipe: Recipe[Any, Any], plan: Plan, folder: RunFolder, args: TrainingArguments, *, fresh: bool
+) -> None:
+    """Go all the way; what `tasks`, `models`... list is one a task, the recipe's own first."""
+    from nlp_transfer.publish.card import card_text
+    from nlp_transfer.report.build import run_report
+    from nlp_transfer.report.writing import write_results
+    from nlp_transfer.runs.writing import write_adapter, write_models
+    from nlp_transfer.training.building import build, choose_weights
+    from nlp_transfer.training.examples import add_rows, encode, load
+    from nlp_transfer.training.fitting import finish, fit, predict
+
+    with folder.explaining_interrupt(begun=False, fresh=fresh):
+        if plan.earlier:
+            log.info("the round before first")
+            finetune(plan.earlier, output=folder.earlier_round, fresh=fresh)
+        tasks = add_rows(load(plan, folder.earlier_round))
+        models = build(tasks)
+        windows = encode(tasks, models)
+        learner = choose_weights(tasks, models)
+        begin(folder, recipe, windows, learner, fresh=fresh)
+    with folder.explaining_interrupt(begun=True, fresh=fresh), folder.noticing_full_disk():
+        resumed = folder.last_checkpoint()
+        fitted = fit(windows, learner, args, temperature=plan.temperature, resumed=resumed)
+        write_adapter(folder, fitted)
+        finished = finish(windows, fitted)
+        write_models(folder, tasks, finished.models)
+        predictions = predict(windows, finished)
+        report = run_report(windows, predictions, finished.figures)
+        card = card_text(recipe, report, tasks[0].splits.labels)
+        write_results(folder, windows, predictions, report, card=card)

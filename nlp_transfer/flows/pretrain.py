@@ -27,7 +27,7 @@ def pretrain(
     recipe = located(recipe.model_copy(update={"name": f"{recipe.name}-pretrained"}))
     folder = RunFolder.of(recipe.name, output)
     announce("pretrains", recipe, folder)
-    from nlp_transfer.runs.starting import begin, show_again
+    from nlp_transfer.runs.starting import begin_with, show_again
     from nlp_transfer.runs.writing import write_pretrained
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.pretraining import (
@@ -45,7 +45,7 @@ def pretrain(
     with folder.explaining_interrupt(begun=False, fresh=fresh):
         located(recipe, paths_exist=True)
         reading = load_texts(recipe)
-        begin(folder, recipe, describe_texts(reading), reading.model, fresh=fresh)
+        begin_with(folder, recipe, describe_texts(reading), reading.model, fresh=fresh)
     with folder.explaining_interrupt(begun=True, fresh=fresh), folder.noticing_full_disk():
         metrics = read_on(recipe, reading, folder.checkpoints, folder.last_checkpoint())
         write_pretrained(folder, reading, metrics)

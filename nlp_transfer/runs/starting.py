@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
@@ -14,6 +14,9 @@ from nlp_transfer.runs.run_folder import RunFolder, check_disk_space, disk_bytes
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from nlp_transfer.tasks.base import LoadedModel
+    from nlp_transfer.training.examples import TaskWindows
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +30,28 @@ def announce(what: str, recipe: Recipe[Any, Any], folder: RunFolder) -> None:
 def begin(
     folder: RunFolder,
     recipe: Recipe[Any, Any],
-    data: dict[str, Any],
+    tasks: Sequence[TaskWindows],
+    learner: LoadedModel,
+    *,
+    fresh: bool,
+) -> None:
+    """Write what identifies a run, before its first step."""
+    from nlp_transfer.training.examples import describe_data, of_all
+
+    data = of_all(tasks, describe_data)
+    begin_with(folder, recipe, data, learner.model, tasks=len(tasks), fresh=fresh)
+
+
+def begin_with(
+    folder: RunFolder,
+    recipe: Recipe[Any, Any],
+    data: Mapping[str, Any],
     model: nn.Module,
     *,
     tasks: int = 1,
     fresh: bool,
 ) -> None:
-    """Write what identifies the run, before the first step.
+    """Write what identifies a run of any kind, before its first step.
 
     data:  as data.json has it
     tasks: that the model learns

@@ -6,30 +6,29 @@ import contextlib
 import logging
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import nn
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
     TrainerControl,
-    TrainerState,
     TrainingArguments,
 )
 
-from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.errors import shortened
 from nlp_transfer.inference.engine import usable_precision
 from nlp_transfer.models.fast_cpu import memory_kept, speed_up
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Batch
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
-from nlp_transfer.training.checkpoints import ResumingTrainer, read_state
+from nlp_transfer.training.checkpoints import patience_is_over, read_state
 from nlp_transfer.training.loss_watch import LossWatch
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
+from nlp_transfer.training.out_of_memory import SplittingTrainer
 from nlp_transfer.training.progress import Progress
 from nlp_transfer.training.tracking import keep_in
 
@@ -39,7 +38,7 @@ _NOT_READ = ("labels", "windows")
 """What a batch holds beside the model's own inputs."""
 
 
-class BudgetTrainer(ResumingTrainer):
+class BudgetTrainer(SplittingTrainer):
     """Trains on windows of known lengths; `data_collator` makes a batch of some of them.
 
     `compute_loss_func` is a LossFunction: it runs the model as often as it needs.
@@ -68,8 +67,6 @@ class BudgetTrainer(ResumingTrainer):
         self._window_weights = window_weights
         self._window_tasks = window_tasks
         self._temperature = temperature
-        self._parts = 1
-        self._learned: list[dict[str, torch.Tensor]] = []
         args = parts["args"]
         _settle_precision(parts["model"], args)
         if training.tokens_at_once is not None:
@@ -94,7 +91,7 @@ class BudgetTrainer(ResumingTrainer):
         """
         if checkpoint:
             state = read_state(checkpoint)
-            if _patience_is_over(state) and state.best_model_checkpoint:
+            if patience_is_over(state) and state.best_model_checkpoint:
                 # The Trainer would learn on until the next evaluation, and might keep that.
                 self.state = state
                 self._load_callback_state()
@@ -153,40 +150,14 @@ class BudgetTrainer(ResumingTrainer):
             self._created_lr_scheduler = self.lr_scheduler is not None
         return super().create_scheduler(num_training_steps, optimizer)
 
-    def get_batch_samples(self, *arguments: Any, **options: Any) -> Any:
-        """Draw the batches of a step, of which nothing is learned yet."""
-        self._learned = []
-        return super().get_batch_samples(*arguments, **options)
-
     def training_step(
         self,
         model: nn.Module,
         inputs: dict[str, torch.Tensor],
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """Learn from one batch; where memory does not suffice, from parts of it in turn.
-
-        Losses are sums over the items of the whole step, so the gradient, and with it the meaning
-        of the learning rate, stays the same.
-
-        raises: UserError when memory does not suffice for a single window, or on several processes
-        """
-
-        step = super().training_step
-        try:
-            losses = [step(model, part, num_items_in_batch) for part in _cut(inputs, self._parts)]
-        except RuntimeError as error:
-            if not should_reduce_batch_size(error):
-                raise
-            self._halve_batches(inputs)
-            # The gradient is torn, also that of this step's earlier batches.
-            model.zero_grad()
-            again, self._learned = self._learned, []
-            for earlier in again:
-                self.training_step(model, earlier, num_items_in_batch)
-            return self.training_step(model, inputs, num_items_in_batch)
-        self._learned.append(inputs)
-        loss = torch.stack(losses).sum()
+        """Learn from one batch, and watch its loss."""
+        loss = super().training_step(model, inputs, num_items_in_batch)
         self._watch.note(loss, self.state.global_step + 1)
         return loss
 
@@ -211,32 +182,6 @@ class BudgetTrainer(ResumingTrainer):
         return (
             f"Its batch: {shortened(places, 8)} ({len(places)} in all). {advice}. Then start over "
             "with --fresh."
-        )
-
-    def _halve_batches(self, inputs: dict[str, torch.Tensor]) -> None:
-        """Cut the batches of the rest of the run into twice as many parts.
-
-        inputs: the batch that did not fit
-        """
-        clear_device_cache(garbage_collection=True)
-        windows, pieces = inputs["input_ids"].shape
-        if self.args.world_size > 1:
-            raise UserError(
-                f"Memory does not suffice for {windows} windows of {pieces} pieces. Run again with "
-                f"training.tokens_at_once={max(1, windows // 2) * pieces}: the steps stay the same."
-            )
-        if self._parts >= windows:
-            raise UserError(
-                f"Memory does not suffice for a single window of {pieces} pieces. Lower "
-                "model.max_pieces, or set training.arguments.gradient_checkpointing=true."
-            )
-        self._parts *= 2
-        log.warning(
-            "memory does not suffice for %d windows of %d pieces: from now on batches are learned "
-            "in %d parts; steps and learning rate stay as they are",
-            windows,
-            pieces,
-            self._parts,
         )
 
     def compute_loss(
@@ -296,20 +241,3 @@ def _settle_precision(model: Any, args: TrainingArguments) -> None:
     if usable_precision(model.to(args.device), wanted) != wanted:
         args.bf16 = args.fp16 = False
         args.mixed_precision = "no"
-
-
-def _cut(batch: dict[str, torch.Tensor], parts: int) -> Iterator[dict[str, torch.Tensor]]:
-    """Cut a batch into parts of about equal numbers of windows, none of them empty."""
-    cut = {name: tensor.tensor_split(parts) for name, tensor in batch.items()}
-    for number in range(min(parts, len(batch["input_ids"]))):
-        yield {name: tensors[number] for name, tensors in cut.items()}
-
-
-def _patience_is_over(state: TrainerState) -> bool:
-    """Tell from a checkpoint's state whether early stopping had ended the run."""
-    stored = state.stateful_callbacks.get("EarlyStoppingCallback", [])
-    return any(
-        callback["attributes"]["early_stopping_patience_counter"]
-        >= callback["args"]["early_stopping_patience"]
-        for callback in (stored if isinstance(stored, list) else [stored])
-    )

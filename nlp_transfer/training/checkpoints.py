@@ -20,6 +20,16 @@ def read_state(checkpoint: Path) -> TrainerState:
         return TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
 
 
+def patience_is_over(state: TrainerState) -> bool:
+    """Tell from a checkpoint's state whether early stopping had ended the run."""
+    stored = state.stateful_callbacks.get("EarlyStoppingCallback", [])
+    return any(
+        callback["attributes"]["early_stopping_patience_counter"]
+        >= callback["args"]["early_stopping_patience"]
+        for callback in (stored if isinstance(stored, list) else [stored])
+    )
+
+
 class ResumingTrainer(Trainer):
     """A Trainer that says which file of a checkpoint it cannot go on from."""
 
