@@ -9,7 +9,7 @@ from nlp_transfer.files import whole_folder
 from nlp_transfer.processes import is_main_process, wait_for_all
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.tasks.base import LoadedModel
-from nlp_transfer.training.examples import TaskWindows
+from nlp_transfer.training.examples import TaskExamples
 from nlp_transfer.training.fitting import Fitted, save_model
 from nlp_transfer.training.pretraining import Reading
 
@@ -22,7 +22,7 @@ def write_adapter(folder: RunFolder, fitted: Fitted) -> None:
 
 
 def write_models(
-    folder: RunFolder, tasks: Sequence[TaskWindows], models: Sequence[LoadedModel]
+    folder: RunFolder, tasks: Sequence[TaskExamples], models: Sequence[LoadedModel]
 ) -> None:
     """Write the model, and those of tasks that learned along, each whole.
 
