@@ -13,6 +13,7 @@ from nlp_transfer.inference.labels import output_names
 from nlp_transfer.inference.onnx_model import OnnxModel
 from nlp_transfer.models.architecture import embedding_rows, position_limit
 from nlp_transfer.models.checkpoint import resolve_checkpoint
+from nlp_transfer.models.damage import explaining_damage
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.fit import (
     check_encoder,
@@ -25,7 +26,6 @@ from nlp_transfer.models.loading import (
     Weights,
     adapter_weights,
     config_file,
-    explaining_damage,
     load_adapter,
     load_adapter_config,
     load_config,

@@ -7,15 +7,14 @@ weights are safetensors or pickles of nothing but tensors.
 
 from __future__ import annotations
 
-import contextlib
-import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.models.damage import explaining_damage, quiet_transformers
 from nlp_transfer.models.hostile import check_files, check_size, weight_files
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ a whole model, and misses its weights. Adapters of earlier versions have it as c
 _IN_NO_VOCABULARY = "\U00013000"  # a hieroglyph
 """A damaged tokenizer may have no piece for what it does not know: it fails at some later text."""
 _ADAPTERS = "adapter_model*.bin"
-_LONGEST_REASON = 300  # characters
 
 
 @dataclass(frozen=True)
@@ -233,67 +231,5 @@ def _put_blank_before_words(tokenizer: PreTrainedTokenizerBase) -> None:
     backend.normalizer = normalizers.Sequence([known, blank]) if known else blank
 
 
-@contextlib.contextmanager
-def explaining_damage(
-    folder: Path,
-    setting: str,
-    *,
-    what: str = "the model",
-    advice: str = "Copy it again, or train it anew.",
-) -> Iterator[None]:
-    """Say what cannot be read and why, which setting names it, and what to do.
-
-    Every error counts: what damaged or hostile files raise in the libraries has no common class.
-    """
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        if "trust_remote_code" in str(error):
-            reason = (
-                "it needs code of its own, which only finetune and prepare run, where a recipe "
-                "trusts it (docs/security.md)."
-            )
-            advice = "Take another model."
-        else:
-            reason = _reason(error)
-        raise UserError(
-            f"{setting}: {what} in {folder} cannot be read: {reason} {advice}"
-        ) from None
-
-
-def _reason(error: Exception) -> str:
-    """Say in one line what is wrong with a file."""
-    from pickle import UnpicklingError
-
-    text = " ".join(str(error).split())
-    if isinstance(error, UnpicklingError):
-        return (
-            "it is a pickle that holds more than tensors, or is damaged; it is not loaded, for it "
-            "could run code."
-        )
-    if isinstance(error, AttributeError | TypeError | KeyError | IndexError | EOFError):
-        text = f"its files do not hold what they should ({type(error).__name__}: {text})"
-    sentence = re.split(r"(?<=[.!?]) (?=[A-Z])", text[:_LONGEST_REASON] or type(error).__name__)[0]
-    return f"{sentence.rstrip('.')}."
-
-
 def _listing(folder: Path) -> str:
     return shortened(sorted(path.name for path in folder.iterdir()), 12) or "nothing"
-
-
-class quiet_transformers:  # noqa: N801 - reads as a verb at its place of use
-    """Silence the load report and bars of transformers: we say ourselves what starts at random."""
-
-    def __enter__(self) -> None:
-        from transformers.utils import logging as hf_logging
-
-        self._verbosity = hf_logging.get_verbosity()
-        hf_logging.set_verbosity_error()
-        hf_logging.disable_progress_bar()
-
-    def __exit__(self, *_: object) -> None:
-        from transformers.utils import logging as hf_logging
-
-        hf_logging.set_verbosity(self._verbosity)

@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import nn
 from transformers import Trainer, TrainerState
 
-from nlp_transfer.models.loading import explaining_damage
+from nlp_transfer.models.damage import explaining_damage
 
 
 def read_state(checkpoint: Path) -> TrainerState:
