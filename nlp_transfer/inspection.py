@@ -32,7 +32,7 @@ def inspect_data(
     """
     from nlp_transfer.doctor import SEVERITIES, examine, summarise
 
-    splits: Splits = recipe.task.load(recipe.data, held_out=False)
+    splits: Splits = recipe.task.rows.load(recipe.data, held_out=False)
     findings = _missing_splits(recipe, splits) if planned else []
     findings += examine(splits, words=recipe.data.words)
     result: dict[str, Any] = {

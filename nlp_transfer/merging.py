@@ -49,9 +49,8 @@ def merge(
         splits = load_splits(recipe, ("validation",))
         rows = splits["validation"]
         models[0].check_fits(recipe.task, splits.labels)
-        merged = greedy_soup(
-            models, lambda model: model.task.headline_figure(rows, model.predict_split(rows)[0])
-        )
+        score = recipe.task.scores.headline_figure
+        merged = greedy_soup(models, lambda model: score(rows, model.predict_split(rows)[0]))
     output.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(output) as temporary:
         save_model(merged.loaded, temporary)

@@ -79,6 +79,21 @@ class Repeats:
         return {**asdict(self), "seen": len(self.seen)}
 
 
+@dataclass(frozen=True)
+class Nouns:
+    """What people call the examples of a task, and what these are labelled with."""
+
+    example: str
+    """One row."""
+    item: str
+    """What bears a label."""
+    items: str
+    label: str
+    """What the items are sorted into."""
+    answers: str
+    """What a row is labelled with, several."""
+
+
 _COUNTS = attrgetter(*(count.name for count in fields(LossLedger)))
 
 

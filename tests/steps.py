@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.plan import plan_of
-from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.building import build, choose_weights
 from nlp_transfer.training.examples import SplitData, TaskWindows, add_rows, encode, load

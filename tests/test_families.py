@@ -22,6 +22,7 @@ from transformers import (
 
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.build import build_model
 from nlp_transfer.models.loading import load_tokenizer
 from nlp_transfer.models.windows import WordPieces
 from nlp_transfer.recipe import ModelSection
@@ -211,9 +212,11 @@ def test_every_word_gets_a_piece_whatever_the_tokenizer_drops(family: str, check
     folder = checkpoint(family)
     tokenizer = load_tokenizer(folder)
     task, options = NerTask(name="ner"), ModelSection(checkpoint=str(folder), max_pieces=16)
-    loaded = task.build_model(folder, ["O", "B-PER", "I-PER"], options)
+    loaded = build_model(folder, task.head.new(["PER"]), options)
     words = ["Ada", INVISIBLE, "\u200b", "Supercalifragilisticexpialidocious" * 3, "."] * 3
-    ((windows, ledger),) = task.encode_rows([{"words": words}], loaded, options)
+    encode = task.windows.encode
+    ids = loaded.model.config.label2id
+    ((windows, ledger),) = encode([{"words": words}], loaded.tokenizer, ids, options)
     assert sum(len(window["positions"]) for window in windows) == ledger.words == len(words)
     assert all(len(window["input_ids"]) <= 16 for window in windows)
     specials = {tokenizer.cls_token_id, tokenizer.sep_token_id}

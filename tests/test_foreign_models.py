@@ -230,7 +230,7 @@ def test_the_best_legal_tags_of_a_scheme_are_found(scheme: str) -> None:
             and all(names[i] != "O" for i, inside in zip(way, is_inside, strict=True) if inside)
         ]
         best = max(ways, key=lambda way: sum(scores[word, i] for word, i in enumerate(way)))
-        assert task.best_path(scores, names).tolist() == list(best)
+        assert task.decoder.best_path(scores, names).tolist() == list(best)
 
 
 def test_greedy_decoding_reads_what_breaks_the_scheme_as_starts() -> None:
@@ -238,13 +238,19 @@ def test_greedy_decoding_reads_what_breaks_the_scheme_as_starts() -> None:
     task = foreign_task(names, None, "m").model_copy(update={"decoding": "greedy"})
     chosen = ["I-PER", "E-LOC", "O", "B-PER", "S-PER", "E-PER"]
     scores = np.log(np.eye(len(names), dtype=np.float32)[[names.index(c) for c in chosen]] + 1e-3)
-    assert task.decode(scores, names).tags == ("B-PER", "B-LOC", "O", "B-PER", "B-PER", "B-PER")
+    assert task.decoder.decode(scores, names).tags == (
+        "B-PER",
+        "B-LOC",
+        "O",
+        "B-PER",
+        "B-PER",
+        "B-PER",
+    )
 
 
 def test_a_sentence_without_words_has_no_tags() -> None:
-    assert (
-        foreign_task(NAMES["bioes"], None, "m").decode(np.zeros((0, 9)), NAMES["bioes"]).tags == ()
-    )
+    decoder = foreign_task(NAMES["bioes"], None, "m").decoder
+    assert decoder.decode(np.zeros((0, 9)), NAMES["bioes"]).tags == ()
 
 
 # --- told, kept, refused --------------------------------------------------------------------------
@@ -432,4 +438,4 @@ def test_models_that_mark_ends_alone_keep_their_entities_whole() -> None:
     task = foreign_task(names, None, "m")
     chosen = ["I-PER", "I-PER", "E-PER", "E-PER", "O"]
     scores = np.log(np.eye(3, dtype=np.float32)[[names.index(c) for c in chosen]] + 1e-3)
-    assert task.decode(scores, names).tags == ("B-PER", "I-PER", "I-PER", "B-PER", "O")
+    assert task.decoder.decode(scores, names).tags == ("B-PER", "I-PER", "I-PER", "B-PER", "O")

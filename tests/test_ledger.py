@@ -9,6 +9,7 @@ import pytest
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.metrics.entities import entity_figures
+from nlp_transfer.models.build import build_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -86,8 +87,8 @@ def test_several_processes_encode_the_same_windows(tiny_recipe, tiny_bert, tmp_p
     documents = "".join(f"# newdoc id = {n}\n{sentence * 7}" for n in range(300))
     (folder / "train.conll").write_text(documents)
     recipe = load_recipe(str(tiny_recipe("ner", source=folder)), [f"task.context_words={context}"])
-    splits = recipe.task.load(recipe.data, held_out=False)
-    loaded = recipe.task.build_model(tiny_bert, recipe.task.labels(splits.labels), recipe.model)
+    splits = recipe.task.rows.load(recipe.data, held_out=False)
+    loaded = build_model(tiny_bert, recipe.task.head.new(splits.labels), recipe.model)
     one = encode(recipe.task, splits["train"], loaded, recipe.model)
     two = encode(recipe.task, splits["train"], loaded, recipe.model, processes=2)
     assert two.ledger == one.ledger

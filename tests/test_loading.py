@@ -25,6 +25,7 @@ from transformers import (
 from nlp_transfer import Predictor, finetune, load_recipe, pretrain
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import autocast, usable_precision
+from nlp_transfer.models.build import build_model
 from nlp_transfer.models.fit import position_limit
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.tasks.base import Task
@@ -166,7 +167,7 @@ def test_a_checkpoint_of_every_family_fits_with_and_without_its_pooler(
     options = ModelSection(checkpoint=str(folder), max_pieces=32)
     tasks: list[Task] = [NerTask(), ClassificationTask()]
     for task in tasks:
-        loaded = task.build_model(folder, ["O", "B-PER", "I-PER"], options)
+        loaded = build_model(folder, task.head.new(["PER"]), options)
         encoder = f"{loaded.model.base_model_prefix}."
         assert all("pooler" in name for name in loaded.new_parameters if name.startswith(encoder))
 
@@ -318,7 +319,7 @@ def test_a_model_of_others_reads_no_more_pieces_than_it_has_positions_for(tagger
 def test_positions_are_seen_in_every_family(family: str, checkpoint: Any) -> None:
     folder = checkpoint(family)
     options = ModelSection(checkpoint=str(folder), max_pieces=32)
-    model = NerTask().build_model(folder, TAGS, options).model
+    model = build_model(folder, NerTask().head.new(["PER"]), options).model
     limit = position_limit(model)
     if family in ("deberta-v2", "modernbert"):  # relative and rotary: for any length
         assert limit is None
@@ -329,8 +330,9 @@ def test_positions_are_seen_in_every_family(family: str, checkpoint: Any) -> Non
     pieces = torch.full((1, limit + 1), 5)
     with pytest.raises((IndexError, RuntimeError)):
         model(input_ids=pieces, attention_mask=torch.ones_like(pieces))
+    longer = options.model_copy(update={"max_pieces": limit + 1})
     with pytest.raises(UserError, match=f"reads at most {limit} pieces"):
-        NerTask().build_model(folder, TAGS, options.model_copy(update={"max_pieces": limit + 1}))
+        build_model(folder, NerTask().head.new(["PER"]), longer)
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, *RARE_FAMILIES])
@@ -339,7 +341,7 @@ def test_every_family_computes_in_bf16_or_is_told_from_those_that_do(
 ) -> None:
     folder = checkpoint(family)
     options = ModelSection(checkpoint=str(folder), max_pieces=32)
-    model = NerTask().build_model(folder, TAGS, options).model.train()
+    model = build_model(folder, NerTask().head.new(["PER"]), options).model.train()
     precision = usable_precision(model, "bf16")
     assert precision == ("fp32" if family == "deberta" else "bf16")
     pieces = torch.full((2, 12), 5)

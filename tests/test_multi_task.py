@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from tiny import FAMILIES, write_csv
 
 from nlp_transfer import Predictor, finetune, load_recipe
+from nlp_transfer.models.build import build_model
 from nlp_transfer.models.shared_encoder import release_sides, share_encoder
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.tasks.classification.task import ClassificationTask
@@ -57,8 +58,8 @@ def test_a_side_task_is_answered_as_by_its_own_model_and_each_parameter_counts_o
 ) -> None:
     options = ModelSection(checkpoint="x", max_pieces=48)
     folder = checkpoint(family)
-    own = NerTask().build_model(folder, ["O", "B-PER", "I-PER"], options).model
-    side = ClassificationTask().build_model(folder, ["a", "b"], options).model
+    own = build_model(folder, NerTask().head.new(["PER"]), options).model
+    side = build_model(folder, ClassificationTask().head.new(["a", "b"]), options).model
     if main == "classification":
         own, side = side, own
     inputs = {"input_ids": torch.tensor([[5, 6, 7, 8]])}

@@ -62,7 +62,7 @@ def test_focal_loss_and_weights_follow_their_formula() -> None:
         probability = exponentials[target] / sum(exponentials)
         expected += weights[target] * (1 - probability) ** gamma * -math.log(probability)
     goal = Objective(focal_gamma=gamma, weights=weights)
-    assert goal.one_of_all(LOGITS, targets).item() == pytest.approx(expected, rel=1e-6)
+    assert goal.cross_entropy(LOGITS, targets).item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_labels_of_a_multi_label_text_are_weighed_one_by_one() -> None:
@@ -75,7 +75,7 @@ def test_labels_of_a_multi_label_text_are_weighed_one_by_one() -> None:
             chance = yes if targets[row, label] else 1 - yes
             expected += weights[label] * (1 - chance) ** gamma * -math.log(chance)
     goal = Objective(focal_gamma=gamma, weights=weights)
-    assert goal.any_of_all(LOGITS, targets).item() == pytest.approx(expected, rel=1e-5)
+    assert goal.binary_cross_entropy(LOGITS, targets).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_plain_objective_is_the_cross_entropy_of_torch() -> None:
@@ -83,7 +83,7 @@ def test_plain_objective_is_the_cross_entropy_of_torch() -> None:
     expected = torch.nn.functional.cross_entropy(
         LOGITS, targets, reduction="sum", label_smoothing=0.1
     )
-    torch.testing.assert_close(Objective(smoothing=0.1).one_of_all(LOGITS, targets), expected)
+    torch.testing.assert_close(Objective(smoothing=0.1).cross_entropy(LOGITS, targets), expected)
 
 
 @pytest.mark.parametrize("task", ["ner", "classification"])

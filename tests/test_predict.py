@@ -17,7 +17,6 @@ import pytest
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
 from nlp_transfer.inference import parts
-from nlp_transfer.tasks.classification.task import ClassificationTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -226,9 +225,7 @@ def test_long_texts_among_pairs_are_read_to_the_end(
 ) -> None:
     predictor = Predictor.from_run(runs("classification"))
     rows = [{"text": "good film " * 60, "text_pair": None}, {"text": "a", "text_pair": "b"}]
-    task = predictor.task
-    assert isinstance(task, ClassificationTask)
-    (windows, losses), (pair, _) = task.encode_rows(rows, predictor.loaded, predictor.options)
+    (windows, losses), (pair, _) = predictor.encode(rows)
     assert (len(windows) > 1, losses.words_truncated, len(pair)) == (True, 0, 1)
 
 

@@ -18,7 +18,7 @@ from nlp_transfer import finetune, load_recipe, pretrain
 from nlp_transfer.data.masking import MaskedWindows, cut_texts
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.loading import load_tokenizer
-from nlp_transfer.tasks.base import IGNORED
+from nlp_transfer.tasks.objective import IGNORED
 from nlp_transfer.training import pretraining
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -309,7 +309,7 @@ for line in sys.stdin:
             answer = {}
         else:
             recipe = load_recipe(name, overrides)
-            answer = {**dry_run(recipe), "rows": rows(recipe.task.load(recipe.data))}
+            answer = {**dry_run(recipe), "rows": rows(recipe.task.rows.load(recipe.data))}
     except UserError as error:
         answer = {"error": str(error)}
     except Exception:

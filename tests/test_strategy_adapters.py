@@ -238,7 +238,7 @@ def test_a_folder_on_disk_loads_by_the_auto_class_of_transformers(
     name, _, inside = place.partition("/")
     folder = adapter_runs[name] / inside
     ours = Predictor.from_run(folder, precision="fp32").loaded
-    auto_class = load_recipe(str(adapter_runs[name])).task.auto_class()
+    auto_class = load_recipe(str(adapter_runs[name])).task.head.auto_class
     config = AutoConfig.from_pretrained(folder / "model_config.json")
     assert config.id2label == ours.model.config.id2label
     batch = AutoTokenizer.from_pretrained(folder)("Ada left Rome", return_tensors="pt")

@@ -16,8 +16,7 @@ from nlp_transfer import load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.strategies.fgm import direction
 from nlp_transfer.strategies.r_drop import divergence
-from nlp_transfer.tasks.base import IGNORED
-from nlp_transfer.tasks.objective import Objective
+from nlp_transfer.tasks.objective import IGNORED, Objective
 from nlp_transfer.training.trainer import TransferTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -60,7 +59,7 @@ class Training:
 
     def task_loss(self, logits: torch.Tensor) -> torch.Tensor:
         """Compute the mean loss of the task."""
-        return self.task.loss_sum(logits, self.batch["labels"], Objective()) / self.items
+        return self.task.head.loss_sum(logits, self.batch["labels"], Objective()) / self.items
 
 
 @pytest.fixture

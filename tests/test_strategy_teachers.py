@@ -22,7 +22,7 @@ from nlp_transfer.data.alter import Reworded
 from nlp_transfer.data.tables import cache_folder
 from nlp_transfer.errors import UserError
 from nlp_transfer.strategies.parts.teaching import soft_loss
-from nlp_transfer.tasks.base import IGNORED
+from nlp_transfer.tasks.objective import IGNORED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

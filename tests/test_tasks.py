@@ -187,8 +187,8 @@ def test_long_texts_are_read_in_windows_or_cut_and_counted(
 def test_window_logits_are_averaged() -> None:
     task = ClassificationTask()
     one, two = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 4.0]])
-    scores = task.log_probabilities([one.numpy(), two.numpy()], 2)
-    prediction = task.decode(scores, ["a", "b"])
+    scores = task.decoder.stitch([one.numpy(), two.numpy()], 2)
+    prediction = task.decoder.decode(scores, ["a", "b"])
     mean = torch.tensor([1.0, 2.0]).softmax(0).tolist()
     assert prediction.labels == ("b",)
     assert list(prediction.scores.values()) == pytest.approx(mean)
@@ -200,8 +200,8 @@ def test_greedy_tags_are_read_as_the_conll_scorer_reads_them() -> None:
     for word, label in enumerate((2, 4, 0)):
         scores[word, label] = 0
     task = NerTask(decoding="greedy")
-    assert task.decode(scores.numpy(), labels).tags == ("B-PER", "B-LOC", "O")
-    best = NerTask().decode(scores.numpy(), labels).tags
+    assert task.decoder.decode(scores.numpy(), labels).tags == ("B-PER", "B-LOC", "O")
+    best = NerTask().decoder.decode(scores.numpy(), labels).tags
     assert best[0] in ("O", "B-PER", "B-LOC")  # never I- at the start
 
 
@@ -212,9 +212,9 @@ def test_loss_is_the_mean_over_labelled_words_with_smoothing() -> None:
     for position, label in ((0, 1), (2, 0)):
         log_p = logits[0, position].log_softmax(0)
         expected -= (0.9 * log_p[label] + 0.1 * log_p.mean()).item()
-    assert NerTask().loss_sum(logits, labels, Objective(smoothing=0.1)).item() == pytest.approx(
-        expected
-    )
+    assert NerTask().head.loss_sum(
+        logits, labels, Objective(smoothing=0.1)
+    ).item() == pytest.approx(expected)
 
 
 def test_dropout_of_the_recipe_reaches_the_model(tiny_recipe: Recipes, tmp_path: Path) -> None:

@@ -26,10 +26,9 @@ from torch import nn
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.runs.run_folder import RunFolder
-from nlp_transfer.tasks.base import IGNORED
 from nlp_transfer.tasks.classification.task import ClassificationTask
 from nlp_transfer.tasks.ner.task import NerTask
-from nlp_transfer.tasks.objective import Objective
+from nlp_transfer.tasks.objective import IGNORED, Objective
 from nlp_transfer.training import fitting as train_module
 from nlp_transfer.training.batching import TokenBatchSampler
 from nlp_transfer.training.trainer import TrainingWindows, TransferTrainer
@@ -167,13 +166,15 @@ def test_filler_changes_neither_loss_nor_count(task: Any) -> None:
     import datasets
 
     windows = TrainingWindows([datasets.Dataset.from_list([{**window, "example": 0}])])
-    plain = task.collate([windows[0]], 0)
-    filled = task.collate([windows[0], windows[~0]], 0)
+    plain = task.windows.collate([windows[0]], 0)
+    filled = task.windows.collate([windows[0], windows[~0]], 0)
     assert filled["labels"].ne(IGNORED).sum() == plain["labels"].ne(IGNORED).sum()
     shape = (2, 5, 3) if isinstance(task, NerTask) else (2, 3)
     logits = torch.randn(shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
     alone, both = (
-        task.loss_sum(logits[: len(batch["labels"])], batch["labels"], Objective(smoothing=0.1))
+        task.head.loss_sum(
+            logits[: len(batch["labels"])], batch["labels"], Objective(smoothing=0.1)
+        )
         for batch in (plain, filled)
     )
     assert alone.item() == pytest.approx(both.item(), abs=1e-7)

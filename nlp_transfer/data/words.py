@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -76,6 +76,10 @@ class Word(NamedTuple):
     text: str
     start: int
     end: int
+
+
+Splitter = Callable[[str], list[Word]]
+"""Splits a text into words."""
 
 
 def split_words(text: str, rule: WordRule) -> list[Word]:

@@ -49,7 +49,7 @@ def evaluate(
     predictor.check_fits(recipe.task, splits.labels)
     rows = splits[split]
     predictions, ledger = predictor.predict_split(rows)
-    ledger += recipe.task.unseen(splits, split)
+    ledger += recipe.task.rows.unseen(splits, split)
     check_lost(recipe, split, ledger)
     return build_report(
         task=recipe.task,

@@ -23,7 +23,6 @@ from nlp_transfer.models.loading import (
 )
 from nlp_transfer.recipe import WordRule
 from nlp_transfer.tasks.base import Task
-from nlp_transfer.tasks.ner.task import NerTask
 
 _COPY = "Copy the base model again with all its files."
 _READ = ("text", "text_pair", "tokens")
@@ -110,7 +109,7 @@ class Adapters:
                 {tags, entities} or {label, score, scores}}}, beside all other fields of the item
         """
         check_is_list(items)
-        word_lists = isinstance(self.task, NerTask)
+        word_lists = self.task.results.word_lists
         read = ItemReader(self.columns, columns, word_lists=word_lists).items(items)
         if len(self.predictors) == 1:
             return next(iter(self.predictors.values()))(read)

@@ -36,7 +36,7 @@ def predict_distributions(
     tokens_per_batch: int | None,
     precision: str,
 ) -> Iterator[NDArray[np.floating[Any]]]:
-    """Compute the log-probabilities of the labels, which `task.decode` chooses from.
+    """Compute the log-probabilities of the labels, which `task.decoder.decode` chooses from.
 
     encoded:          the windows of each example, possibly none
     tokens_per_batch: pieces of one batch, padding included; None: as many as suit the device
@@ -56,7 +56,7 @@ def predict_distributions(
         if on_cpu:
             return_memory()
         for example in examples:
-            yield task.log_probabilities(list(islice(done, len(example))), labels)
+            yield task.decoder.stitch(list(islice(done, len(example))), labels)
 
 
 def _in_order(
@@ -131,7 +131,7 @@ def _outputs(
         half = len(windows) // 2
         parts = (windows[:half], windows[half:])
         return [row for part in parts for row in _outputs(model, task, part, pad_id)]
-    outputs = task.window_outputs(logits, windows)
+    outputs = task.decoder.window_outputs(logits, windows)
     check_outputs(outputs)
     return outputs
 
@@ -149,7 +149,7 @@ def check_outputs(outputs: Iterable[NDArray[np.float32]]) -> None:
 
 
 def _logits(model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int) -> torch.Tensor:
-    batch = task.collate(windows, pad_id)
+    batch = task.windows.collate(windows, pad_id)
     batch.pop("labels")
     inputs = {name: tensor.to(model.device) for name, tensor in batch.items()}
     logits: torch.Tensor = model(**inputs).logits

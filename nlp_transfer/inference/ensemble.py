@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import tee
@@ -101,14 +100,12 @@ class Ensemble(Predictor):
 
         count: takes what each row holds and the first model could not use
         """
-        import numpy as np
-
         own, *copies = tee(rows, 1 + len(self.others))
         streams = [super().distributions(own, count)]
         for other, copy in zip(self.others, copies, strict=True):
             streams.append(_reordered(other.distributions(copy), other.labels, self.labels))
         for parts in zip(*streams, strict=True):
-            yield np.logaddexp.reduce(parts) - math.log(len(parts))
+            yield self.task.decoder.mean(parts)
 
 
 def _laxest(*models: Predictor) -> Predictor:
@@ -119,14 +116,11 @@ def _laxest(*models: Predictor) -> Predictor:
 def check_same_answers(first: Predictor, other: Predictor) -> None:
     """Refuse two models that differ in task or labels; the order of the labels may differ."""
     names = f"{first.options.checkpoint} and {other.options.checkpoint}"
-    if first.task.name != other.task.name:
+    if first.task.kind != other.task.kind:
         raise UserError(
-            f"{names} do not go together: the one is a model for {first.task.name}, the other for "
-            f"{other.task.name}."
+            f"{names} do not go together: the one is a model for {first.task.kind}, the other for "
+            f"{other.task.kind}."
         )
-    ours, theirs = (getattr(model.task, "multi_label", False) for model in (first, other))
-    if ours != theirs:
-        raise UserError(f"{names} do not go together: only one of them is multi-label.")
     if set(first.labels) != set(other.labels):
         raise UserError(
             f"{names} do not go together, their labels differ. Only the first knows: "

@@ -12,6 +12,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.inference.labels import output_names
 from nlp_transfer.inference.onnx_model import OnnxModel
 from nlp_transfer.models.architecture import embedding_rows, position_limit
+from nlp_transfer.models.build import LoadedModel, output_labels
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.damage import explaining_damage
 from nlp_transfer.models.finite import check_finite
@@ -35,7 +36,7 @@ from nlp_transfer.models.loading import (
 from nlp_transfer.models.shared_encoder import share_weights
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.strategies.prompt import aligned
-from nlp_transfer.tasks.base import LoadedModel, Task, output_labels
+from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.classification.task import ClassificationTask
 from nlp_transfer.tasks.ner.foreign import ForeignNerTask, foreign_task
 from nlp_transfer.tasks.ner.task import NerTask
@@ -89,9 +90,9 @@ def load_trained(
         stand_in: Any = OnnxModel(folder, config)
         return LoadedModel(stand_in, tokenizer, frozenset()), task, {**_WINDOWS, **settings}
     if (folder / ADAPTER_FILE).is_file():
-        model = _with_adapter(task.auto_class(), config, folder, shared, setting)
+        model = _with_adapter(task.head.auto_class, config, folder, shared, setting)
     else:
-        model, weights = load_model(task.auto_class(), folder, config, setting)
+        model, weights = load_model(task.head.auto_class, folder, config, setting)
         check_whole(model, weights, folder, setting)
     check_finite(model, f"{setting}: {folder}")
     check_vocabulary(embedding_rows(model), tokenizer, folder, setting)

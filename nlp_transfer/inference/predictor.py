@@ -14,7 +14,7 @@ from nlp_transfer.data.items import Columns, Given, Item, ItemReader, beside, ke
 from nlp_transfer.data.raw_words import RawWords, kept_with
 from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.tables import iterate
-from nlp_transfer.data.words import Word, split_words
+from nlp_transfer.data.words import Splitter, Word, split_words
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import (
     autocast,
@@ -27,11 +27,10 @@ from nlp_transfer.inference.loading import load_trained
 from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
 from nlp_transfer.inference.results import Results, check_is_list
 from nlp_transfer.models.architecture import encoder
+from nlp_transfer.models.build import LoadedModel, output_labels
 from nlp_transfer.recipe import ModelSection, WordRule
-from nlp_transfer.records import LossLedger, Prediction, Tagging
-from nlp_transfer.tasks.base import LoadedModel, Row, Task, WindowRow, output_labels
-from nlp_transfer.tasks.classification.task import ClassificationTask, classification_json
-from nlp_transfer.tasks.ner.task import NerTask, entities_json
+from nlp_transfer.records import LossLedger, Prediction
+from nlp_transfer.tasks.base import Row, Task, WindowRow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,7 +136,13 @@ class Predictor:
         """
         labels = self.labels
         distributions = self.distributions(rows, count)
-        return (self.task.decode(distribution, labels) for distribution in distributions)
+        decoder = self.task.decoder
+        return (decoder.decode(distribution, labels) for distribution in distributions)
+
+    def encode(self, rows: Iterable[Row]) -> Iterator[tuple[list[WindowRow], LossLedger]]:
+        """Turn each row into the windows that the model reads, and count what they lose."""
+        tokenizer, config = self.loaded.tokenizer, self.loaded.model.config
+        return self.task.windows.encode(rows, tokenizer, config.label2id, self.options)
 
     def distributions(
         self, rows: Iterable[Row], count: Callable[[LossLedger], None] | None = None
@@ -148,7 +153,7 @@ class Predictor:
         """
 
         def windows() -> Iterator[list[WindowRow]]:
-            for own, losses in self.task.encode_rows(rows, self.loaded, self.options):
+            for own, losses in self.encode(rows):
                 if count is not None:
                     count(losses)
                 yield own
@@ -195,11 +200,12 @@ class Predictor:
             raise UserError(
                 f"MODEL is a model for {self.task.name}, the recipe is for {task.name}."
             )
-        known = list(dict.fromkeys(map(self.task.class_of, self.labels)))
-        if not set(map(task.class_of, task.labels(labels))) & set(known) - {"O"}:
+        known = list(dict.fromkeys(map(self.task.head.class_of, self.labels)))
+        wanted = map(task.head.class_of, task.head.new(labels).labels)
+        if not set(wanted) & set(known) - {"O"}:
             raise UserError(
                 f"MODEL knows none of the data's labels. Model: {', '.join(known)}. "
-                f"Data: {', '.join(labels)}.{self.task.advice_on_labels(labels)}"
+                f"Data: {', '.join(labels)}.{self.task.head.advice_on_labels(labels)}"
             )
 
     def __call__(self, items: Iterable[Given], *, columns: Columns | None = None) -> Results:
@@ -213,34 +219,23 @@ class Predictor:
                  dict come back beside these; "input_" stands before a name that results use
         """
         check_is_list(items)
-        reader = ItemReader(self.columns, columns, word_lists=isinstance(self.task, NerTask))
+        reader = ItemReader(self.columns, columns, word_lists=self.task.results.word_lists)
         read, kept = tee(reader.items(items))
         pairs = zip(kept, self.answers(read), strict=True)
-        return Results(beside(item, answer, self.task.result_keys) for item, answer in pairs)
+        return Results(beside(item, answer, self.task.results.keys) for item, answer in pairs)
 
     def answers(self, items: Iterable[Item]) -> Iterator[dict[str, Any]]:
         """Predict items, streaming, in order; without the fields that they come with."""
-        for_model, for_output = tee(self._row(item) for item in items)
+        results = self.task.results
+        for_model, for_output = tee(results.row(item, self._split) for item in items)
         for row, prediction in zip(for_output, self.predict(for_model), strict=True):
-            yield self._output(row, prediction)
+            yield results.result(row, prediction)
 
-    def _row(self, item: Item) -> dict[str, Any]:
-        if not isinstance(self.task, NerTask):
-            return {"text": item.as_text(), "text_pair": item.text_pair}
-        document = {"document": item.document}
-        if item.tokens is not None:
-            return {"words": item.tokens, **document}
-        text = item.as_text()
-        words = self._split(text)
-        return {
-            "text": text,
-            "words": [word.text for word in words],
-            "offsets": [(word.start, word.end) for word in words],
-            **document,
-        }
+    def _split(self, text: str) -> list[Word]:
+        return self._splitter(text)
 
     @cached_property
-    def _split(self) -> Callable[[str], list[Word]]:
+    def _splitter(self) -> Splitter:
         """What splits raw text, once there is some: only then is it worth a warning."""
         checked_rule(self.words.rule, "data.words")
         if self.words.is_low:
@@ -250,33 +245,3 @@ class Predictor:
                 self.words.describe(),
             )
         return partial(split_words, rule=self.words.rule)
-
-    def _output(self, row: dict[str, Any], prediction: Prediction) -> dict[str, Any]:
-        if not isinstance(prediction, Tagging):
-            pair = {"text_pair": row["text_pair"]} if row["text_pair"] is not None else {}
-            multi_label = isinstance(self.task, ClassificationTask) and self.task.multi_label
-            return {
-                "text": row["text"],
-                **pair,
-                **classification_json(prediction, multi_label=multi_label),
-            }
-        entities = entities_json(row["words"], prediction)
-        offsets = row.get("offsets") or _joined_offsets(row["words"])
-        text = row.get("text", " ".join(row["words"]))
-        for entity in entities:
-            start = offsets[entity["start_word"]][0]
-            end = offsets[entity["end_word"] - 1][1]
-            entity.update({"start": start, "end": end, "text": text[start:end]})
-        shown = (
-            {"text": text, "tokens": row["words"]} if "text" in row else {"tokens": row["words"]}
-        )
-        return {**shown, "tags": list(prediction.tags), "entities": entities}
-
-
-def _joined_offsets(words: list[str]) -> list[tuple[int, int]]:
-    """Give words without a text the offsets they have when joined by single blanks."""
-    offsets, start = [], 0
-    for word in words:
-        offsets.append((start, start + len(word)))
-        start += len(word) + 1
-    return offsets

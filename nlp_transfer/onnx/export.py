@@ -107,12 +107,10 @@ def describe(
 
 
 def _example_batch(predictor: Predictor, rows: Iterable[Row]) -> dict[str, torch.Tensor]:
-    encoded = predictor.task.encode_rows(
-        islice(rows, _EXAMPLES), predictor.loaded, predictor.options
-    )
+    encoded = predictor.encode(islice(rows, _EXAMPLES))
     windows = [window for own, _ in encoded for window in own]
     # Twice: the exporter takes a size of one for a constant.
-    batch = predictor.task.collate(windows * 2, predictor.loaded.tokenizer.pad_token_id)
+    batch = predictor.task.windows.collate(windows * 2, predictor.loaded.tokenizer.pad_token_id)
     del batch["labels"]
     return batch
 

@@ -96,7 +96,7 @@ def _f1(
     def scores(numbers: Sequence[int]) -> list[float]:
         chosen = rows.select(numbers)
         return [
-            task.headline_figure(chosen, [given[number] for number in numbers])
+            task.scores.headline_figure(chosen, [given[number] for number in numbers])
             for given in (before, after)
         ]
 

@@ -9,10 +9,11 @@ from datasets import Dataset
 
 from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.doctor.pieces import is_uncased
+from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.records import LossLedger, Prediction, Repeats
 from nlp_transfer.report.report import Report
 from nlp_transfer.report.tables import headline_row
-from nlp_transfer.tasks.base import LoadedModel, Task
+from nlp_transfer.tasks.base import Task
 
 if TYPE_CHECKING:
     from nlp_transfer.training.examples import TaskWindows
@@ -85,7 +86,7 @@ def build_report(
     """
     splits = {
         split: {
-            **task.score(rows[split], predictions[split], samples=samples),
+            **task.scores.figures(rows[split], predictions[split], samples=samples),
             "ledger": ledgers[split].as_dict(),
             "repeats": repeats[split].as_dict(),
             **_unseen(task, rows[split], predictions[split], repeats[split], samples=samples),
@@ -111,7 +112,7 @@ def build_report(
         f"The model predicts {answer} of the {split} split: it has not learned to tell them apart. "
         "Train longer or at another training.learning_rate; nlpt inspect looks at the data."
         for split in predictions
-        if (answer := task.constant_answer(rows[split], predictions[split]))
+        if (answer := task.scores.constant_answer(rows[split], predictions[split]))
     ]
     if notes or constant:
         metrics["notes"] = [*notes, *constant]
@@ -133,7 +134,9 @@ def _unseen(
     new = [row for row in range(len(rows)) if row not in seen]
     if not new:
         return {"unseen": {"examples": 0}}
-    figures = task.score(rows.select(new), [predictions[row] for row in new], samples=samples)
+    figures = task.scores.figures(
+        rows.select(new), [predictions[row] for row in new], samples=samples
+    )
     return {"unseen": {"examples": len(new), **headline_row(figures)[1]}}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from nlp_transfer.data.tables import iterate
 from nlp_transfer.processes import is_main_process, wait_for_all
 from nlp_transfer.records import Prediction
 from nlp_transfer.report.pages import html_page, markdown_page
@@ -42,5 +43,6 @@ def _write_predictions(
 ) -> None:
     """Write what was predicted for the last of the scored splits."""
     for split in task.recipe.evaluation.splits[-1:]:
-        examples = task.recipe.task.examples_json(task.splits[split], predictions[split])
-        folder.write_json_lines("predictions.jsonl", examples)
+        results = task.recipe.task.results
+        pairs = zip(iterate(task.splits[split]), predictions[split], strict=True)
+        folder.write_json_lines("predictions.jsonl", (results.example(*pair) for pair in pairs))

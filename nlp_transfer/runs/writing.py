@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from nlp_transfer.files import whole_folder
+from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.processes import is_main_process, wait_for_all
 from nlp_transfer.runs.run_folder import RunFolder
-from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.training.examples import TaskExamples
 from nlp_transfer.training.fitting import Fitted, save_model
 from nlp_transfer.training.pretraining import Reading

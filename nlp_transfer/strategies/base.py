@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypedDict
 
 from nlp_transfer.recipe import ModelSection, Recipe, Section
 from nlp_transfer.records import EncodedSplit, Prediction, Splits
-from nlp_transfer.tasks.base import IGNORED
+from nlp_transfer.tasks.objective import IGNORED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel, TrainerCallback
 
-    from nlp_transfer.tasks.base import LoadedModel, Row, Task
+    from nlp_transfer.models.build import LoadedModel
+    from nlp_transfer.tasks.base import Row, Task
 
 Batch = Mapping[str, "torch.Tensor"]
 """What the model reads, with `labels`, and `windows`: the number of each window in train."""

@@ -88,7 +88,7 @@ class Distillation(Strategy):
         """Refuse a teacher that cannot teach this task; let it label the copies."""
         teacher = setting.open_model(self.teacher, _KEY)
         task: Task = setting.recipe.task
-        _check_fits(teacher, task, task.labels(splits.labels))
+        _check_fits(teacher, task, task.head.new(splits.labels).labels)
         if not self.copies:
             return splits
         copies = list(self._copies(list(iterate(splits["train"])), setting.recipe.training.seed))
@@ -131,19 +131,14 @@ class Distillation(Strategy):
         return distilled
 
 
-def _check_fits(teacher: FineTuned, task: Task, labels: list[str]) -> None:
+def _check_fits(teacher: FineTuned, task: Task, labels: Sequence[str]) -> None:
     """Refuse a teacher of another task or of other labels."""
-    if _kind(teacher.task) != _kind(task):
+    if teacher.task.kind != task.kind:
         raise UserError(
-            f"{_KEY} is a model for {_kind(teacher.task)}, the recipe is for {_kind(task)}."
+            f"{_KEY} is a model for {teacher.task.kind}, the recipe is for {task.kind}."
         )
     if set(teacher.labels) != set(labels):
         raise UserError(
             f"{_KEY} has other labels than the data. Teacher: {shortened(teacher.labels)}. "
             f"Data: {shortened(labels)}. Train a teacher on labels of these names."
         )
-
-
-def _kind(task: Task) -> str:
-    """Name the task, and whether several labels may hold at once."""
-    return f"multi-label {task.name}" if getattr(task, "multi_label", False) else task.name

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.architecture import head_parameters, output_layer
+from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.strategies.base import FineTuned, Setting, Stage, Strategy
-from nlp_transfer.tasks.base import LoadedModel, Task
+from nlp_transfer.tasks.base import Task
 
 log = logging.getLogger(__name__)
 

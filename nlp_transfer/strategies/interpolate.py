@@ -12,11 +12,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.build import NewHead, build_model, output_labels
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import Checkpoint
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import ADAPTERS, FineTuned, Outcome, Setting, Stage, Strategy
-from nlp_transfer.tasks.base import output_labels
 
 log = logging.getLogger(__name__)
 
@@ -62,17 +62,17 @@ class Interpolate(Strategy):
         if self.source is None:
             return splits
         source, task = setting.open_model(self.source, _KEY), setting.recipe.task
-        wanted = task.labels(splits.labels)
-        if source.task.name != task.name or set(source.labels) != set(wanted):
+        head = task.head.new(splits.labels)
+        if source.task.name != task.name or set(source.labels) != set(head.labels):
             raise UserError(
                 f"{_KEY}: {self.source} is a model for {source.task.name} with the labels "
                 f"{', '.join(source.labels)}; the run is for {task.name} with "
-                f"{', '.join(wanted)}. Choose a run of the same task and labels."
+                f"{', '.join(head.labels)}. Choose a run of the same task and labels."
             )
         folder = resolve_checkpoint(
             setting.recipe.model.checkpoint, revision=setting.recipe.model.revision
         )
-        start = task.build_model(folder, wanted, setting.recipe.model)
+        start = build_model(folder, head, setting.recipe.model)
         check_same_architecture(start, source.loaded, f"{_KEY}: the run and {self.source}")
         return splits
 
@@ -103,8 +103,8 @@ class Interpolate(Strategy):
 
         recipe, labels = outcome.setting.recipe, output_labels(model.config)
         if self.source is None:
-            start = recipe.task.build_model(outcome.start, labels, recipe.model).model
-            weights = copy_weights(start)
+            head = NewHead(recipe.task.head.auto_class, tuple(labels))
+            weights = copy_weights(build_model(outcome.start, head, recipe.model).model)
             return {name: weights[name] for name in weights if name not in outcome.new_parameters}
         source: FineTuned = outcome.setting.open_model(self.source, _KEY)
         return in_label_order(source.loaded.model, source.labels, labels)

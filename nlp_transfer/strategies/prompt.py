@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.architecture import head_modules
+from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.fit import check_length
 from nlp_transfer.strategies.base import Setting, Stage
-from nlp_transfer.strategies.parts.adapters import Adapter
-from nlp_transfer.tasks.base import LoadedModel
+from nlp_transfer.strategies.parts.adapters import Adapter, head_modules
 
 if TYPE_CHECKING:
     from peft import PeftConfig

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Stage, Strategy
-from nlp_transfer.tasks.base import IGNORED
+from nlp_transfer.tasks.objective import IGNORED
 
 if TYPE_CHECKING:
     import torch

@@ -23,15 +23,15 @@ class Objective:
     weights: tuple[float, ...] | None = None
     """How much an item of each label counts, in the order of the model's outputs."""
 
-    def one_of_all(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def cross_entropy(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Add up the loss of items that have one label each.
 
         logits:  (items, labels)
         targets: (items,) label ids, or IGNORED
         """
-        from torch.nn.functional import cross_entropy
+        from torch.nn import functional
 
-        losses = cross_entropy(
+        losses = functional.cross_entropy(
             logits.float(), targets, reduction="none", label_smoothing=self.smoothing
         )
         known = targets.clamp(min=0)
@@ -42,18 +42,18 @@ class Objective:
             losses = losses * logits.new_tensor(self.weights).float()[known]
         return losses.sum()
 
-    def any_of_all(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def binary_cross_entropy(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Add up the loss of items that have any number of labels; each label is a question.
 
         logits:  (items, labels)
         targets: (items, labels) 0 or 1, or IGNORED
         """
-        from torch.nn.functional import binary_cross_entropy_with_logits
+        from torch.nn import functional
 
         labelled = (targets != IGNORED).float()
         given = targets.clamp(min=0).float()
         smoothed = given * (1 - self.smoothing) + self.smoothing / 2
-        losses = labelled * binary_cross_entropy_with_logits(
+        losses = labelled * functional.binary_cross_entropy_with_logits(
             logits.float(), smoothed, reduction="none"
         )
         if self.focal_gamma:

@@ -32,8 +32,8 @@ def load_splits(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Splits:
     raises: UserError before any time is spent on a model
     """
     log.info("reading the data: %s", recipe.data.source)
-    splits = recipe.task.load(recipe.data)
-    recipe.task.check(splits, tuple(dict.fromkeys(needed)))
+    splits = recipe.task.rows.load(recipe.data)
+    recipe.task.rows.check(splits, tuple(dict.fromkeys(needed)))
     for split, losses in splits.losses.items():
         for name, text in _READING.items():
             if count := getattr(losses, name):

@@ -12,11 +12,11 @@ from transformers import set_seed
 
 from nlp_transfer.data.items import ROLES
 from nlp_transfer.inference.loading import SETTINGS_KEY
+from nlp_transfer.models.build import LoadedModel, build_model
 from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
 from nlp_transfer.models.shared_encoder import share_encoder, side_parameter
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Splits
-from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.training.examples import TaskExamples
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def _built(task: TaskExamples) -> LoadedModel:
     start = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
     log.info("loading the checkpoint: %s", recipe.model.checkpoint)
     set_seed(recipe.training.seed)  # the new head starts from here
-    loaded = recipe.task.build_model(start, recipe.task.labels(task.splits.labels), recipe.model)
+    loaded = build_model(start, recipe.task.head.new(task.splits.labels), recipe.model)
     for strategy in recipe.strategies:
         loaded = strategy.carry_over(loaded, start, task.setting)
     is_embedded = recipe.model.checkpoint == EMBEDDED

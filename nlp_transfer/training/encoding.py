@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
 from operator import add
-from types import SimpleNamespace
-from typing import Any
 
 from datasets import Dataset, concatenate_datasets
+from transformers import PreTrainedTokenizerBase
 
-from nlp_transfer.data.tables import scratch_folder
+from nlp_transfer.data.tables import integer_lists, iterate, scratch_folder
+from nlp_transfer.errors import UserError
+from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.recipe import ModelSection
-from nlp_transfer.records import EncodedSplit
-from nlp_transfer.tasks.base import LoadedModel, Task
+from nlp_transfer.records import EncodedSplit, LossLedger
+from nlp_transfer.tasks.base import Task, WindowRow
 
 _LEAST_ROWS = 1000
 """A process that encodes fewer costs more to start than it saves."""
@@ -28,15 +29,10 @@ def encode(
 ) -> EncodedSplit:
     """Encode a split; the result is the same for any number of processes."""
     bounds = _bounds(rows, min(processes, len(rows) // _LEAST_ROWS))
+    shared = (task, loaded.tokenizer, loaded.model.config.label2id, options, scratch_folder())
     if len(bounds) <= 2:
-        return task.encode(rows, loaded, options)
-    # Weights are not needed to encode, and sending them would take longer than the work.
-    config_only: Any = SimpleNamespace(config=loaded.model.config)
-    light = replace(loaded, model=config_only)
-    parts = [
-        (task, rows.select(range(start, end)), light, options, scratch_folder(), start)
-        for start, end in pairwise(bounds)
-    ]
+        return _encode_part(*shared, rows, 0)
+    parts = [(*shared, rows.select(range(*ends)), ends[0]) for ends in pairwise(bounds)]
     with ProcessPoolExecutor(
         len(parts), multiprocessing.get_context("spawn"), initializer=_one_thread
     ) as pool:
@@ -53,13 +49,31 @@ def _one_thread() -> None:
 
 def _encode_part(
     task: Task,
-    rows: Dataset,
-    loaded: LoadedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    label_ids: Mapping[str, int],
     options: ModelSection,
     folder: str,
-    start: int,
+    rows: Dataset,
+    first: int,
 ) -> EncodedSplit:
-    return task.encode(rows, loaded, options, folder=folder, first_example=start)
+    """Encode rows into a table of windows, with their ledger.
+
+    folder: where the table lies
+    first:  number of the first row in its split
+    """
+    ledger = LossLedger()
+
+    def windows() -> Iterator[WindowRow]:
+        nonlocal ledger
+        encoded = task.windows.encode(iterate(rows), tokenizer, label_ids, options)
+        for example, (own, losses) in enumerate(encoded, start=first):
+            ledger += losses
+            yield from ({"example": example, **window} for window in own)
+
+    table = integer_lists(windows(), folder=folder)
+    if not len(table):
+        raise UserError("No example has a word to read. Check data.columns.")
+    return EncodedSplit(table, ledger)
 
 
 def _bounds(rows: Dataset, parts: int) -> list[int]:

@@ -16,12 +16,12 @@ from datasets import Dataset
 from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.predictor import Predictor
+from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import EncodedSplit, Repeats, Splits
 from nlp_transfer.strategies.base import Setting
 from nlp_transfer.strategies.plan import Plan, PlannedTask
-from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.tasks.splits import check_lost, load_repeats, load_splits
 from nlp_transfer.training.fingerprints import Read, what_is_read
 from nlp_transfer.training.prepared import encode_or_load, prepared_folder
@@ -108,7 +108,7 @@ def needed_splits(recipe: Recipe[Any, Any]) -> tuple[str, ...]:
 
 def _measured(recipe: Recipe[Any, Any], splits: Splits) -> RawWords | None:
     """Compare the words of the training data with those that raw text will be split into."""
-    words: RawWords | None = recipe.task.raw_words(splits, recipe.data)
+    words: RawWords | None = recipe.task.rows.raw_words(splits, recipe.data)
     if words is not None and words.is_low:
         log.warning("train: %s; nlpt inspect shows where, and what fits better", words.describe())
     return words
@@ -125,7 +125,7 @@ def read_again(plan: Plan) -> dict[str, Any]:
 
 
 def _read_now(recipe: Recipe[Any, Any]) -> dict[str, Read]:
-    splits, needed = recipe.task.load(recipe.data), needed_splits(recipe)
+    splits, needed = recipe.task.rows.load(recipe.data), needed_splits(recipe)
     if absent := [split for split in needed if split not in splits]:
         raise UserError(f"The data has no {absent[0]} split ({', '.join(splits)}).")
     return {"read": what_is_read(recipe, splits, needed)}
@@ -161,7 +161,7 @@ def _encoded(task: TaskExamples, loaded: LoadedModel, processes: int) -> TaskWin
     with _naming(task.planned):
         for split in task.needed:
             encoded = encode_or_load(recipe, splits, split, loaded, processes=processes)
-            ledger = encoded.ledger + recipe.task.unseen(splits, split)
+            ledger = encoded.ledger + recipe.task.rows.unseen(splits, split)
             check_lost(recipe, split, ledger)
             data[split] = SplitData(splits[split], replace(encoded, ledger=ledger))
     return TaskWindows(**vars(task), loaded=loaded, data=data)

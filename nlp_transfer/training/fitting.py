@@ -12,13 +12,13 @@ from torch import nn
 from transformers import TrainerCallback, TrainingArguments, set_seed
 
 from nlp_transfer.models.architecture import is_adapted, without_adapter
+from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.loading import ADAPTED_FILE, CONFIG_FILE
 from nlp_transfer.models.shared_encoder import release_sides
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Outcome
-from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.training.examples import TaskWindows
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
 

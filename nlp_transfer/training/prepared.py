@@ -11,9 +11,9 @@ from typing import Any
 from nlp_transfer import __version__
 from nlp_transfer.data.tables import cache_folder
 from nlp_transfer.files import whole_folder, write_json
+from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import EncodedSplit, LossLedger, Splits
-from nlp_transfer.tasks.base import LoadedModel
 from nlp_transfer.training.encoding import encode
 
 _LEDGER = "ledger.json"

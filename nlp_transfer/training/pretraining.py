@@ -23,6 +23,7 @@ from nlp_transfer.data.unlabelled import unlabelled_rows
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import autocast, token_batches
 from nlp_transfer.models.architecture import embedding_rows
+from nlp_transfer.models.build import OR_ALLOW
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary
@@ -35,7 +36,8 @@ from nlp_transfer.models.loading import (
 )
 from nlp_transfer.recipe import Recipe, TrainingSection
 from nlp_transfer.strategies.base import Batch, Forward
-from nlp_transfer.tasks.base import IGNORED, OR_ALLOW, pad
+from nlp_transfer.tasks.base import pad
+from nlp_transfer.tasks.objective import IGNORED
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.building import log_new_parameters
@@ -136,8 +138,8 @@ def _texts(recipe: Recipe[Any, Any]) -> Iterator[str]:
     if recipe.pretraining.texts is not None:
         rows = unlabelled_rows(recipe.pretraining.texts, task="text", setting="pretraining.texts")
     else:
-        splits = recipe.task.load(recipe.data)
-        recipe.task.check(splits, ("train",))
+        splits = recipe.task.rows.load(recipe.data)
+        recipe.task.rows.check(splits, ("train",))
         rows = iterate(splits["train"])
     for row in rows:
         if "words" in row:

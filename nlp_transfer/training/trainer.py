@@ -18,9 +18,11 @@ from transformers import EarlyStoppingCallback, TrainingArguments
 
 from nlp_transfer.inference.engine import predict_distributions, windows_by_example
 from nlp_transfer.models.architecture import named_parameters
+from nlp_transfer.models.build import LoadedModel, output_labels
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Strategy
-from nlp_transfer.tasks.base import IGNORED, LoadedModel, Task, WindowRow, output_labels
+from nlp_transfer.tasks.base import Task, WindowRow
+from nlp_transfer.tasks.objective import IGNORED
 from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.examples import SplitData, TaskWindows
 from nlp_transfer.training.optimization import leaves_zero_gradients
@@ -81,7 +83,7 @@ class TransferTrainer(BudgetTrainer):
         self._rows: SeenRows | None = None
         self._validation = validation
         callbacks = [callback for strategy in strategies for callback in strategy.callbacks()]
-        callbacks.append(Progress(task.headline))
+        callbacks.append(Progress(task.scores.headline))
         patience = recipe.training.early_stopping
         if patience is not None and args.load_best_model_at_end:
             callbacks.append(EarlyStoppingCallback(patience))
@@ -106,7 +108,7 @@ class TransferTrainer(BudgetTrainer):
 
     def _collate(self, rows: Sequence[WindowRow]) -> dict[str, torch.Tensor]:
         number = rows[0]["task"]
-        batch = self._tasks[number].collate(rows, self._pad_id)
+        batch = self._tasks[number].windows.collate(rows, self._pad_id)
         batch["windows"] = torch.tensor([row["window"] for row in rows])
         if number:  # the model answers for the recipe's own task unless told otherwise
             batch["task"] = torch.full((len(rows),), number)
@@ -118,8 +120,8 @@ class TransferTrainer(BudgetTrainer):
 
         def mean_over_labelled(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
             number = int(batch["task"][0]) if "task" in batch else 0
-            logits = forward(batch)["logits"]
-            return self._tasks[number].loss_sum(logits, batch["labels"], goals[number]) / items
+            head, logits = self._tasks[number].head, forward(batch)["logits"]
+            return head.loss_sum(logits, batch["labels"], goals[number]) / items
 
         loss: LossFunction = mean_over_labelled
         own = lessons[0]
@@ -171,15 +173,15 @@ class TransferTrainer(BudgetTrainer):
         model: instead of the one that is trained
         """
         predictions = self.predict_split(self._validation, model)
-        return self._task.headline_figure(self._validation.rows, predictions)
+        return self._task.scores.headline_figure(self._validation.rows, predictions)
 
     def evaluation(self) -> dict[str, float]:
         """Score the model in training; say where it tells nothing apart."""
         predictions = self.predict_split(self._validation)
         rows = self._validation.rows
-        if answer := self._task.constant_answer(rows, predictions):
+        if answer := self._task.scores.constant_answer(rows, predictions):
             log.warning("validation: the model predicts %s", answer)
-        return {"eval_score": self._task.headline_figure(rows, predictions)}
+        return {"eval_score": self._task.scores.headline_figure(rows, predictions)}
 
     def predict_split(
         self, split: SplitData, model: Any = None, task: Task | None = None
@@ -203,7 +205,7 @@ class TransferTrainer(BudgetTrainer):
             precision=self.precision,
         )
         labels = output_labels(model.config)
-        mine = [task.decode(distribution, labels) for distribution in distributions]
+        mine = [task.decoder.decode(distribution, labels) for distribution in distributions]
         gathered = dict(gather_object(list(zip(numbers, mine, strict=True))))
         return [gathered[number] for number in range(count)]
 

@@ -10,9 +10,9 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.models.build import output_labels
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Lesson
-from nlp_transfer.tasks.base import output_labels
 from nlp_transfer.tasks.objective import IGNORED, Objective
 
 
@@ -63,7 +63,7 @@ def _label_weights(lesson: Lesson, training: TrainingSection) -> tuple[float, ..
 def _classes(lesson: Lesson) -> list[str]:
     """List the class of each of the model's outputs."""
     labels = output_labels(lesson.loaded.model.config)
-    return [lesson.setting.recipe.task.class_of(label) for label in labels]
+    return [lesson.setting.recipe.task.head.class_of(label) for label in labels]
 
 
 def _classes_by_window(lesson: Lesson) -> Iterable[Sequence[str]]:

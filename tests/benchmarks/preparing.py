@@ -46,16 +46,18 @@ def _compare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     import datasets
 
     from nlp_transfer import load_recipe
+    from nlp_transfer.models.build import build_model
     from nlp_transfer.models.checkpoint import resolve_checkpoint
+    from nlp_transfer.training.encoding import encode as encode_windows
     from tests.benchmarks.stock import encode
 
     datasets.disable_progress_bars()
     datasets.disable_caching()
     _write(folder, options.sentences)
     recipe = load_recipe("quickstart-ner", [f"data.source={folder}"])
-    splits = recipe.task.load(recipe.data)
+    splits = recipe.task.rows.load(recipe.data)
     checkpoint = resolve_checkpoint(recipe.model.checkpoint)
-    loaded = recipe.task.build_model(checkpoint, recipe.task.labels(splits.labels), recipe.model)
+    loaded = build_model(checkpoint, recipe.task.head.new(splits.labels), recipe.model)
     rows = splits["train"]
     seconds: dict[str, list[float]] = {"stock": [], "ours": []}
     for _ in range(options.turns):
@@ -68,7 +70,7 @@ def _compare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         )
         seconds["stock"].append(time.monotonic() - start)
         start = time.monotonic()
-        ours = recipe.task.encode(rows, loaded, recipe.model).windows
+        ours = encode_windows(recipe.task, rows, loaded, recipe.model).windows
         seconds["ours"].append(time.monotonic() - start)
     _check_same(stock, ours)
     rates = {side: round(len(rows) / statistics.median(taken)) for side, taken in seconds.items()}

@@ -16,8 +16,8 @@ from transformers import PreTrainedModel
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_path
 from nlp_transfer.models.architecture import output_layer
+from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.strategies.base import Outcome
-from nlp_transfer.tasks.base import LoadedModel
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def keep_average(
     log.info(
         "%s: validation %s %.4f for the average, %.4f for the best checkpoint; %s is kept",
         strategy,
-        outcome.setting.recipe.task.headline,
+        outcome.setting.recipe.task.scores.headline,
         averaged_score,
         score,
         "the average" if kept else "the best checkpoint",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
@@ -11,6 +12,8 @@ from nlp_transfer.data.scheme import UNNAMED
 from nlp_transfer.data.spelling import Spelled, told
 from nlp_transfer.data.tags import PARTS, Scheme, split_tag, to_iob2
 from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.tasks.ner.decoding import NerDecoder
+from nlp_transfer.tasks.ner.head import NerHead
 from nlp_transfer.tasks.ner.task import NerTask
 
 if TYPE_CHECKING:
@@ -32,6 +35,23 @@ class ForeignNerTask(NerTask):
     tags: dict[str, str]
     """What each label is as we write it, in the same scheme; empty for one that no word has."""
 
+    @property
+    def head(self) -> ForeignNerHead:
+        """One output a label of the model's own."""
+        return ForeignNerHead(self.tags)
+
+    @property
+    def decoder(self) -> ForeignNerDecoder:
+        """Labels that the scheme allows, read as IOB2."""
+        return ForeignNerDecoder(self.decoding, self.scheme, self.tags)
+
+
+@dataclass(frozen=True)
+class ForeignNerHead(NerHead):
+    """One output a label, whose types are told from `tags`."""
+
+    tags: Mapping[str, str]
+
     def class_of(self, label: str) -> str:
         """Return the type of a label, and O."""
         return split_tag(self.tags.get(label) or "O")[1] or "O"
@@ -45,10 +65,22 @@ class ForeignNerTask(NerTask):
             f"id2label in config.json, as B-{wanted[0]}."
         )
 
+
+@dataclass(frozen=True)
+class ForeignNerDecoder(NerDecoder):
+    """Chooses labels that a scheme allows."""
+
+    scheme: Scheme
+    tags: Mapping[str, str]
+
     def best_path(
         self, log_probabilities: NDArray[np.floating[Any]], labels: Sequence[str]
     ) -> NDArray[np.int64]:
-        """Choose the output of each word; one that is best as part of an entity stays in one."""
+        """Choose the output of each word; one that is best as part of an entity stays in one.
+
+        log_probabilities: (words, labels)
+        returns:           (words,) label ids
+        """
         import numpy as np
 
         from nlp_transfer.tasks.ner.viterbi import best_tags, is_legal
@@ -57,7 +89,7 @@ class ForeignNerTask(NerTask):
         steps = _steps(tags, self.scheme)
         scores = np.where(steps.never, -np.inf, log_probabilities).astype(np.float32)
         greedy: NDArray[np.int64] = scores.argmax(axis=1)
-        if self.decoding == "greedy" or is_legal(greedy, steps.inside, steps.closed):
+        if self.way == "greedy" or is_legal(greedy, steps.inside, steps.closed):
             return greedy
         scores[np.ix_(~steps.outside[greedy], steps.outside)] = -np.inf
         path = best_tags(scores, steps.inside, steps.closed)

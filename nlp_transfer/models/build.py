@@ -1,0 +1,132 @@
+"""A checkpoint and the head that it gets in, a model with named labels out."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.models.architecture import embedding_rows
+from nlp_transfer.models.carry_over import is_fine_tuned, keep_layers, with_new_head
+from nlp_transfer.models.finite import check_finite
+from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary
+from nlp_transfer.models.loading import (
+    ADAPTER_FILE,
+    CONFIG_FILE,
+    load_config,
+    load_model,
+    load_tokenizer,
+    set_attention,
+)
+from nlp_transfer.recipe import ModelSection
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+_KEY = "model.checkpoint"
+OR_ALLOW = (
+    "Correct config.json or the files, take another checkpoint, or let what is missing start at "
+    "random with model.allow_random=true."
+)
+"""What to do about a checkpoint whose files lack weights of its encoder."""
+
+
+@dataclass(frozen=True)
+class NewHead:
+    """The head that a checkpoint gets."""
+
+    auto_class: Any
+    """The transformers auto class of models with such a head."""
+    labels: tuple[str, ...]
+    """Names of its outputs, in order."""
+    problem_type: str | None = None
+    """As transformers names what the head solves; None: it has no name for it."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with a head for the task, and its tokenizer."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    new_parameters: frozenset[str]
+    """Names of the parameters that the checkpoint did not have: they start at random."""
+
+
+def output_labels(config: Any) -> list[str]:
+    """List the labels of a model's configuration in the order of its outputs."""
+    return [config.id2label[index] for index in range(len(config.id2label))]
+
+
+def build_model(folder: Path, head: NewHead, options: ModelSection) -> LoadedModel:
+    """Load a checkpoint, give it a head with named labels, and say what starts at random."""
+    config = _encoder_config(folder, options, head.auto_class)
+    fine_tuned = is_fine_tuned(config)
+    config.num_labels = len(head.labels)
+    config.id2label = dict(enumerate(head.labels))
+    config.label2id = {name: index for index, name in enumerate(head.labels)}
+    if head.problem_type is not None:
+        config.problem_type = head.problem_type
+    if options.dropout is not None:
+        _set_dropout(config, options.dropout)
+    model, weights = load_model(
+        head.auto_class, folder, config, _KEY, trust_remote_code=options.trust_remote_code
+    )
+    if not options.allow_random:
+        check_encoder(model, weights, folder, _KEY, advice=OR_ALLOW)
+    check_finite(model, f"{_KEY}: {folder}")
+    set_attention(model, options.attention)
+    new = weights.random
+    if fine_tuned:
+        # A head that fits by its size may still be for other labels, or for others' order.
+        log.info("%s is fine-tuned: encoder carried over, head new", options.checkpoint)
+        model, random = with_new_head(model)
+        new |= random
+    if options.layers is not None:
+        model = keep_layers(model, options.layers)
+    check_length(model, options)
+    tokenizer = load_tokenizer(folder, trust_remote_code=options.trust_remote_code)
+    check_vocabulary(embedding_rows(model), tokenizer, folder, _KEY)
+    return LoadedModel(model, tokenizer, new)
+
+
+def _encoder_config(folder: Path, options: ModelSection, auto_class: Any) -> Any:
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING
+
+    if (folder / ADAPTER_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
+        raise UserError(
+            f"model.checkpoint: {folder} holds an adapter, not a whole model. Start from its base "
+            "model, or from a run that merges the adapter (strategies lora: merge: true)."
+        )
+    config = load_config(folder, _KEY, trust_remote_code=options.trust_remote_code)
+    known = type(config) in auto_class._model_mapping
+    if not known or type(config) not in MODEL_FOR_MASKED_LM_MAPPING or config.is_encoder_decoder:
+        raise UserError(
+            f"model.checkpoint: {folder} is a {config.model_type!r} model, which is not an encoder "
+            "for this task. Choose one of the BERT family: bert, roberta, distilbert, electra, "
+            "albert, deberta, xlm-roberta, camembert, mpnet, modernbert..."
+        )
+    return config
+
+
+# How the configurations of the families name their dropout rates.
+_DROPOUTS = (
+    "hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout",
+    "embedding_dropout", "mlp_dropout",
+)  # fmt: skip
+
+
+def _set_dropout(config: Any, rate: float) -> None:
+    """Set every dropout rate of the encoder."""
+    names = [name for name in _DROPOUTS if hasattr(config, name)]
+    if not names:
+        raise UserError(
+            f"model.dropout: a {config.model_type!r} configuration has no dropout rate. "
+            "Leave model.dropout out."
+        )
+    for name in names:
+        setattr(config, name, rate)

@@ -1,0 +1,49 @@
+"""Items in, texts out; labels and their probabilities as JSON out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from nlp_transfer.data.items import Item
+from nlp_transfer.data.words import Splitter
+from nlp_transfer.records import Classification, Prediction
+from nlp_transfer.tasks.base import Row
+
+
+@dataclass(frozen=True)
+class ClassificationResults:
+    """Texts with their labels, and the probability of each."""
+
+    multi_label: bool
+
+    # With "entities", by which writers tell the other task.
+    keys: ClassVar[tuple[str, ...]] = (
+        "text", "text_pair", "label", "labels", "score", "scores", "entities",
+    )  # fmt: skip
+    word_lists: ClassVar[bool] = False
+
+    def row(self, item: Item, split: Splitter) -> dict[str, Any]:
+        """Take the text of an item, and its second one: {text, text_pair}."""
+        return {"text": item.as_text(), "text_pair": item.text_pair}
+
+    def result(self, row: Row, prediction: Prediction) -> dict[str, Any]:
+        """Write {text, label, score, scores}, or {text, labels, scores} for multi-label tasks."""
+        return {**_texts(row), **self._answer(prediction)}
+
+    def example(self, row: Row, prediction: Prediction) -> dict[str, Any]:
+        """Describe a text with its gold and predicted labels."""
+        return {**_texts(row), "gold": row["labels"], **self._answer(prediction)}
+
+    def _answer(self, prediction: Prediction) -> dict[str, Any]:
+        assert isinstance(prediction, Classification)
+        scores = dict(prediction.scores)
+        if self.multi_label:
+            return {"labels": list(prediction.labels), "scores": scores}
+        label = prediction.labels[0]
+        return {"label": label, "score": scores[label], "scores": scores}
+
+
+def _texts(row: Row) -> dict[str, str]:
+    pair = {"text_pair": row["text_pair"]} if row.get("text_pair") is not None else {}
+    return {"text": row["text"], **pair}

@@ -1,0 +1,64 @@
+"""Labelled texts, gold and predicted, in; the figures of classification out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from nlp_transfer.records import Classification, Prediction
+from nlp_transfer.tasks.base import only_answer
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@dataclass(frozen=True)
+class ClassificationScores:
+    """The table of the classes, and what sums it up."""
+
+    multi_label: bool
+
+    headline: ClassVar[str] = "macro F1"
+
+    def headline_figure(self, rows: Dataset, predictions: Sequence[Prediction]) -> float:
+        """Return macro F1."""
+        from nlp_transfer.metrics.labels import macro_f1
+
+        gold, predicted, names, _ = _compared(rows, predictions)
+        return macro_f1(gold, predicted, names)
+
+    def figures(
+        self, rows: Dataset, predictions: Sequence[Prediction], *, samples: int
+    ) -> dict[str, Any]:
+        """Return the classification report."""
+        import numpy as np
+
+        from nlp_transfer.metrics.labels import class_figures
+
+        gold, predicted, names, scores = _compared(rows, predictions)
+        matrix = np.array([[row.get(name, 0.0) for name in names] for row in scores])
+        one_each = not self.multi_label
+        figures = class_figures(gold, predicted, matrix, names, one_each=one_each, samples=samples)
+        return {"class": figures.as_dict()}
+
+    def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:
+        """Name the class that every text has, or say that none has any."""
+        gold, predicted, _, _ = _compared(rows, predictions)
+        answer = only_answer(map(_joined, gold), map(_joined, predicted))
+        return answer and f"{answer} for every text"
+
+
+def _compared(
+    rows: Dataset, predictions: Sequence[Prediction]
+) -> tuple[list[list[str]], list[tuple[str, ...]], list[str], list[dict[str, float]]]:
+    """Return gold labels, predicted labels, every label of either side, and the scores."""
+    known = [prediction for prediction in predictions if isinstance(prediction, Classification)]
+    gold = [list(names) for names in rows["labels"]]
+    names = list(known[0].scores) if known else []
+    extra = sorted({name for labels in gold for name in labels} - set(names))
+    return gold, [p.labels for p in known], [*names, *extra], [dict(p.scores) for p in known]
+
+
+def _joined(labels: Sequence[str]) -> str:
+    return " and ".join(map(repr, sorted(labels))) or "no label"

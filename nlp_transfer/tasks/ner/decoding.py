@@ -1,0 +1,85 @@
+"""A tagger's outputs in, the tags of each sentence's words out."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from nlp_transfer.data.tags import to_iob2
+from nlp_transfer.records import Tagging
+from nlp_transfer.tasks.base import WindowRow, mean_probabilities
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class NerDecoder:
+    """Chooses tags from the log-probabilities of each word's first piece."""
+
+    way: Literal["viterbi", "greedy"]
+    """The likeliest legal tags, or each word's likeliest."""
+
+    def window_outputs(
+        self, logits: torch.Tensor, windows: Sequence[WindowRow]
+    ) -> list[NDArray[np.float32]]:
+        """Keep the log-probabilities of each owned word's first piece.
+
+        logits:  (windows, pieces, labels)
+        returns: (words, labels) a window
+        """
+        import torch
+
+        counts = [len(window["positions"]) for window in windows]
+        batch = torch.arange(len(windows)).repeat_interleave(torch.tensor(counts))
+        positions = torch.tensor([p for w in windows for p in w["positions"]], dtype=torch.int64)
+        chosen = logits[batch.to(logits.device), positions.to(logits.device)]
+        return [part.numpy() for part in chosen.float().log_softmax(dim=-1).cpu().split(counts)]
+
+    def stitch(
+        self, outputs: Sequence[NDArray[np.float32]], labels: int
+    ) -> NDArray[np.floating[Any]]:
+        """Join the words of all windows: (words of the sentence, labels)."""
+        import numpy as np
+
+        return np.concatenate([np.empty((0, labels), np.float32), *outputs])
+
+    def mean(self, stitched: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.floating[Any]]:
+        """Average the probabilities that several models give the words: (words, labels)."""
+        return mean_probabilities(stitched)
+
+    def decode(self, stitched: NDArray[np.floating[Any]], labels: Sequence[str]) -> Tagging:
+        """Choose the tags of a sentence from log-probabilities: (words, labels)."""
+        import numpy as np
+
+        if not len(stitched):
+            return Tagging((), ())
+        path = self.best_path(stitched, labels)
+        chosen = np.exp(stitched[np.arange(len(path)), path])
+        # A tuple of floats takes four times the memory, of every word of a split that is scored.
+        return Tagging(self.as_iob2([labels[i] for i in path]), array("d", chosen.tolist()))
+
+    def best_path(
+        self, log_probabilities: NDArray[np.floating[Any]], labels: Sequence[str]
+    ) -> NDArray[np.int64]:
+        """Choose the output of each word of a sentence, which has at least one.
+
+        log_probabilities: (words, labels)
+        returns:           (words,) label ids
+        """
+        from nlp_transfer.tasks.ner.viterbi import best_tags, inside_predecessors
+
+        if self.way == "viterbi":
+            return best_tags(log_probabilities, inside_predecessors(labels))
+        return log_probabilities.argmax(axis=1)
+
+    def as_iob2(self, tags: Sequence[str]) -> tuple[str, ...]:
+        """Read the labels chosen for a sentence as valid IOB2."""
+        if self.way == "viterbi":
+            return tuple(tags)
+        # As the CoNLL scorer reads greedy tags: an I- that continues nothing starts an entity.
+        return tuple(to_iob2(tags, "iob2")[0])

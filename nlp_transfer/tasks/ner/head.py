@@ -1,0 +1,49 @@
+"""A tagger's outputs: O, B-x and I-x for every entity type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nlp_transfer.data.tags import iob2_labels, split_tag
+from nlp_transfer.models.build import NewHead
+from nlp_transfer.tasks.objective import Objective
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class NerHead:
+    """One output a tag, at every piece."""
+
+    @property
+    def auto_class(self) -> Any:
+        """AutoModelForTokenClassification."""
+        from transformers import AutoModelForTokenClassification
+
+        return AutoModelForTokenClassification
+
+    def new(self, declared: Sequence[str]) -> NewHead:
+        """Name O, B-x and I-x for every type, seen in train or not."""
+        return NewHead(self.auto_class, tuple(iob2_labels(declared)))
+
+    def class_of(self, label: str) -> str:
+        """Return the type of B-x and I-x, and O."""
+        return split_tag(label)[1] or label
+
+    def advice_on_labels(self, wanted: Sequence[str]) -> str:
+        """Say nothing: the labels of our own models name their types."""
+        return ""
+
+    def loss_sum(
+        self, logits: torch.Tensor, labels: torch.Tensor, objective: Objective
+    ) -> torch.Tensor:
+        """Sum the cross-entropy over the first pieces of labelled words.
+
+        logits:  (windows, pieces, labels)
+        labels:  (windows, pieces) label ids, or IGNORED
+        returns: () float32
+        """
+        return objective.cross_entropy(logits.flatten(0, 1), labels.flatten())

@@ -1,0 +1,137 @@
+"""Sentences in, windows of pieces out; every word is labelled in exactly one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import TYPE_CHECKING
+
+from nlp_transfer.data.tags import spans
+from nlp_transfer.models.windows import Piece, WordPieces, cut_windows
+from nlp_transfer.recipe import ModelSection
+from nlp_transfer.records import LossLedger
+from nlp_transfer.tasks.base import Row, WindowRow, pad
+from nlp_transfer.tasks.objective import IGNORED
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+_SENTENCES_A_BATCH = 128
+
+
+@dataclass(frozen=True)
+class NerWindows:
+    """Cuts sentences, with the words around them in their document, into windows."""
+
+    context_words: int
+    """Unlabelled words of the same document shown on each side of a sentence."""
+
+    def encode(
+        self,
+        rows: Iterable[Row],
+        tokenizer: PreTrainedTokenizerBase,
+        label_ids: Mapping[str, int],
+        options: ModelSection,
+    ) -> Iterator[tuple[list[WindowRow], LossLedger]]:
+        """Cut each sentence into windows.
+
+        yields: windows of input_ids, positions (of the owned words' first pieces), labels (theirs)
+        """
+        pieces = WordPieces(tokenizer)
+        stream = self._in_context(rows)
+        while group := list(islice(stream, _SENTENCES_A_BATCH)):
+            pieces.learn([word for row, left, right in group
+                          for word in (*left, *row["words"], *right)])  # fmt: skip
+            for row, left, right in group:
+                yield _encoded(row, left, right, pieces, label_ids, options)
+
+    def _in_context(self, rows: Iterable[Row]) -> Iterator[tuple[Row, list[str], list[str]]]:
+        """Pair each sentence with the words before and after it in its document."""
+        if not self.context_words:
+            yield from ((row, [], []) for row in rows)
+            return
+        for document, group in groupby(rows, key=lambda row: row.get("document")):
+            if document is None:
+                yield from ((row, [], []) for row in group)
+                continue
+            sentences = list(group)
+            words = [word for row in sentences for word in row["words"]]
+            start = 0
+            for row in sentences:
+                end = start + len(row["words"])
+                left = words[max(0, start - self.context_words) : start]
+                yield row, left, words[end : end + self.context_words]
+                start = end
+
+    def collate(self, windows: Sequence[WindowRow], pad_id: int) -> dict[str, torch.Tensor]:
+        """Pad windows; labels stand on first pieces, IGNORED everywhere else.
+
+        returns: input_ids, attention_mask and labels, (windows, pieces) int64 each
+        """
+        batch = pad([window["input_ids"] for window in windows], pad_id)
+        labels = batch.new_full(batch.shape, IGNORED)
+        mask = batch.new_zeros(batch.shape)
+        for number, window in enumerate(windows):
+            mask[number, : len(window["input_ids"])] = 1
+            labels[number, window["positions"]] = labels.new_tensor(window["labels"])
+        return {"input_ids": batch, "attention_mask": mask, "labels": labels}
+
+
+def _encoded(
+    row: Row,
+    left: Sequence[str],
+    right: Sequence[str],
+    pieces: WordPieces,
+    label_ids: Mapping[str, int],
+    options: ModelSection,
+) -> tuple[list[WindowRow], LossLedger]:
+    """Cut one sentence, between its context, into windows."""
+    own = [pieces[word] for word in row["words"]]
+    windows = list(
+        cut_windows(
+            own,
+            pieces,
+            max_pieces=options.max_pieces,
+            overlap=options.overlap,
+            left=[pieces[word] for word in left],
+            right=[pieces[word] for word in right],
+        )
+    )
+    tags = row.get("tags") or ["O"] * len(own)
+    labels = [label_ids.get(tag, IGNORED) for tag in tags]
+    encoded = [
+        {
+            "input_ids": window.input_ids,
+            "positions": window.positions,
+            "labels": labels[window.first_word : window.first_word + len(window.positions)],
+        }
+        for window in windows
+    ]
+    cut = sum(window.cut_words for window in windows)
+    ledger = LossLedger(
+        sentences=1,
+        words=len(own),
+        entities=len([tag for tag in tags if tag[0] == "B"]) + len(row.get("lost") or ()),
+        windows=len(windows),
+        words_truncated=cut,
+        entities_truncated=_cut_entities(tags, own, pieces, options) if cut else 0,
+        words_without_pieces=_missing(own),
+    )
+    return encoded, ledger
+
+
+def _cut_entities(
+    tags: Sequence[str], own: Sequence[Piece], pieces: WordPieces, options: ModelSection
+) -> int:
+    """Count the entities with a word that outgrows a whole window."""
+    room = options.max_pieces - len(pieces.prefix) - len(pieces.suffix)
+    return sum(
+        any(len(piece.ids) > room for piece in own[span.first : span.last + 1])
+        for span in spans(tags)
+    )
+
+
+def _missing(pieces: Sequence[Piece]) -> int:
+    return len([piece for piece in pieces if piece.missing])
