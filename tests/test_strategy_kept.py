@@ -18,7 +18,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.records import Tagging
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.strategies.parts.weights import weighted_sum
-from nlp_transfer.tasks.ner.task import NerTask
+from nlp_transfer.tasks.ner.scores import NerScores
 from nlp_transfer.training.trainer import TransferTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -301,7 +301,7 @@ def _script_scores(patch: pytest.MonkeyPatch, scores: list[float]) -> list[State
     """Let each scoring give the next score; return what the weights were at each evaluation."""
     seen: list[State] = []
     script = iter(scores)
-    patch.setattr(NerTask, "headline_figure", lambda *_: next(script))
+    patch.setattr(NerScores, "headline_figure", lambda *_: next(script))
     original = TransferTrainer.evaluate
 
     def evaluate(self: TransferTrainer, *args: Any, **options: Any) -> dict[str, float]:

@@ -27,6 +27,7 @@ from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.tasks.classification.task import ClassificationTask
+from nlp_transfer.tasks.ner.scores import NerScores
 from nlp_transfer.tasks.ner.task import NerTask
 from nlp_transfer.tasks.objective import IGNORED, Objective
 from nlp_transfer.training import fitting as train_module
@@ -621,7 +622,7 @@ def _logged_steps(run: Path) -> list[int]:
 def _script_scores(patch: pytest.MonkeyPatch, scores: list[float]) -> list[dict[str, torch.Tensor]]:
     """Let each evaluation give the next score; return what the trainable weights then were."""
     seen: list[dict[str, torch.Tensor]] = []
-    patch.setattr(NerTask, "headline_figure", lambda *_: scores[len(seen) - 1])
+    patch.setattr(NerScores, "headline_figure", lambda *_: scores[len(seen) - 1])
     original = TransferTrainer.evaluate
 
     def evaluate(self: TransferTrainer, *args: Any, **options: Any) -> dict[str, float]:
