@@ -12,7 +12,7 @@ from nlp_transfer.models.architecture import head_modules
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.fit import check_length
 from nlp_transfer.strategies.base import Setting, Stage
-from nlp_transfer.strategies.parts.adapters import Adapter, head_modules
+from nlp_transfer.strategies.parts.adapters import Adapter
 
 if TYPE_CHECKING:
     from peft import PeftConfig
