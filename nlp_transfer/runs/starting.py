@@ -15,7 +15,7 @@ from nlp_transfer.runs.run_folder import RunFolder, check_disk_space, disk_bytes
 if TYPE_CHECKING:
     from torch import nn
 
-    from nlp_transfer.tasks.base import LoadedModel
+    from nlp_transfer.models.build import LoadedModel
     from nlp_transfer.training.examples import TaskWindows
 
 log = logging.getLogger(__name__)
