@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from nlp_transfer import finetune, load_recipe
-from nlp_transfer.inference import parts
 from nlp_transfer.inference.ensemble import Ensemble
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -70,7 +69,6 @@ def _interrupted(nlpt: Run, monkeypatch: pytest.MonkeyPatch, *command: Any) -> N
 def test_interrupted_job_goes_on_to_the_same_file(
     nlpt: Run, model: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "_BLOCK", 8)
     whole, output = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
     assert nlpt("predict", model, texts, "-o", whole)[0] == 0
     _interrupted(nlpt, monkeypatch, model, texts, "-o", output)

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
-from nlp_transfer.inference import parts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -126,7 +125,6 @@ def test_fields_come_back_in_csv(nlpt: Run, runs: Callable[[str], Path], tmp_pat
 def test_fields_survive_an_interruption(
     nlpt: Run, runs: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "_BLOCK", 3)
     rows = [{"text": f"Ada {number}", "id": number, "score": "x"} for number in range(8)]
     source, output = _json_lines(tmp_path / "in.jsonl", rows), tmp_path / "out"
     assert nlpt("predict", runs("ner"), source, "-o", output, "--resume")[0] == 0

@@ -7,10 +7,8 @@ import io
 import json
 import logging
 import math
-import re
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -18,48 +16,22 @@ from typing import Any
 from nlp_transfer.data.formats import arrow, brat, class_folders, jsonl
 from nlp_transfer.data.formats import detection as formats
 from nlp_transfer.data.grouping import whole_sentences
-from nlp_transfer.data.items import ROLES, Columns
+from nlp_transfer.data.input_options import with_options
+from nlp_transfer.data.items import Columns, Item, ItemReader
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import NOT_DATA
-from nlp_transfer.errors import UserError, nearest, shortened
+from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.recipe import DataSection
 
 log = logging.getLogger(__name__)
 
-_NAMED = (*ROLES, "sentence")
 _STDIN_FORMATS = ("auto", "text", "jsonl")
 _BRAT = (".txt", ".ann")
-# A key of a recipe, as messages of readers name it, perhaps with a value.
-_KEY = re.compile(
-    r"data\.(?P<key>columns|encoding_errors|encoding|format|header|quoted|separator)"
-    r"(?:\.(?P<role>\w+))?(?P<value>=(?:'[^']*'|\.\.\.|[\w-]+))?"
-)
 
 
-def parse_columns(given: str) -> dict[str, str | int]:
-    """Read "text=premise,text_pair=hypothesis" or "text=0", as --columns takes it.
-
-    raises: UserError for what is none, or a role that no model reads
-    """
-    columns: dict[str, str | int] = {}
-    for part in filter(None, given.split(",")):
-        role, equals, name = (piece.strip() for piece in part.partition("="))
-        if not equals or not name:
-            raise UserError(
-                f"--columns: {part!r} is not ROLE=COLUMN. For example: "
-                "--columns text=premise,text_pair=hypothesis"
-            )
-        if role not in _NAMED:
-            raise UserError(
-                f"--columns: {role!r} is nothing that a model reads ({', '.join(_NAMED)})."
-                f"{nearest(role, _NAMED)}"
-            )
-        columns[role] = int(name) if name.lstrip("-").isdecimal() else name
-    return columns
-
-
+@with_options()
 def check_inputs(data: DataSection) -> None:
-    """Refuse an input that cannot be read, before a model is loaded."""
+    """Refuse what `nlpt predict` cannot read, before a model is loaded."""
     if data.source == "-":
         if data.format not in _STDIN_FORMATS:
             raise UserError(
@@ -102,27 +74,15 @@ def read_inputs(data: DataSection, kept: Columns | None = None) -> Iterator[RawR
         log.warning("%s: there is nothing to predict, it holds no text", name)
 
 
-@contextmanager
-def with_options() -> Iterator[None]:
-    """Let errors of reading name the options of `nlpt predict`, not the keys of a recipe."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(as_options(str(error))) from None
+def read_items(data: DataSection, kept: Columns) -> Iterator[Item]:
+    """Read what is to be predicted, what a model reads of each row and its other fields.
 
-
-def as_options(message: str) -> str:
-    """Write `data.encoding=latin-1` as `--encoding latin-1`, `data.header=false` as --no-header."""
-
-    def option(found: re.Match[str]) -> str:
-        name, value = found["key"].replace("_", "-"), (found["value"] or "")[1:]
-        if value in ("true", "false"):
-            return f"--{name}" if value == "true" else f"--no-{name}"
-        role = f" {found['role']}" if found["role"] else ""
-        equals = "=" if role and value else " " if value else ""
-        return f"--{name}{role}{equals}{value}"
-
-    return _KEY.sub(option, message)
+    kept:   columns that the model learned from
+    raises: UserError that names the options of `nlpt predict`
+    """
+    with with_options():
+        reader = ItemReader(kept, dict(data.columns.items()))
+        yield from reader.items(read_inputs(data, kept))
 
 
 def _rows(path: Path, data: DataSection, kept: Columns) -> Iterator[RawRow]:

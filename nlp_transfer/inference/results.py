@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
+
+log = logging.getLogger(__name__)
+
+_MANY = 10
+"""Texts among which a model that fits them finds something."""
 
 
 class Results(Iterator[dict[str, Any]]):
@@ -31,3 +38,16 @@ def check_is_list(items: object) -> None:
         raise TypeError(
             f"give a list of texts, as predictor([text]), not one {type(items).__name__}"
         )
+
+
+def watched(results: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Hand results on, counted on a terminal; say where entities were asked for and none found."""
+    from tqdm.auto import tqdm
+
+    texts = found = 0
+    for result in tqdm(results, unit="text", disable=not sys.stderr.isatty()):
+        texts += 1
+        found += bool(result.get("entities", True))
+        yield result
+    if texts >= _MANY and not found:
+        log.warning("no entity was found in %d texts: is this the model for them?", texts)

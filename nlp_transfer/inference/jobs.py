@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
 
+from nlp_transfer import files
+from nlp_transfer.data.formats.results import Result, to_json
 from nlp_transfer.data.items import Item
 from nlp_transfer.data.writers import check_target, write_results
 from nlp_transfer.errors import Interrupted, UserError
@@ -18,20 +19,36 @@ from nlp_transfer.processes import is_main_process, rank, wait_for_all, world_si
 
 log = logging.getLogger(__name__)
 
-Predict = Callable[[Iterable[Item]], Iterable[Mapping[str, Any]]]
+Predict = Callable[[Iterable[Item]], Iterable[Result]]
 
 _BLOCK = 512  # items in a row that one process takes
 _JOB = "job.json"
 
 
-def predict_to_file(
+def keeps_parts(source: str, output: Path | None, *, resume: bool) -> bool:
+    """Tell whether a job can go on after an interruption: its input is read again, its output new.
+
+    raises: UserError where it cannot but has to, or where it would write over its input
+    """
+    if output is not None and output.exists() and source != "-" and output.samefile(source):
+        raise UserError(f"--output: {output} is the input. Name another file.")
+    can = source != "-" and output is not None and (output.is_file() or not output.exists())
+    if (resume or world_size() > 1) and not can:
+        raise UserError(
+            "--resume, and several processes, need an input that can be read again (not -) and an "
+            "--output that is a new or a regular file."
+        )
+    return can
+
+
+def predict_in_parts(
     predict: Predict,
     items: Iterable[Item],
     *,
     to: str,
     output: Path,
     task: str,
-    job: Mapping[str, Any],
+    job: Mapping[str, object],
     resume: bool,
 ) -> None:
     """Predict this process's share of the items; the main process merges the shares of all.
@@ -54,17 +71,21 @@ def predict_to_file(
         _begin(folder, job, resume=resume)
     wait_for_all()
     try:
-        _predict_share(predict, items, folder)
+        _predict_share(predict, items, _part(folder, rank()))
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted: {folder} keeps what is predicted; the same command with --resume goes on"
         ) from None
     if is_main_process():
-        write_results(_merged(folder), to=to, output=output, task=task)
+        if to == "jsonl" and world_size() == 1:  # the only part is the output
+            with files.whole_path(output) as beside:
+                shutil.move(_part(folder, 0), beside)
+        else:
+            write_results(_merged(folder), to=to, output=output, task=task)
         shutil.rmtree(folder)
 
 
-def file_stamps(*paths: str) -> dict[str, list[list[Any]]]:
+def file_stamps(*paths: str) -> dict[str, list[list[str | int]]]:
     """Tell files and folders from what they may be later: sizes and times of change, by path."""
     return {path: [*map(_stamp, sorted(_files(Path(path))))] for path in paths}
 
@@ -73,12 +94,12 @@ def _files(path: Path) -> Iterator[Path]:
     yield from (file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 
-def _stamp(file: Path) -> list[Any]:
+def _stamp(file: Path) -> list[str | int]:
     status = file.stat()
     return [file.name, status.st_size, status.st_mtime_ns]
 
 
-def _check_same(folder: Path, job: Mapping[str, Any]) -> None:
+def _check_same(folder: Path, job: Mapping[str, object]) -> None:
     if not (folder / _JOB).is_file():
         return
     before = json.loads((folder / _JOB).read_text("utf-8"))
@@ -91,23 +112,22 @@ def _check_same(folder: Path, job: Mapping[str, Any]) -> None:
         )
 
 
-def _begin(folder: Path, job: Mapping[str, Any], *, resume: bool) -> None:
+def _begin(folder: Path, job: Mapping[str, object], *, resume: bool) -> None:
     if folder.exists() and not (folder / _JOB).is_file() and any(folder.iterdir()):
         raise UserError(f"--output: {folder} holds other things. Delete it or rename the output.")
     if folder.exists() and not resume:
         log.warning("%s: the results of an interrupted job are dropped", folder)
         shutil.rmtree(folder)
     folder.mkdir(exist_ok=True)
-    (folder / _JOB).write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8")
+    files.write_json(folder / _JOB, job)
 
 
 def _part(folder: Path, number: int) -> Path:
     return folder / f"{number}.jsonl"
 
 
-def _predict_share(predict: Predict, items: Iterable[Item], folder: Path) -> None:
+def _predict_share(predict: Predict, items: Iterable[Item], part: Path) -> None:
     """Append what is missing of this process's part; the part takes its name when it is whole."""
-    part = _part(folder, rank())
     if part.is_file():
         return
     growing = part.with_suffix(".growing")
@@ -116,7 +136,7 @@ def _predict_share(predict: Predict, items: Iterable[Item], folder: Path) -> Non
         log.info("going on after %s results", f"{done:,}")
     with growing.open("a", encoding="utf-8", buffering=1) as stream:  # a line at a time
         for result in predict(islice(_share(items), done, None)):
-            stream.write(json.dumps(result) + "\n")
+            stream.write(to_json(result, stream) + "\n")
     growing.replace(part)
 
 
@@ -145,7 +165,7 @@ def _whole_lines(path: Path) -> int:
     return lines
 
 
-def _merged(folder: Path) -> Iterator[dict[str, Any]]:
+def _merged(folder: Path) -> Iterator[Result]:
     """Read the parts in turn, a block each, as they were dealt out."""
     parts = [_part(folder, number) for number in range(world_size())]
     while not all(part.is_file() for part in parts):

@@ -1,0 +1,83 @@
+"""Texts in, entities or classes out: a file, a folder or stdin, predicted as it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nlp_transfer.data.inputs import check_inputs, read_items
+from nlp_transfer.data.writers import check_target, write_results
+from nlp_transfer.errors import UserError
+from nlp_transfer.logs import lines_shown
+from nlp_transfer.processes import wait_for_all
+from nlp_transfer.recipe import DataSection
+
+
+@lines_shown()
+def predict(
+    *models: str | Path,
+    source: str | Path | DataSection,
+    output: str | Path | None = None,
+    to: str = "jsonl",
+    adapters: Sequence[str | Path] = (),
+    resume: bool = False,
+    precision: str = "auto",
+    engine: str = "auto",
+    device: str = "auto",
+    scheme: str | None = None,
+    words: str | None = None,
+) -> None:
+    """Predict all texts of an input in its order, and write the results as they are made.
+
+    models:   run folders, model folders or Hub ids; several answer by their mean probabilities
+    source:   a file, a folder, or - for stdin; a data section also says how it is read
+    output:   a file, or a folder for brat, that takes its name when it is complete; None: stdout
+    to:       jsonl, conll, spans, doccano, label-studio, brat or csv
+    adapters: runs or folders of adapters, whose base is the one model; of several each answers
+    resume:   go on with what an interrupted job has predicted
+    precision, engine, device, scheme, words: as `Predictor.from_run` has them
+    raises:   UserError for what cannot be read, predicted or written
+    """
+    data = source if isinstance(source, DataSection) else DataSection(source=str(source))
+    target = None if output is None else Path(output)
+    check_target(to, target)
+    if len(adapters) > 1 and to != "jsonl":
+        raise UserError(f"--to: answers of several adapters are written as jsonl, not {to}.")
+    check_inputs(data)
+    from nlp_transfer.inference.jobs import file_stamps, keeps_parts, predict_in_parts
+    from nlp_transfer.inference.opening import open_models
+    from nlp_transfer.inference.results import watched
+
+    in_parts = keeps_parts(data.source, target, resume=resume)
+    wait_for_all()
+    predictor = open_models(
+        models,
+        adapters,
+        precision=precision,
+        engine=engine,
+        device=device,
+        scheme=scheme,
+        words=words,
+    )
+    task = predictor.task.name
+    items = read_items(data, predictor.columns)
+    if target is None or not in_parts:
+        write_results(watched(predictor(items)), to=to, output=target, task=task)
+        return
+    job = {
+        "files": file_stamps(data.source, *predictor.folders),
+        "input": data.model_dump(mode="json"),
+        "precision": precision,
+        "engine": engine,
+        "scheme": scheme or "auto",
+        "words": words,
+    }
+    predict_in_parts(
+        lambda share: watched(predictor(share)),
+        items,
+        to=to,
+        output=target,
+        task=task,
+        job=job,
+        resume=resume,
+    )
