@@ -74,6 +74,7 @@ def test_interrupted_job_goes_on_to_the_same_file(
     _interrupted(nlpt, monkeypatch, model, texts, "-o", output)
     (growing,) = (tmp_path / "out.jsonl.parts").glob("*.growing")
     assert len(growing.read_text("utf-8").splitlines()) == 17
+    growing_file = growing.stat().st_ino
     with growing.open("a", encoding="utf-8") as file:
         file.write('{"text": "torn by the cra')
     assert not output.exists()
@@ -83,6 +84,7 @@ def test_interrupted_job_goes_on_to_the_same_file(
     assert output.read_text("utf-8") == whole.read_text("utf-8")
     assert [json.loads(line)["text"] for line in output.read_text("utf-8").splitlines()] == TEXTS
     assert not (tmp_path / "out.jsonl.parts").exists()
+    assert output.stat().st_ino == growing_file, "results are written once"
 
 
 def test_resume_without_anything_to_go_on_with_is_a_plain_job(

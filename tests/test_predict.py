@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
+from nlp_transfer.flows.predict import predict
+from nlp_transfer.recipe import DataSection
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -120,6 +122,40 @@ def test_fields_come_back_in_csv(nlpt: Run, runs: Callable[[str], Path], tmp_pat
     source = _json_lines(tmp_path / "in.jsonl", [{"text": "Alan"}, GIVEN])
     code, _, err = nlpt("predict", runs("classification"), source, "--to", "csv")
     assert (code, "'uid' is not among those of the first" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "to", "back"),
+    [
+        ("ner", "jsonl", '"id": "a7"'),
+        ("ner", "spans", '"id": "a7"'),
+        ("ner", "doccano", '"id": "a7"'),
+        ("ner", "label-studio", '"data": {"id": "a7"'),
+        ("classification", "jsonl", '"id": "a7"'),
+        ("classification", "doccano", '"id": "a7"'),
+        ("classification", "label-studio", '"data": {"id": "a7"'),
+        ("classification", "csv", '"a7","Ada left"'),
+    ],
+)
+def test_ids_come_back_whatever_the_format(
+    kind: str, to: str, back: str, nlpt: Run, runs: Callable[[str], Path], tmp_path: Path
+) -> None:
+    as_json = _json_lines(tmp_path / "in.jsonl", [{"id": "a7", "text": "Ada left"}])
+    (tmp_path / "in.csv").write_text("id,text\na7,Ada left\n")
+    for source in (as_json, tmp_path / "in.csv"):
+        code, out, _ = nlpt("predict", runs(kind), source, "--to", to)
+        assert (code, back in out) == (0, True)
+
+
+def test_python_has_the_command_too(nlpt: Run, runs: Callable[[str], Path]) -> None:
+    Path("in.csv").write_text("id;body\na7;Ada left\n")
+    options = ("--columns", "text=body", "--separator", ";")
+    code, out, _ = nlpt("predict", runs("ner"), "in.csv", *options)
+    data = DataSection(source="in.csv", columns={"text": "body"}, separator=";")
+    predict(runs("ner"), source=data, output="out.jsonl")
+    assert (code, out) == (0, Path("out.jsonl").read_text("utf-8"))
+    with pytest.raises(UserError, match="there is no file 'nowhere'"):
+        predict(runs("ner"), source="nowhere")
 
 
 def test_fields_survive_an_interruption(
