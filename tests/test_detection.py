@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 from nlp_transfer import finetune, load_recipe
-from nlp_transfer.data.formats.detection import detect_format
+from nlp_transfer.data.formats import format_of
+from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 
@@ -83,8 +84,9 @@ def test_the_format_is_told_by_the_content(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     data = DataSection(source="x")
-    assert detect_format(tmp_path / name, data) == training
-    assert detect_format(tmp_path / name, data, annotated=False) == prediction
+    with DataFile(tmp_path / name) as file:
+        assert format_of(file, data).name == training
+        assert format_of(file, data, annotated=False).name == prediction
 
 
 FOREIGN = {
@@ -117,7 +119,7 @@ def test_what_is_not_read_is_named_with_what_to_do(name: str, nlpt: Run, tmp_pat
     (tmp_path / name).write_bytes(content)
     for annotated in (True, False):
         with pytest.raises(UserError) as error:
-            detect_format(tmp_path / name, DataSection(source="x"), annotated=annotated)
+            format_of(DataFile(tmp_path / name), DataSection(source="x"), annotated=annotated)
         assert f"{name}: by its content this is " in str(error.value)
         assert kind in str(error.value)
         assert cure in str(error.value)
@@ -133,7 +135,7 @@ def test_every_database_is_an_sqlite_file(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "a.csv") as base:
         base.execute("create table texts (text)")
     with pytest.raises(UserError, match="SQLite"):
-        detect_format(tmp_path / "a.csv", DataSection(source="x"))
+        format_of(DataFile(tmp_path / "a.csv"), DataSection(source="x"))
 
 
 @pytest.fixture(scope="module")

@@ -350,4 +350,4 @@ def test_the_json_schema_knows_every_key():
     schema = json.loads(json.dumps(AnyRecipe.model_json_schema()))
     assert set(schema["required"]) == {"name", "task", "data", "model", "strategies"}
     assert schema["additionalProperties"] is False
-    assert {"NerTask", "ClassificationTask", "Lora", "DataSection"} <= set(schema["$defs"])
+    assert {"NerTask", "ClassificationTask", "Lora", "AnyData"} <= set(schema["$defs"])

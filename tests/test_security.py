@@ -28,7 +28,7 @@ READERS = {
 ALLOWED = {
     ("models/loading.py", "from_pretrained"),
     ("models/loading.py", "load_peft_weights"),  # safetensors, or tensors alone
-    ("data/formats/arrow.py", "load_from_disk"),  # Arrow tables and JSON
+    ("data/sources/saved.py", "load_from_disk"),  # Arrow tables and JSON
 }
 ONE_STEP = {"epochs": 1, "arguments": {"max_steps": 1}}
 

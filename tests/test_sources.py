@@ -15,10 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlp_transfer.data.columns import declared_names
+from nlp_transfer.data.formats import format_of
 from nlp_transfer.data.formats.arrow import label_names
-from nlp_transfer.data.formats.detection import detect_format
 from nlp_transfer.data.load import load_classification, load_ner
 from nlp_transfer.data.sources import open_source
+from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 
@@ -335,7 +336,8 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path):
     ],
 )
 def test_the_format_is_told_from_the_inside_first(tmp_path, name, content, wanted):
-    assert detect_format(save(tmp_path / name, content), DataSection(source="x")) == wanted
+    with DataFile(save(tmp_path / name, content)) as file:
+        assert format_of(file, DataSection(source="x")).name == wanted
 
 
 def test_the_format_may_be_given(tmp_path):

@@ -11,11 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp_transfer.data.formats import brat, label_studio, spacy_docs
+from nlp_transfer.data.formats import format_of
+from nlp_transfer.data.inputs import read_inputs
 from nlp_transfer.data.load import load_ner
 from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.sources import open_source
 from nlp_transfer.data.spans import CharSpan, read_spans, to_words
 from nlp_transfer.data.tags import Span, spans
+from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
@@ -250,6 +253,16 @@ def test_the_text_of_a_span_may_have_other_white_space():
 # brat
 
 
+def read(path, **options):
+    (split,) = open_source(DataSection(source=str(path), **options))
+    return list(split.read())
+
+
+def named(path):
+    with DataFile(path) as file:
+        return format_of(file, DataSection(source=str(path))).name
+
+
 def pair(folder, text, notes, name="a"):
     (folder / f"{name}.txt").write_bytes(text.encode())
     (folder / f"{name}.ann").write_bytes(notes.encode())
@@ -264,8 +277,7 @@ def test_a_brat_folder_is_one_row_a_document_by_name(tmp_path):
         "T2\tLOC 5 8;10 14\tNew York\n"
     )
     pair(tmp_path, "Ada\r\nNew\r\nYork", notes, name="a")
-    assert brat.is_folder(tmp_path)
-    first, second = brat.read(tmp_path, encoding="utf-8")
+    first, second = read(tmp_path)
     assert first == RawRow(
         str(tmp_path / "a.txt"),
         {
@@ -280,14 +292,14 @@ def test_a_brat_folder_is_one_row_a_document_by_name(tmp_path):
     )
     assert second.values["spans"] == []
     for name in ("a.txt", "a.ann"):
-        assert list(brat.read(tmp_path / name, encoding="utf-8")) == [first]
+        assert read(tmp_path / name, format="brat") == [first]
 
 
 def test_brat_counts_a_byte_order_mark(tmp_path):
     pair(tmp_path, "\ufeffAda", "T1\tPER 1 4\tAda\n")
-    assert next(brat.read(tmp_path, encoding="utf-8")).values["text"] == "\ufeffAda"
+    assert read(tmp_path)[0].values["text"] == "\ufeffAda"
     pair(tmp_path, "\ufeffAda", "T1\tPER 0 3\tAda\n")
-    assert next(brat.read(tmp_path, encoding="utf-8-sig")).values["text"] == "Ada"
+    assert read(tmp_path, encoding="utf-8-sig")[0].values["text"] == "Ada"
 
 
 @pytest.mark.parametrize(
@@ -305,12 +317,12 @@ def test_brat_counts_a_byte_order_mark(tmp_path):
 )
 def test_brat_lines_that_cannot_be_used_are_named(tmp_path, notes, expected):
     with pytest.raises(UserError, match=re.escape(expected)):
-        list(brat.read(pair(tmp_path, "Ada left Rome", notes), encoding="utf-8"))
+        read(pair(tmp_path, "Ada left Rome", notes))
 
 
 def test_brat_pieces_are_covered_on_request(tmp_path):
     pair(tmp_path, "Ada left Rome", "T1\tPER 0 3;9 13\tAda Rome\n")
-    (row,) = brat.read(tmp_path, encoding="utf-8", in_pieces=True)
+    (row,) = read(tmp_path, misaligned="expand")
     (found,) = row.values["spans"]
     assert found == {"start": 0, "end": 13, "label": "PER", "pieces": [(0, 3), (9, 13)]}
 
@@ -336,15 +348,15 @@ def test_pieces_of_a_span_are_refused_with_both_ways_out():
 def test_half_a_brat_pair_is_named(tmp_path):
     (tmp_path / "a.ann").write_text("")
     with pytest.raises(UserError, match=r"a\.ann: its text a\.txt is missing"):
-        list(brat.read(tmp_path, encoding="utf-8"))
+        read(tmp_path, format="brat")
     (tmp_path / "a.ann").rename(tmp_path / "a.txt")
     with pytest.raises(UserError, match=r"a\.txt: its annotations a\.ann are missing"):
-        list(brat.read(tmp_path, encoding="utf-8"))
-    (row,) = brat.read(tmp_path, encoding="utf-8", annotated=False)
+        read(tmp_path / "a.txt", format="brat")
+    (row,) = read_inputs(DataSection(source=str(tmp_path), format="brat"))
     assert row.values == {"text": "", "id": "a", "document": "a"}
-    (tmp_path / "a.txt").unlink()
+    (tmp_path / "a.txt").rename(tmp_path / "a.md")
     with pytest.raises(UserError, match=r"there is no \.txt and \.ann pair"):
-        list(brat.read(tmp_path, encoding="utf-8"))
+        read(tmp_path / "a.md", format="brat")
 
 
 # Label Studio
@@ -364,15 +376,15 @@ def result(kind="labels", name="label", target="text", **value):
 def studio(tmp_path, items, **options):
     file = tmp_path / "export.json"
     file.write_text(json.dumps(items), encoding="utf-8")
-    return list(label_studio.read(file, encoding="utf-8", **options))
+    return read(file, format="label-studio", **options)
 
 
 def test_label_studio_regions_are_spans(tmp_path):
     relation = {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right"}
     about_region = result("choices", start=0, end=3, choices=["sure"])
     items = [task(result(), relation, about_region, number=12), task()]
-    assert all(map(label_studio.is_label_studio, items))
     first, second = studio(tmp_path, items)
+    assert named(tmp_path / "export.json") == "label-studio"
     assert first.where == f"{tmp_path / 'export.json'}: item 0 (task 12)"
     span = {"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}
     assert first.values == {"text": ADA, "id": 12, "spans": [span]}
@@ -418,7 +430,8 @@ def test_label_studio_tasks_without_annotation_are_dropped_on_request_only(tmp_p
     kept, *dropped = studio(tmp_path, items, drop_missing=True)
     assert kept.values["text"] == ADA
     assert [row.values["text"] for row in dropped] == [None, None]
-    assert [r.values["text"] for r in studio(tmp_path, items, annotated=False)] == [ADA] * 3
+    inputs = read_inputs(DataSection(source=str(tmp_path / "export.json")))
+    assert [row.values["text"] for row in inputs] == [ADA] * 3
 
 
 def test_label_studio_annotators_who_agree_are_one_and_the_ground_truth_goes_first(tmp_path):
@@ -485,10 +498,10 @@ def test_label_studio_minimal_json_is_known_by_a_task_without_entities(tmp_path)
 def test_label_studio_minimal_json(tmp_path):
     region = {"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}
     items = [{"id": 1, "text": ADA, "ner": [region], "annotator": 1}, {"id": 2, "text": "no"}]
-    assert label_studio.is_label_studio(items[0])
-    assert not label_studio.is_label_studio({"id": 1, "text": ADA, "sentiment": "pos"})
-    assert not label_studio.is_label_studio({"text": ADA, "label": [[0, 3, "PER"]]})
-    assert not label_studio.is_label_studio([1])
+    others = [{"id": 1, "text": ADA, "sentiment": "pos"}, {"text": ADA, "label": [[0, 3, "PER"]]}]
+    for found, name in ((items, "label-studio"), (others, "jsonl")):
+        (tmp_path / "found.json").write_text(json.dumps(found))
+        assert named(tmp_path / "found.json") == name
     first, second = studio(tmp_path, items)
     assert first.values == {"id": 1, "text": ADA, "annotator": 1, "spans": [region]}
     assert second.values["spans"] == []
@@ -523,7 +536,7 @@ def test_label_studio_tasks_that_cannot_be_used_are_named(tmp_path, items, expec
 def test_label_studio_names_the_place_of_bad_json(tmp_path):
     (tmp_path / "bad.json").write_text('[\n{"data": }]')
     with pytest.raises(UserError, match=r"bad\.json:2: .*column 10"):
-        list(label_studio.read(tmp_path / "bad.json", encoding="utf-8"))
+        read(tmp_path / "bad.json", format="label-studio")
 
 
 # spaCy
@@ -555,7 +568,7 @@ def test_spacy_documents_have_words_tags_and_labels(docbin):
         ("good", None, {"pos": 1.0, "neg": 0.0}),
         ("both", None, {"pos": 1.0, "neg": 1.0}),
     ]
-    values = [row.values for row in spacy_docs.read(docbin(*drafts))]
+    values = [row.values for row in read(docbin(*drafts))]
     assert values == [
         {
             "text": drafts[0][0],
@@ -578,17 +591,18 @@ def test_spacy_documents_have_words_tags_and_labels(docbin):
 )
 def test_spacy_documents_that_cannot_be_used_are_named(docbin, draft, expected):
     with pytest.raises(UserError, match=re.escape(expected)):
-        list(spacy_docs.read(docbin(draft)))
+        read(docbin(draft))
 
 
 def test_what_is_no_docbin_is_named(docbin):
     file = docbin()
     file.write_bytes(b"junk")
     with pytest.raises(UserError, match="this is not a DocBin"):
-        list(spacy_docs.read(file))
+        read(file)
 
 
 def test_a_missing_spacy_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "spacy", None)
+    (tmp_path / "train.spacy").write_bytes(b"")
     with pytest.raises(UserError, match="pip install spacy"):
-        list(spacy_docs.read(tmp_path / "train.spacy"))
+        read(tmp_path / "train.spacy")

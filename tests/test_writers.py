@@ -14,18 +14,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlp_transfer.data.columns import RowReader
+from nlp_transfer.data.formats import FORMATS
+from nlp_transfer.data.formats.writing import check_results, check_target, write_results
 from nlp_transfer.data.items import beside
 from nlp_transfer.data.sources import open_source
 from nlp_transfer.data.tags import spans
 from nlp_transfer.data.words import split_words
-from nlp_transfer.data.writers import FORMATS, check_target, write_results
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.ensemble import Ensemble
 from nlp_transfer.recipe import DataSection
+from nlp_transfer.tasks.classification.task import ClassificationTask
 from nlp_transfer.tasks.ner.task import NerTask
 
-NER = [name for name, known in FORMATS.items() if "ner" in known.tasks]
-CLASSES = [name for name, known in FORMATS.items() if "classification" in known.tasks]
+KEYS = {"ner": NerTask.result_keys, "classification": ClassificationTask.result_keys}
+NER, CLASSES = (
+    [known.name for known in FORMATS if known.writer and known.writer.can_hold(keys)]
+    for keys in KEYS.values()
+)
 READ_AS = {"doccano": "jsonl", "spans": "spans"}  # our names where they are not the writer's
 
 # Half surrogate pairs and NUL are refused by readers; that is tested by itself.
@@ -72,9 +77,9 @@ def classed(text="fine", label="pos", **others):
     return {"text": text, "label": label, "score": 0.75, "scores": {label: 0.75}, **others}
 
 
-def written(results, to, folder, task="ner"):
+def written(results, to, folder):
     output = Path(folder) / "out"
-    write_results(iter(results), to=to, output=output, task=task)
+    write_results(iter(results), to=to, output=output)
     return output
 
 
@@ -134,7 +139,7 @@ def test_words_without_a_text_are_joined_by_blanks(to, tokens):
 @settings(deadline=None, max_examples=60)
 def test_classes_survive_every_format(to, pairs):
     with tempfile.TemporaryDirectory() as folder:
-        output = written([classed(*pair) for pair in pairs], to, folder, "classification")
+        output = written([classed(*pair) for pair in pairs], to, folder)
         task = "multi-label" if to == "doccano" else "classification"  # its labels are lists
         rows = list(read_again(output, to, task))
     assert [(row["text"], *row["labels"]) for row in rows] == pairs
@@ -144,7 +149,7 @@ def test_classes_survive_every_format(to, pairs):
 def test_several_labels_survive_every_format(to, tmp_path):
     labels = [["a", "b"], ["b"]]
     results = [{"text": "x", "labels": names, "scores": {}} for names in labels]
-    output = written(results, to, tmp_path, "classification")
+    output = written(results, to, tmp_path)
     assert [row["labels"] for row in read_again(output, to, "multi-label")] == labels
 
 
@@ -198,7 +203,7 @@ def test_tools_find_what_they_expect(tmp_path):
     assert (folder / "000001.ann").read_text() == "T1\tPER 0 3;4 8\tAda Love\n"
     folder = tmp_path / "csv"
     folder.mkdir()
-    output = written([classed("a\r\nb", id=1)], "csv", folder, "classification")
+    output = written([classed("a\r\nb", id=1)], "csv", folder)
     (record,) = csv.DictReader(io.StringIO(output.read_bytes().decode(), newline=""))
     assert record == {"id": "1", "text": "a\r\nb", "label": "pos", "score": "0.75"}
 
@@ -233,14 +238,14 @@ def test_brat_names_are_safe_and_no_item_overwrites_another(tmp_path):
 )
 def test_what_a_format_cannot_hold_is_refused_and_nothing_is_left(to, result, expected, tmp_path):
     with pytest.raises(UserError) as error:
-        written([result], to, tmp_path, FORMATS[to].tasks[0])
+        written([result], to, tmp_path)
     assert expected in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_csv_items_have_the_same_columns(tmp_path):
     with pytest.raises(UserError, match="item 2: it has the columns text, text_pair, label"):
-        written([classed(), classed(text_pair="x")], "csv", tmp_path, "classification")
+        written([classed(), classed(text_pair="x")], "csv", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -266,8 +271,13 @@ def test_what_cannot_be_written_is_refused_before_a_result_is_asked_for(
 
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("mine")
+
+    def refused():
+        check_results(to, KEYS[task], task)
+        write_results(results(), to=to, output=output and tmp_path / output)
+
     with pytest.raises(UserError) as error:
-        write_results(results(), to=to, output=output and tmp_path / output, task=task)
+        refused()
     assert expected in str(error.value)
     assert (tmp_path / "full" / "file").read_text() == "mine"
 
@@ -281,16 +291,16 @@ def test_a_broken_run_leaves_what_was_there(to, tmp_path):
     output = tmp_path / "out"
     output.mkdir() if to == "brat" else output.write_text("before")
     with pytest.raises(KeyboardInterrupt):
-        write_results(results(), to=to, output=output, task="ner")
+        write_results(results(), to=to, output=output)
     assert list(tmp_path.iterdir()) == [output]
     assert not list(output.iterdir()) if to == "brat" else output.read_text() == "before"
 
 
 def test_a_device_keeps_its_name(capsys):
-    write_results([one()], to="conll", output=Path("/dev/null"), task="ner")
+    write_results([one()], to="conll", output=Path("/dev/null"))
     assert Path("/dev/null").is_char_device()
     check_target("jsonl", None)
-    write_results([one()], to="spans", output=None, task="ner")
+    write_results([one()], to="spans", output=None)
     assert json.loads(capsys.readouterr().out)["spans"]
 
 
@@ -312,7 +322,7 @@ def test_predict_writes_every_format_and_keeps_ids(nlpt, tmp_path, monkeypatch):
     class Echo:
         """A model that finds a person in the first word of everything."""
 
-        task = SimpleNamespace(name="ner")
+        task = SimpleNamespace(name="ner", result_keys=NerTask.result_keys)
         folders, columns = (), {}
 
         def __call__(self, items):

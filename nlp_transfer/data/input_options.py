@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import get_args
 
 from pydantic import ValidationError
 
+from nlp_transfer.data.formats import FORMATS
 from nlp_transfer.data.items import ROLES, Columns
 from nlp_transfer.errors import UserError, nearest
-from nlp_transfer.recipe import DataSection, Format
+from nlp_transfer.recipe import DataSection
 
 _NAMED = (*ROLES, "sentence")
 # A key of a recipe, as messages of readers name it, perhaps with a value.
@@ -47,7 +47,7 @@ def input_section(
     source: str, format: str, columns: Columns, **options: str | bool | None
 ) -> DataSection:
     """Say how an input is read as a recipe would; what a recipe would refuse is refused."""
-    known: tuple[str, ...] = get_args(Format)
+    known = ["auto", *(known.name for known in FORMATS if known.read)]
     if format not in known:
         raise UserError(
             f"--format: {format!r} is unknown ({', '.join(known)}).{nearest(format, known)}"

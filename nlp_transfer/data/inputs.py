@@ -13,13 +13,18 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from nlp_transfer.data.formats import arrow, brat, class_folders, jsonl
-from nlp_transfer.data.formats import detection as formats
+from nlp_transfer.data.formats import format_of
+from nlp_transfer.data.formats.brat import is_brat
+from nlp_transfer.data.formats.class_folders import is_class_folders
+from nlp_transfer.data.formats.jsonl import parse, rows_of
 from nlp_transfer.data.grouping import whole_sentences
 from nlp_transfer.data.input_options import with_options
 from nlp_transfer.data.items import Columns, Item, ItemReader
+from nlp_transfer.data.keys import with_numbers
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources import NOT_DATA
+from nlp_transfer.data.sources.files import NOT_DATA, visible
+from nlp_transfer.data.sources.saved import is_saved
+from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.recipe import DataSection
 
@@ -48,7 +53,8 @@ def check_inputs(data: DataSection) -> None:
             "read. Use - for standard input, or a file."
         )
     for file in _files(path, data):
-        formats.detect_format(file, data, annotated=False)
+        with DataFile(file) as looked_at:
+            format_of(looked_at, data, annotated=False)
 
 
 def read_inputs(data: DataSection, kept: Columns | None = None) -> Iterator[RawRow]:
@@ -88,19 +94,13 @@ def read_items(data: DataSection, kept: Columns) -> Iterator[Item]:
 def _rows(path: Path, data: DataSection, kept: Columns) -> Iterator[RawRow]:
     """Read one file: its rows with values that JSON can hold."""
     told = data.model_copy(update={"columns": {**kept, **data.columns}})
-    file_format = formats.detect_format(path, told, annotated=False)
-    if file_format == "conll":  # its columns have numbers; the names are those of other files
-        numbers = {role: name for role, name in kept.items() if isinstance(name, int)}
-        told = data.model_copy(update={"columns": {**numbers, **data.columns}})
-    rows = formats.reader(path, told, annotated=False)()
-    if file_format != "conll":
-        rows = whole_sentences(rows, told, annotated=False)
-    for row in rows:
-        values = {str(name): _plain(value) for name, value in row.values.items()}
-        if file_format == "conll":  # made by its reader, where the file says nothing
-            values = {name: value for name, value in values.items() if value is not None}
-            values.pop("tags", None)
-        yield RawRow(row.where, values)
+    told = told.where_lapses(f"columns.{role}" for role in kept if role not in data.columns)
+    with DataFile(path) as file:
+        found = format_of(file, told, annotated=False)
+        assert found.read is not None
+        rows = found.read(file, with_numbers(told, found), annotated=False)
+        for row in whole_sentences(rows, told, annotated=False):
+            yield RawRow(row.where, {str(name): _plain(v) for name, v in row.values.items()})
 
 
 def _files(path: Path, data: DataSection) -> list[Path]:
@@ -110,13 +110,13 @@ def _files(path: Path, data: DataSection) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    if class_folders.is_class_folders(path):
+    if is_class_folders(path):
         return [path]
-    if arrow.is_saved(path):
+    if is_saved(path):
         raise UserError(
             f"{path}: this is a saved data set (save_to_disk). Name one of its .arrow files."
         )
-    entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith((".", "_")))
+    entries = visible(path)
     folders = [entry.name for entry in entries if entry.is_dir()]
     files = [entry for entry in entries if entry.is_file() and entry.suffix.lower() not in NOT_DATA]
     shown = shortened([entry.name for entry in entries], 12) or "nothing"
@@ -129,7 +129,7 @@ def _files(path: Path, data: DataSection) -> list[Path]:
         others = [file.name for file in files if file.suffix not in _BRAT]
         if not others:
             return [path]
-        if data.format == "brat" or brat.is_folder(path):
+        if data.format == "brat" or is_brat(path):
             raise UserError(
                 f"{path}: beside brat's .txt and .ann there are other files: "
                 f"{shortened(others, 12)}. Move them away, or name one file."
@@ -160,7 +160,7 @@ def _stdin(data: DataSection) -> Iterator[RawRow]:
         if not as_json:
             yield RawRow(f"stdin:{number}", {"text": line.rstrip("\r\n")})
         elif line.strip():
-            for row in jsonl.rows_of(jsonl.parse(line, "stdin", number), f"stdin:{number}"):
+            for row in rows_of(parse(line, "stdin", number), f"stdin:{number}"):
                 yield RawRow(row.where, _plain(row.values))
 
 

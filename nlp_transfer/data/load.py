@@ -12,10 +12,11 @@ from nlp_transfer.data.check import check_classes
 from nlp_transfer.data.class_names import Renames, check_joined, settle
 from nlp_transfer.data.columns import Read, RowReader
 from nlp_transfer.data.grouping import whole_sentences
+from nlp_transfer.data.keys import OF_TASKS
 from nlp_transfer.data.label_values import WHOLE
-from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.raw import RawRow, RawSplit
 from nlp_transfer.data.scheme import UNNAMED, TagEvidence, TagReading, entity_type, types_of
-from nlp_transfer.data.sources import RawSplit, open_source
+from nlp_transfer.data.sources import open_source
 from nlp_transfer.data.splitting import hold_out
 from nlp_transfer.data.tables import fingerprint, iterate, write_table
 from nlp_transfer.data.tags import to_iob2
@@ -38,7 +39,7 @@ def load_ner(data: DataSection, *, types: tuple[str, ...] | None, held_out: bool
     types:    declared entity types, in their order; None takes them from the source
     held_out: split off from train what the source does not have
     """
-    raw = open_source(data)
+    raw = open_source(data, OF_TASKS - {"label_separator"})
     of_names = partial(types_of, entity_type=entity_type(data, types))
     schema = _schema({"words": ["string"], "tags": ["string"], "lost": ["string"]})
     tables, losses = {}, {}
@@ -83,7 +84,7 @@ def load_classification(
     classes:  declared class names, in their order; None takes them from the source
     held_out: split off from train what the source does not have
     """
-    raw = open_source(data)
+    raw = open_source(data, {"label_separator"} if multi_label else set())
     schema = _schema({"text": "string", "text_pair": "string", "labels": ["string"]})
     tables, losses = {}, {}
     found: dict[str, set[str]] = {}

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nlp_transfer.data.formats.detection import named_format
-from nlp_transfer.data.text_file import open_binary
+from nlp_transfer.data.formats import promised_format
+from nlp_transfer.data.formats.delimited import CSV
+from nlp_transfer.data.formats.jsonl import JSONL
+from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.doctor.finding import Finding, Tally, counted
 from nlp_transfer.doctor.rows import columns
 from nlp_transfer.records import Splits
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 _PLACE = re.compile(r"(.+?):(?:\d+| .*)")  # "path:12", "path: item 3", "path: dev: item 3"
-_TABLES = ("jsonl", "csv")
+_TABLES = (JSONL, CSV)
 _LONGEST_LINE = 1 << 20
 _HEAD = 4096
 
@@ -65,14 +67,15 @@ def _paths(rows: Dataset) -> list[Path]:
 
 def _scan(path: Path, facts: _Facts) -> bool:
     """Add the facts of one file; return whether it is text."""
-    with open_binary(path) as file:
+    with DataFile(path) as data:
+        file = data.begin()
         head = file.read(_HEAD)
         if b"\0" in head or head.startswith((b"PAR1", b"ARROW1")):
             return False
         file.seek(0)
         if head.startswith(b"\xef\xbb\xbf"):
             facts.marks.add(f"{path}:1", "EF BB BF")
-        table = named_format(path) in _TABLES
+        table = promised_format(path) in _TABLES
         number = blank = 0
         ended = True  # whether the last chunk ended its line
         while line := file.readline(_LONGEST_LINE):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from nlp_transfer.data.formats.writing import check_results, check_target, write_results
 from nlp_transfer.data.inputs import check_inputs, read_items
-from nlp_transfer.data.writers import check_target, write_results
 from nlp_transfer.errors import UserError
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.processes import wait_for_all
@@ -59,10 +59,10 @@ def predict(
         scheme=scheme,
         words=words,
     )
-    task = predictor.task.name
+    check_results(to, predictor.task.result_keys, predictor.task.name)
     items = read_items(data, predictor.columns)
     if target is None or not in_parts:
-        write_results(watched(predictor(items)), to=to, output=target, task=task)
+        write_results(watched(predictor(items)), to=to, output=target)
         return
     job = {
         "files": file_stamps(data.source, *predictor.folders),
@@ -77,7 +77,6 @@ def predict(
         items,
         to=to,
         output=target,
-        task=task,
         job=job,
         resume=resume,
     )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from nlp_transfer import files
 from nlp_transfer.data.formats.results import Result, to_json
+from nlp_transfer.data.formats.writing import check_target, write_results
 from nlp_transfer.data.items import Item
-from nlp_transfer.data.writers import check_target, write_results
 from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.processes import is_main_process, rank, wait_for_all, world_size
 
@@ -47,7 +47,6 @@ def predict_in_parts(
     *,
     to: str,
     output: Path,
-    task: str,
     job: Mapping[str, object],
     resume: bool,
 ) -> None:
@@ -56,12 +55,12 @@ def predict_in_parts(
     Every process reads all items and takes every n-th block of them. An interrupted job leaves its
     parts behind.
 
-    to, output, task: as `write_results` has them
+    to, output: as `write_results` has them
     job:    what the results depend on, as JSON; a job that goes on must be the same
     resume: go on with what an interrupted job has predicted
-    raises: UserError when there are results of another job, or `to` cannot hold the results
+    raises: UserError when there are results of another job
     """
-    check_target(to, output, task)
+    check_target(to, output)
     folder = output.with_name(f"{output.name}.parts")
     job = {**job, "processes": world_size()}
     if resume:
@@ -81,7 +80,7 @@ def predict_in_parts(
             with files.whole_path(output) as beside:
                 shutil.move(_part(folder, 0), beside)
         else:
-            write_results(_merged(folder), to=to, output=output, task=task)
+            write_results(_merged(folder), to=to, output=output)
         shutil.rmtree(folder)
 
 

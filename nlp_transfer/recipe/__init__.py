@@ -1,7 +1,7 @@
 """Recipes: YAML and overrides in, typed and checked sections out."""
 
 from nlp_transfer.recipe.base import LabelNames, Section
-from nlp_transfer.recipe.data_section import Column, DataSection, Format, WordRule
+from nlp_transfer.recipe.data_section import Column, DataSection, WordRule
 from nlp_transfer.recipe.paths import Checkpoint, File, Source
 from nlp_transfer.recipe.recipe import Recipe
 from nlp_transfer.recipe.sections import (
@@ -19,7 +19,6 @@ __all__ = [
     "DataSection",
     "EvaluationSection",
     "File",
-    "Format",
     "LabelNames",
     "ModelSection",
     "PretrainingSection",

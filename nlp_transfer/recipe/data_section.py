@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
 from nlp_transfer.recipe.base import Names, Pairs, Section, pairs
 from nlp_transfer.recipe.paths import Source, Surroundings, exists, is_folder
 from nlp_transfer.records import SplitName
 
-Format = Literal[
-    "auto", "conll", "jsonl", "json", "spans", "csv", "tsv", "parquet", "arrow", "brat",
-    "label-studio", "spacy", "fasttext", "class-folders", "text",
-]  # fmt: skip
 Column = Literal[
     "tokens", "tags", "text", "spans", "text_pair", "label", "document", "id", "sentence"
 ]
@@ -28,7 +25,10 @@ _Columns = dict[Column, _ColumnName | Annotated[int, Field(ge=-100_000, le=100_0
 
 
 class DataSection(Section):
-    """Where the labelled examples come from, and how to read them."""
+    """Where the labelled examples come from, and how to read them.
+
+    The names of the formats are checked where the formats are.
+    """
 
     source: Source = Field(
         description="Hub id, file, folder, module:function, or samples/<name>; a path is looked "
@@ -44,7 +44,7 @@ class DataSection(Section):
         examples=["refs/convert/parquet"],
     )
     streaming: bool = Field(False, description="read a Hub data set without a copy of it on disk")
-    format: Format = Field("auto", description="auto: told from the inside of the file")
+    format: str = Field("auto", description="auto: told from the inside of the file")
     splits: Annotated[_Splits, BeforeValidator(pairs, json_schema_input_type=_Splits | Pairs)] = (
         Field(
             default_factory=dict,
@@ -132,6 +132,32 @@ class DataSection(Section):
     split_seed: int = Field(
         42, ge=0, lt=2**32, description="draws the examples that are split off from train"
     )
+
+    _lapsing: frozenset[str] = PrivateAttr(frozenset())
+
+    @property
+    def lapsing(self) -> frozenset[str]:
+        """Keys that were said for other data than this source: where they do not fit, they lapse.
+
+        Columns are among them one by one, as columns.tokens.
+        """
+        return self._lapsing
+
+    def where_lapses(self, keys: Iterable[str]) -> Self:
+        """Return the section with keys that lapse where they do not fit."""
+        section = self.model_copy()
+        section._lapsing = frozenset(keys)
+        return section
+
+    def said(self) -> list[str]:
+        """List the keys that are not at their defaults, but data.format=spans, which all obey."""
+        fields = type(self).model_fields.items()
+        return [
+            key
+            for key, field in fields
+            if getattr(self, key) != field.get_default(call_default_factory=True)
+            and (key, getattr(self, key)) != ("format", "spans")
+        ]
 
     @field_validator("separator", "label_separator", mode="before")
     @classmethod

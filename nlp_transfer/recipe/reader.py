@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from nlp_transfer.errors import UserError, nearest
-from nlp_transfer.recipe.faults import Explainer
+from nlp_transfer.recipe.data_section import DataSection
+from nlp_transfer.recipe.faults import COMMAND_LINE, Explainer
 from nlp_transfer.recipe.json_schema import schema_of
 from nlp_transfer.recipe.overrides import apply_overrides
 from nlp_transfer.recipe.paths import (
@@ -72,7 +73,8 @@ def read_recipe(
     value = apply_overrides(value, overrides, origins)
     folders = tuple(dict.fromkeys((Path.cwd(), path.parent.absolute())))
     surroundings = Surroundings(folders, _moved(path), must_exist=paths_exist)
-    return _checked(schema, value, surroundings, origins, str(path))
+    recipe = _checked(schema, value, surroundings, origins, str(path))
+    return _with_data(recipe, recipe.data.where_lapses(_of_other_data(path, origins)))
 
 
 def located(recipe: RecipeT, *, paths_exist: bool = False) -> RecipeT:
@@ -83,7 +85,25 @@ def located(recipe: RecipeT, *, paths_exist: bool = False) -> RecipeT:
     """
     value = recipe.model_dump(mode="json")
     surroundings = Surroundings((Path.cwd(),), must_exist=paths_exist)
-    return _checked(type(recipe), value, surroundings, {}, f"recipe {recipe.name}")
+    checked = _checked(type(recipe), value, surroundings, {}, f"recipe {recipe.name}")
+    return _with_data(checked, checked.data.where_lapses(recipe.data.lapsing))
+
+
+def _with_data(recipe: RecipeT, data: DataSection) -> RecipeT:
+    return recipe.model_copy(update={"data": data})
+
+
+def _of_other_data(path: Path, origins: Mapping[KeyPath, str]) -> Iterator[str]:
+    """List the keys of data that the recipe says for its own, where the command line names other.
+
+    What a run was told and did not use has lapsed already.
+    """
+    if COMMAND_LINE in (origins.get(("data", "source")), origins.get(("data",))) or _is_of_run(
+        path
+    ):
+        for (section, *key), origin in origins.items():
+            if section == "data" and key and origin != COMMAND_LINE:
+                yield ".".join(map(str, key))
 
 
 def _checked(
@@ -107,11 +127,19 @@ def _checked(
 
 def _moved(path: Path) -> tuple[Path, Path] | None:
     """Tell where the run folder of a resolved recipe was, and where it is."""
-    environment = path.parent / "environment.json"
-    if path.name != "recipe.yaml" or not environment.is_file():
+    if not _is_of_run(path):
         return None
     try:
-        before = json.loads(environment.read_text(encoding="utf-8"))[FOLDER_KEY]
+        before = json.loads(_environment(path).read_text(encoding="utf-8"))[FOLDER_KEY]
         return Path(before), path.parent.absolute()
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None  # a run of an earlier version, or no run of ours
+
+
+def _is_of_run(path: Path) -> bool:
+    """Tell the recipe of a run folder."""
+    return path.name == "recipe.yaml" and _environment(path).is_file()
+
+
+def _environment(path: Path) -> Path:
+    return path.parent / "environment.json"

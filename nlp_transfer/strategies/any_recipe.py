@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from nlp_transfer.data.formats import AnyData
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.base import Fault, raise_together
 from nlp_transfer.strategies import AnyStrategy
@@ -14,7 +15,9 @@ from nlp_transfer.tasks import AnyTask
 
 
 class AnyRecipe(Recipe[AnyTask, AnyStrategy]):
-    """A recipe for any task by any strategies."""
+    """A recipe for any task by any strategies, from data in any format."""
+
+    data: AnyData = Field(description="where the labelled examples come from")
 
     @field_validator("strategies")
     @classmethod

@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.recipe import DataSection, Recipe, Section
+from nlp_transfer.data.formats import AnyData
+from nlp_transfer.recipe import Recipe, Section
 from nlp_transfer.strategies.base import ADAPTERS, SideTasks, Stage, Strategy
 from nlp_transfer.strategies.full import Full
 from nlp_transfer.tasks import AnyTask
@@ -19,7 +20,7 @@ class SideTask(Section):
     """A task that learns along: its kind and its data."""
 
     task: AnyTask = Field(description="what is learned")
-    data: DataSection = Field(description="where its examples come from")
+    data: AnyData = Field(description="where its examples come from")
 
 
 class MultiTask(Strategy):

@@ -1,70 +1,56 @@
-"""Parquet and Arrow files, or a folder of `Dataset.save_to_disk`, in; one row a record out."""
+"""Parquet and Arrow files: a record a row."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nlp_transfer.data.formats.base import ROW_KEYS, Format
 from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import DataSection
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
 
 _ROWS_A_BATCH = 1000  # a value that is stored once may stand in every row
-_SAVED = ("dataset_dict.json", "state.json")
 
 
-def read_parquet(path: Path) -> Iterator[RawRow]:
+def _read_parquet(file: DataFile, data: DataSection, *, annotated: bool) -> Iterator[RawRow]:
     """Read the records of a Parquet file, in batches."""
     import pyarrow.parquet as pq
 
-    def batches() -> Iterator[Any]:
-        with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(_ROWS_A_BATCH)
+    def batches() -> Iterator[RecordBatch]:
+        yield from pq.ParquetFile(file.begin()).iter_batches(_ROWS_A_BATCH)
 
-    yield from _records(path, batches, "a Parquet file")
+    yield from _records(file.path, batches, "a Parquet file")
 
 
-def read_arrow(path: Path) -> Iterator[RawRow]:
+def _read_arrow(file: DataFile, data: DataSection, *, annotated: bool) -> Iterator[RawRow]:
     """Read the records of an Arrow file, of the stream or the random access format."""
     import pyarrow as pa
 
-    def batches() -> Iterator[Any]:
-        with pa.OSFile(str(path)) as file:
-            if file.read(6) == b"ARROW1":
-                reader = pa.ipc.open_file(file)
-                yield from (reader.get_batch(n) for n in range(reader.num_record_batches))
-                return
-            file.seek(0)
-            yield from pa.ipc.open_stream(file)
+    def batches() -> Iterator[RecordBatch]:
+        if file.begin().read(6) == b"ARROW1":
+            reader = pa.ipc.open_file(file.begin())
+            yield from (reader.get_batch(n) for n in range(reader.num_record_batches))
+        else:
+            yield from pa.ipc.open_stream(file.begin())
 
-    yield from _records(path, batches, "an Arrow file")
+    yield from _records(file.path, batches, "an Arrow file")
 
 
-def is_saved(folder: Path) -> bool:
-    """Tell a folder that `Dataset.save_to_disk` or `DatasetDict.save_to_disk` has written."""
-    return any((folder / name).is_file() for name in _SAVED)
-
-
-def load_saved(folder: Path) -> dict[str, Any]:
-    """Open what `save_to_disk` has written, as split name to `Dataset`."""
-    import datasets
-
-    try:
-        found = datasets.load_from_disk(str(folder))
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{folder}: this saved data set does not load: {error}") from None
-    return dict(found) if isinstance(found, Mapping) else {"train": found}
-
-
-def file_label_names(path: Path) -> dict[str, tuple[str, ...]]:
+def _label_names(file: DataFile) -> dict[str, tuple[str, ...]]:
     """Find the names of integer labels that `datasets` keeps in a Parquet file, by column."""
     import pyarrow as pa
     import pyarrow.parquet as pq
     from datasets import Features
 
     try:
-        return label_names(Features.from_arrow_schema(pq.read_schema(path)))
+        return label_names(Features.from_arrow_schema(pq.read_schema(file.begin())))
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
         return {}  # reading its rows tells what is wrong
 
@@ -81,7 +67,9 @@ def label_names(features: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _records(path: Path, batches: Any, kind: str) -> Iterator[RawRow]:
+def _records(
+    path: Path, batches: Callable[[], Iterator[RecordBatch]], kind: str
+) -> Iterator[RawRow]:
     import pyarrow as pa
 
     number = 0
@@ -109,3 +97,20 @@ def _check_names(names: list[str], path: Path) -> None:
     if len(set(names)) < len(names):
         ((twice, _),) = Counter(names).most_common(1)
         raise UserError(f"{path}: the column {twice!r} stands twice. Rename one.")
+
+
+PARQUET = Format(
+    name="parquet",
+    recognises=lambda look: look.head.startswith(b"PAR1"),
+    extensions=(".parquet",),
+    keys=ROW_KEYS,
+    read=_read_parquet,
+    label_names=_label_names,
+)
+ARROW = Format(
+    name="arrow",
+    recognises=lambda look: look.head.startswith(b"ARROW1"),
+    extensions=(".arrow",),
+    keys=ROW_KEYS,
+    read=_read_arrow,
+)

@@ -1,57 +1,62 @@
-"""JSON lines, or one JSON document, in; one row an object out."""
+"""JSON lines, or one JSON document: an object a row."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from nlp_transfer.data.formats.base import ROW_KEYS, TEXT_KEYS, Format, Writer
+from nlp_transfer.data.formats.results import Result, to_json
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.text_file import Errors, read_lines, read_text
+from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import DataSection
 
 
 class _TwiceError(Exception):
     """A key that an object has twice."""
 
 
-def read(path: Path, *, encoding: str, errors: Errors = "strict") -> Iterator[RawRow]:
+def read_json(file: DataFile, data: DataSection, *, annotated: bool) -> Iterator[RawRow]:
     """Read the objects of a file with one a line, or the items of one JSON list.
 
     raises: UserError with line and column of what is not JSON
     """
-    lines = read_lines(path, encoding=encoding, errors=errors)
+    lines = file.lines(data.encoding, data.encoding_errors)
     numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
-    first = next(numbered, None)
-    if first is None:
+    head = list(islice(numbered, 2))
+    if not head:
         return
-    second = next(numbered, None)
-    if _is_document(first[1], alone=second is None):
-        yield from rows_of(read_document(path, encoding=encoding, errors=errors), str(path))
+    if _is_document(head[0][1], alone=len(head) == 1):
+        lines.close()
+        yield from rows_of(read_document(file, data), str(file.path))
         return
-    for number, line in chain([first], [second] if second else [], numbered):
-        yield _row(parse(line.rstrip("\n"), path, number), f"{path}:{number}")
+    for number, line in chain(head, numbered):
+        yield _row(parse(line.rstrip("\n"), file.path, number), f"{file.path}:{number}")
 
 
-def read_document(path: Path, *, encoding: str, errors: Errors = "strict") -> Any:
+def read_document(file: DataFile, data: DataSection) -> Any:
     """Read one JSON value that fills the file."""
-    return parse(read_text(path, encoding=encoding, errors=errors), path, 1)
+    return parse(file.text(data.encoding, data.encoding_errors), file.path, 1)
 
 
-def split_lists(path: Path, *, encoding: str, errors: Errors = "strict") -> dict[str, Any]:
-    """Return the lists of rows of a document {"split": [row, ...], ...}; nothing if it is none."""
-    lines = read_lines(path, encoding=encoding, errors=errors)
-    filled = (line for line in lines if line.strip())
-    first = next(filled, "")
-    second = next(filled, None)
-    if not first.lstrip().startswith("{") or not _is_document(first, alone=second is None):
+def _splits(file: DataFile, data: DataSection) -> Mapping[str, Iterable[RawRow]]:
+    """Read a document {"split": [row, ...], ...}; nothing if it is none."""
+    lines = file.lines(data.encoding, data.encoding_errors)
+    head = list(islice((line for line in lines if line.strip()), 2))
+    lines.close()
+    first = next(iter(head), "")
+    if not first.lstrip().startswith("{") or not _is_document(first, alone=len(head) == 1):
         return {}
-    document = read_document(path, encoding=encoding, errors=errors)
-    is_map = isinstance(document, dict) and bool(document)
-    return document if is_map and all(_is_rows(value) for value in document.values()) else {}
+    document = read_document(file, data)
+    if not (isinstance(document, dict) and document and all(map(_is_rows, document.values()))):
+        return {}
+    return {name: rows_of(items, f"{file.path}: {name}") for name, items in document.items()}
 
 
 def rows_of(items: Any, where: str) -> Iterator[RawRow]:
@@ -130,3 +135,21 @@ def _row(item: Any, where: str) -> RawRow:
     if not isinstance(item, dict):
         raise UserError(f"{where}: expected an object with columns, found {str(item)[:40]!r}.")
     return RawRow(where, item)
+
+
+def _write(results: Iterable[Result], stream: TextIO) -> None:
+    """Write results as they are: {text or tokens, tags, entities}..., and the item's fields."""
+    for result in results:
+        stream.write(to_json(result, stream) + "\n")
+
+
+JSONL = Format(
+    name="jsonl",
+    recognises=lambda look: look.is_json,
+    extensions=(".jsonl", ".json", ".ndjson"),
+    keys=TEXT_KEYS | ROW_KEYS,
+    read=read_json,
+    splits=_splits,
+    writer=Writer(to_stream=_write),
+)
+JSON = replace(JSONL, name="json", recognises=lambda _: False, extensions=(), writer=None)

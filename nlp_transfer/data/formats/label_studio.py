@@ -1,12 +1,15 @@
-"""A Label Studio export (JSON or JSON-MIN) in, one row a task out."""
+"""Label Studio's JSON: a list of tasks, read from its full export and from JSON-MIN."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from nlp_transfer.data.formats import jsonl
+from nlp_transfer.data.formats.base import SPAN_KEYS, TEXT_KEYS, Format, Look, Writer
+from nlp_transfer.data.formats.jsonl import read_document
 from nlp_transfer.data.formats.label_studio_tasks import (
     KEPT,
     Columns,
@@ -17,12 +20,26 @@ from nlp_transfer.data.formats.label_studio_tasks import (
     read_task,
     several_texts,
 )
+from nlp_transfer.data.formats.results import (
+    Result,
+    entities_of,
+    has_entities,
+    item_of,
+    labels_of,
+    to_json,
+)
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.text_file import Errors
+from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.recipe import DataSection
+
+_SAMPLED_BYTES = 1 << 20
+_NEXT_ITEM = re.compile(r"[\s,]*")
+# The names of the controls in Label Studio's own templates for NER.
+_CONTROL = {"from_name": "label", "to_name": "text"}
 
 
-def is_label_studio(item: Any) -> bool:
+def _is_task(item: Any) -> bool:
     """Tell an item of an export by its annotations, or by what JSON-MIN says of a task."""
     if not isinstance(item, dict):
         return False
@@ -31,26 +48,37 @@ def is_label_studio(item: Any) -> bool:
     return {"annotator", "annotation_id"} <= item.keys() or any(map(_is_regions, item.values()))
 
 
-def read(
-    path: Path,
-    *,
-    encoding: str,
-    errors: Errors = "strict",
-    drop_missing: bool = False,
-    annotated: bool = True,
-    columns: Columns | None = None,
-) -> Iterator[RawRow]:
+def _recognises(look: Look) -> bool:
+    """Look at the first tasks of a JSON list; one without entities may say nothing."""
+    if not look.is_json or not look.text.startswith("["):
+        return False
+    text = look.file.begin().read(_SAMPLED_BYTES).decode("utf-8", errors="replace")
+    text = text.lstrip("\ufeff \t\r\n")
+    return text.startswith("[") and any(map(_is_task, _items(text)))
+
+
+def _items(text: str) -> Iterator[Any]:
+    """Yield the items of a JSON list, as far as they are whole."""
+    decoder = json.JSONDecoder()
+    after = 1
+    while item := _NEXT_ITEM.match(text, after):
+        try:
+            found, after = decoder.raw_decode(text, item.end())
+        except (ValueError, RecursionError):
+            return
+        yield found
+
+
+def _read(file: DataFile, data: DataSection, *, annotated: bool) -> Iterator[RawRow]:
     """Read the tasks of an export.
 
-    drop_missing: a task without a completed annotation is a row without a text, not an error
-    annotated:    False reads the texts alone, whatever their annotations
-    columns:      the recipe's, which may name keys of a task's data, or one of several questions
-    returns:      rows of text and spans, or text and label; the choice of each question also
-                  under the question's name, and label only where all tasks answer the same one
-    raises:       UserError for a task with several annotations that differ, or whose labels may be
-                  about another of its texts
+    returns: rows of text and spans, or text and label; the choice of each question also under the
+             question's name, and label only where all tasks answer the same one
+    raises:  UserError for a task without a completed annotation, with several that differ, or
+             whose labels may be about another of its texts
     """
-    items = jsonl.read_document(path, encoding=encoding, errors=errors)
+    path, columns = file.path, data.columns
+    items = read_document(file, data)
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise UserError(f"{path}: this is not a Label Studio export, a list of tasks.")
     if not all("data" in item for item in items):
@@ -58,14 +86,13 @@ def read(
         return
     tasks = [read_task(item, _where(path, n, item), annotated) for n, item in enumerate(items)]
     missing = [task.where for task in tasks if task.results is None]
-    if missing and not drop_missing:
+    if missing and not data.drop_missing:
         raise UserError(
             f"{missing[0]}: there is no completed annotation ({len(missing)} such task(s)). "
             "Annotate it, or leave such tasks out with data.drop_missing=true."
         )
     questions = sorted({str(r.get("from_name")) for task in tasks for r in task.of("choices")})
     has_spans = not questions or any(task.of("labels") for task in tasks)
-    columns = columns or {}
     key = key_of_text([task for task in tasks if task.results is not None], columns)
     for task in tasks:
         if task.results is None:
@@ -177,3 +204,42 @@ def _is_regions(value: Any) -> bool:
 def _where(path: Path, number: int, item: Item) -> str:
     named = f" (task {item['id']})" if "id" in item else ""
     return f"{path}: item {number}{named}"
+
+
+def _write(results: Iterable[Result], stream: TextIO) -> None:
+    """Write tasks one after the other, ready to be imported."""
+    stream.write("[")
+    for number, result in enumerate(results):
+        stream.write(",\n" if number else "\n")
+        stream.write(to_json(_task(result), stream))
+    stream.write("\n]\n")
+
+
+def _task(result: Result) -> dict[str, Any]:
+    """Make a task with one annotation: regions are of type labels, classes of type choices."""
+    item = item_of(result)
+    if has_entities(result):
+        found = [
+            {"start": start, "end": end, "text": item["text"][start:end], "labels": [entity_type]}
+            for start, end, entity_type in entities_of(result)
+        ]
+        kind = "labels"
+    else:
+        found = [{"choices": labels_of(result)}]
+        kind = "choices"
+    regions = [
+        {"id": f"r{number}", **_CONTROL, "type": kind, "value": value}
+        for number, value in enumerate(found, start=1)
+    ]
+    return {"data": item, "annotations": [{"result": regions}]}
+
+
+LABEL_STUDIO = Format(
+    name="label-studio",
+    recognises=_recognises,
+    keys=TEXT_KEYS | SPAN_KEYS | {"drop_missing"},
+    read=_read,
+    writer=Writer(
+        needs=(frozenset({"tokens", "entities"}), frozenset({"label"})), to_stream=_write
+    ),
+)

@@ -34,7 +34,7 @@ def entities_of(result: Result) -> list[Entity]:
     return [Entity(found["start"], found["end"], found["type"]) for found in result["entities"]]
 
 
-def is_ner(result: Result) -> bool:
+def has_entities(result: Result) -> bool:
     """Tell entities from classes."""
     return "entities" in result
 
@@ -54,7 +54,7 @@ def item_of(result: Result, *taken: str) -> dict[str, Any]:
 
     taken: keys that the format has for something else; a field of such a name is renamed
     """
-    answers = _ENTITY_ANSWERS if is_ner(result) else _CLASS_ANSWERS
+    answers = _ENTITY_ANSWERS if has_entities(result) else _CLASS_ANSWERS
     given = {key: value for key, value in result.items() if key not in answers}
     fields = {**given, "text": text_of(result)}
     return {free_name(name, taken, fields): value for name, value in fields.items()}

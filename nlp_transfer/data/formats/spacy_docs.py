@@ -1,26 +1,28 @@
-"""A spaCy DocBin (.spacy) in, one row a document out: its tokens with tags, its text, its label."""
+"""A spaCy DocBin (.spacy): documents with tokens and tags, a text, a label."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
+from nlp_transfer.data.formats.base import Format
 from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import DataSection
 
 
-def read(path: Path) -> Iterator[RawRow]:
+def _read(file: DataFile, data: DataSection, *, annotated: bool) -> Iterator[RawRow]:
     """Read the gold entities and categories of a file that `DocBin.to_disk` has written.
 
     returns: rows of text, and tokens with IOB2 tags where entities are annotated, and label (a list
              unless it is one) where categories are
     raises:  UserError where spaCy is missing, or a document has neither
     """
-    for number, doc in enumerate(_docs(path)):
-        where = f"{path}: item {number}"
+    for number, doc in enumerate(_docs(file)):
+        where = f"{file.path}: item {number}"
         values: dict[str, Any] = {"text": doc.text}
         if doc.has_annotation("ENT_IOB"):
             values |= _tagged(doc, where)
@@ -34,13 +36,15 @@ def read(path: Path) -> Iterator[RawRow]:
         yield RawRow(where, values)
 
 
-def _docs(path: Path) -> Iterator[Any]:
+def _docs(file: DataFile) -> Iterator[Any]:
+    path = file.path
     try:
         spacy = import_module("spacy")
     except ImportError:
         raise UserError(f"{path}: spaCy's files are read by spaCy: pip install spacy") from None
     try:
-        yield from spacy.tokens.DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab)
+        docs = spacy.tokens.DocBin().from_bytes(file.begin().read())
+        yield from docs.get_docs(spacy.blank("xx").vocab)
     except (ValueError, LookupError, TypeError, AttributeError, OSError, zlib.error) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise UserError(f"{path}: this is not a DocBin that spaCy reads: {reason}") from None
@@ -73,3 +77,8 @@ def _label(cats: dict[str, float], where: str) -> str | list[str]:
         )
     chosen = [name for name, value in cats.items() if value]
     return chosen[0] if len(chosen) == 1 else chosen
+
+
+SPACY = Format(
+    name="spacy", extensions=(".spacy",), keys=frozenset({"scheme", "drop_missing"}), read=_read
+)

@@ -6,13 +6,15 @@ import glob
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nlp_transfer.data.columns import declared_names
 from nlp_transfer.data.formats.arrow import label_names
-from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.formats.base import ROW_KEYS
+from nlp_transfer.data.raw import RawRow, RawSplit
 from nlp_transfer.data.sources.choosing import chosen_splits
 from nlp_transfer.errors import UserError, nearest, shortened
 from nlp_transfer.files import write_json
@@ -21,31 +23,38 @@ from nlp_transfer.recipe import DataSection
 
 log = logging.getLogger(__name__)
 
-Read = Callable[[], Iterator[RawRow]]
+KIND = "data set of the Hub"
+KEYS = ROW_KEYS | {"config", "revision", "streaming"}
 
 
-def open_splits(data: DataSection) -> Iterator[tuple[str, Read, tuple[str, ...] | None]]:
+def open_splits(data: DataSection) -> Iterator[RawSplit]:
     """Download a data set and open its splits.
 
     `data.splits` renames splits; values that contain a dot or a slash are files of the repository.
     No loading script is ever run.
     raises: UserError when the Hub cannot be reached, or has no such repository, config or split
     """
-    yield from named_splits(_load(data), data, data.source)
+    yield from named_splits(_load(data), data, data.source, KIND, KEYS)
 
 
 def named_splits(
-    theirs: dict[str, Any], data: DataSection, source: str
-) -> Iterator[tuple[str, Read, tuple[str, ...] | None]]:
+    theirs: Mapping[str, Any], data: DataSection, source: str, kind: str, keys: frozenset[str]
+) -> Iterator[RawSplit]:
     """Map loaded `Dataset`s to our splits, with the names of their integer labels."""
     names_only = data.model_copy(
         update={"splits": {s: s if _is_file(name) else name for s, name in data.splits.items()}}
     )
     for split, names in chosen_splits(names_only, list(theirs), source, all_or_told=False):
-        parts = [theirs[name] for name in names]
-        declared = (declared_names(data, label_names(part.features or {})) for part in parts)
-        labels = next(filter(None, declared), None)
-        yield split, _reader(list(zip(parts, names, strict=True)), source), labels
+        parts = [(name, theirs[name]) for name in names]
+        declared = (label_names(part.features or {}) for _, part in parts)
+        yield RawSplit(
+            name=split,
+            read=partial(_rows, parts, source),
+            label_names=next(filter(None, (declared_names(data, d) for d in declared)), None),
+            place=source,
+            kind=kind,
+            keys=keys,
+        )
 
 
 def _is_file(name: str | None) -> bool:
@@ -189,10 +198,7 @@ def _recalled(data: DataSection, files: dict[str, str]) -> dict[str, Any]:
     return theirs
 
 
-def _reader(parts: list[tuple[Any, str]], source: str) -> Read:
-    def read() -> Iterator[RawRow]:
-        for rows, name in parts:
-            for index, row in enumerate(rows):
-                yield RawRow(f"{source} {name} row {index}", row)
-
-    return read
+def _rows(parts: Sequence[tuple[str, Any]], source: str) -> Iterator[RawRow]:
+    for name, rows in parts:
+        for index, row in enumerate(rows):
+            yield RawRow(f"{source} {name} row {index}", row)

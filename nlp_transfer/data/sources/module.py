@@ -6,16 +6,18 @@ import importlib
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nlp_transfer.data.raw import RawRow
+from nlp_transfer.data.formats.base import ROW_KEYS
+from nlp_transfer.data.raw import RawRow, RawSplit
 from nlp_transfer.data.sources.choosing import chosen_splits
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.recipe.paths import is_module_reference
 
-Read = Callable[[], Iterator[RawRow]]
+KIND = "function"
 
 _BESIDE_A_RUNS_RECIPE = ("environment.json", "data.json", "metrics.json", "model", "config.json")
 
@@ -35,7 +37,7 @@ def check_runs_no_code(recipe: Path, source: str) -> None:
         )
 
 
-def open_splits(data: DataSection) -> Iterator[tuple[str, Read]]:
+def open_splits(data: DataSection) -> Iterator[RawSplit]:
     """Call the function: it returns a mapping of split name to an iterable of rows (dicts)."""
     module_name, _, function_name = data.source.partition(":")
     here = str(Path.cwd())
@@ -57,7 +59,13 @@ def open_splits(data: DataSection) -> Iterator[tuple[str, Read]]:
             "split name to rows, such as {'train': [{'tokens': [...], 'tags': [...]}]}."
         )
     for split, names in chosen_splits(data, list(found), data.source):
-        yield split, _reader([(found[name], f"{data.source} {name}") for name in names])
+        yield RawSplit(
+            name=split,
+            read=partial(_rows, [(name, found[name]) for name in names], data.source),
+            place=data.source,
+            kind=KIND,
+            keys=ROW_KEYS,
+        )
 
 
 def _called(function: Callable[[], Any], source: str) -> Any:
@@ -78,21 +86,15 @@ def _failure(source: str, error: Exception) -> UserError:
     )
 
 
-def _reader(parts: Sequence[tuple[Any, str]]) -> Read:
-    def read() -> Iterator[RawRow]:
-        for rows, where in parts:
-            yield from _rows(rows, where)
-
-    return read
-
-
-def _rows(rows: Any, where: str) -> Iterator[RawRow]:
-    try:
-        for index, row in enumerate(rows):
-            if not isinstance(row, Mapping):
-                raise UserError(
-                    f"{where} row {index}: a row is a dict of columns, found {row!r:.60}."
-                )
-            yield RawRow(f"{where} row {index}", row)
-    except Exception as error:
-        raise _failure(where, error) from error
+def _rows(parts: Sequence[tuple[str, Any]], source: str) -> Iterator[RawRow]:
+    for name, rows in parts:
+        where = f"{source} {name}"
+        try:
+            for index, row in enumerate(rows):
+                if not isinstance(row, Mapping):
+                    raise UserError(
+                        f"{where} row {index}: a row is a dict of columns, found {row!r:.60}."
+                    )
+                yield RawRow(f"{where} row {index}", row)
+        except Exception as error:
+            raise _failure(where, error) from error

@@ -1,18 +1,14 @@
-"""The first bytes of a file in, what it is out: whatever its name says."""
+"""The first bytes of a file in; a clear refusal out where they are of a kind that is not read."""
 
 from __future__ import annotations
 
-import csv
 import gzip
 import re
 import zipfile
 import zlib
-from collections.abc import Collection
 from pathlib import Path
 
-from nlp_transfer.data.grouping import known_column
-from nlp_transfer.data.spelling import TAG, are_tags
-from nlp_transfer.data.text_file import open_binary
+from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.errors import UserError
 
 HEAD_BYTES = 1 << 14
@@ -48,29 +44,27 @@ _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
 _BZIP2 = re.compile(rb"BZh[1-9](1AY&SY|\x17\x72\x45\x38\x50\x90)")
 _PICKLE = re.compile(rb"\x80[\x02-\x05][\x95(}\]c\x8cX]")
 _PAGE = re.compile(r"<(!doctype html|html|head)\b", re.IGNORECASE)
-_FASTTEXT = re.compile(r"__label__\S")
 
 
-def read_head(path: Path) -> bytes:
+def read_head(file: DataFile) -> bytes:
     """Read the first bytes of a file, unpacked.
 
     raises: UserError where it cannot be read, or is of a kind that is not read at all
     """
     try:
-        with open_binary(path) as stream:
-            head = stream.read(HEAD_BYTES)
+        head = file.begin().read(HEAD_BYTES)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: this is not a whole gzip file: {error}.") from None
+        raise UserError(f"{file.path}: this is not a whole gzip file: {error}.") from None
     except OSError as error:
-        raise UserError(f"{path}: this file cannot be read: {error}.") from None
-    _refuse_foreign(path, head)
+        raise UserError(f"{file.path}: this file cannot be read: {error}.") from None
+    _refuse_foreign(file, head)
     return head
 
 
-def _refuse_foreign(path: Path, head: bytes) -> None:
+def _refuse_foreign(file: DataFile, head: bytes) -> None:
     found = next(((kind, cure) for mark, kind, cure in _FOREIGN if head.startswith(mark)), None)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        found = _kind_of_zip(path)
+        found = _kind_of_zip(file)
     elif head[257:262] == b"ustar":
         found = ("a tar archive", _UNPACK)
     elif _BZIP2.match(head):
@@ -78,7 +72,7 @@ def _refuse_foreign(path: Path, head: bytes) -> None:
     elif _PICKLE.match(head):
         found = ("a Python pickle", _CODE)
     if found:
-        raise _refusal(path, *found)
+        raise _refusal(file.path, *found)
 
 
 def _refusal(path: Path, kind: str, cure: str) -> UserError:
@@ -96,10 +90,10 @@ def refuse_page(path: Path, text: str) -> None:
         )
 
 
-def _kind_of_zip(path: Path) -> tuple[str, str]:
+def _kind_of_zip(file: DataFile) -> tuple[str, str]:
     """Tell office documents from other zip archives by the files in them."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file.begin()) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         names = []
@@ -117,71 +111,3 @@ def _kind_of_zip(path: Path) -> tuple[str, str]:
     if any(name.endswith(".npy") for name in names):
         return "an archive of NumPy arrays (.npz)", _COLUMNS
     return "a zip archive", _UNPACK
-
-
-def sample_lines(text: str, *, cut: bool) -> list[str]:
-    """Return the lines of the beginning of a file without their ends; of a cut one whole lines."""
-    lines = re.split(r"\r\n|\r|\n", text)
-    return lines[:-1] if cut and len(lines) > 1 else lines
-
-
-def is_fasttext(lines: list[str]) -> bool:
-    """Tell fastText's lines: `__label__x` before each text."""
-    filled = [line for line in lines if line.strip()]
-    return bool(filled) and all(_FASTTEXT.match(line) for line in filled)
-
-
-def is_tagged(lines: list[str]) -> bool:
-    """Tell CoNLL columns named .tsv from a table, by a column of tags that has no header."""
-    rows = [line.split("\t") for line in lines if line.strip() and not line.startswith("#")]
-    if not rows or (known_column(rows[0], "tokens") and not any(map(TAG.fullmatch, rows[0]))):
-        return False
-    columns = zip(*(row for row in rows if len(row) == len(rows[0])), strict=True)
-    return any(are_tags(column) for column in columns)
-
-
-def is_conll(lines: list[str]) -> bool:
-    """Tell CoNLL columns from plain text: every line has a tag, in the same column."""
-    if any(re.match(r"-DOCSTART-(\s|$)", line) for line in lines):
-        return True
-    rows = [
-        line.split("\t") if "\t" in line else line.split()
-        for line in lines
-        if line.strip() and not re.match(r"#\s", line)
-    ]
-    if len(rows) < 2 or len({len(row) for row in rows}) > 1 or len(rows[0]) < 2:
-        return False
-    return any(
-        all(TAG.fullmatch(value.strip()) for value in column) and any("-" in v for v in column)
-        for column in zip(*rows, strict=True)
-    )
-
-
-def table_format(
-    lines: list[str], known: Collection[str], separator: str | None = None
-) -> str | None:
-    """Tell CSV or TSV by a header: names of which one is known, and as many fields below it.
-
-    separator: the one that is told; else the comma, the tab, or what stands for the comma
-    """
-    if not lines or not all(line.strip() for line in lines[:-1]):
-        return None  # sentences of CoNLL columns
-    for delimiter in [separator] if separator else [",", "\t", ";", "|"]:
-        if len(delimiter) == 1 and _is_header(lines, delimiter, known):
-            return "tsv" if delimiter == "\t" else "csv"
-    # One column alone: a comma in it is a comma.
-    return "tsv" if len(lines) > 1 and lines[0].strip().casefold() in known else None
-
-
-def _is_header(lines: list[str], delimiter: str, known: Collection[str]) -> bool:
-    try:
-        if delimiter == "\t":
-            rows = [line.split(delimiter) for line in lines if line]
-        else:
-            rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
-    except csv.Error:
-        return False
-    names = [field.strip().casefold() for field in rows[0]] if rows else []
-    # The last record may go on behind the sample.
-    whole = all(len(row) == len(names) for row in rows[:-1])
-    return len(names) > 1 and len({*names, ""}) > len(names) and whole and bool({*names} & {*known})

@@ -1,0 +1,105 @@
+"""Keys of a recipe's data section in; a clear error out for one that its source does not use."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+
+from nlp_transfer.data.formats.base import SPAN_KEYS, TAG_KEYS, Format
+from nlp_transfer.data.raw import RawSplit
+from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import DataSection
+
+log = logging.getLogger(__name__)
+
+OF_TASKS = TAG_KEYS | SPAN_KEYS | {"words", "label_separator"}
+"""Keys about words and labels: a task names those that it uses."""
+OF_ALL = frozenset(
+    {"source", "splits", "columns", "label_names", "validation_share", "test_share", "split_seed"}
+) | (OF_TASKS - TAG_KEYS - SPAN_KEYS)
+"""Keys that every source uses."""
+
+OF_DATA = frozenset(DataSection.model_fields)
+
+_TAGS = "It is about the tags of words"
+_SPANS = "It is about character spans"
+_INSTEAD: Mapping[str, str] = {
+    "config": "It chooses a part of a data set of the Hub; data.splits chooses files",
+    "revision": "It is a version of a data set of the Hub; data.source names the files of one",
+    "streaming": "It is for data sets of the Hub; everything else is read as it comes",
+    "format": "It is for files; data.columns says what the columns hold",
+    "separator": "It is for CSV, TSV and CoNLL files; data.columns names columns, and "
+    "data.label_separator cuts labels",
+    "header": "It is for CSV and TSV files; data.columns names columns, or their numbers",
+    "quoted": "It is for CSV and TSV files; elsewhere a quote is a character like any other",
+    "encoding": "It is for text files; this data says itself how its text is encoded",
+    "encoding_errors": "It is for text files; this data says itself how its text is encoded",
+    "drop_missing": "It is about rows that may lack a text or a label; these cannot",
+    "scheme": f"{_TAGS}; spans that do not fit words are for data.misaligned",
+    "repair": f"{_TAGS}; spans that do not fit words are for data.misaligned",
+    "fold_case": f"{_TAGS}; spans have types as they are",
+    "entity_type": f"{_TAGS} without types; spans have them",
+    "offsets": f"{_SPANS} that count something else than characters",
+    "misaligned": f"{_SPANS}; broken tags of words are read with data.repair",
+    "overlapping": f"{_SPANS}; a word has one tag",
+    "words": "It splits raw text into words, which this task does not read",
+    "label_separator": "It cuts a field into several labels: task.multi_label=true",
+    "validation_share": "The data has a validation split; data.splits.validation=null splits it "
+    "off from train",
+    "test_share": "The data has a test split; data.splits.test=null splits it off from train",
+    "split_seed": "The data has all its splits; null in data.splits splits one off from train",
+}
+"""What a key is for, and the nearest that does it elsewhere."""
+
+
+def check_keys(data: DataSection, splits: Sequence[RawSplit], uses: Collection[str]) -> None:
+    """Refuse what a recipe says of its data and nothing reads.
+
+    uses:   of OF_TASKS, what the task uses
+    raises: UserError that names every such key, and what to do instead
+    """
+    first = splits[0] if splits else None
+    what = f"{first.place} ({first.kind})" if first else data.source
+    used = OF_ALL.union(*(split.keys for split in splits)) - (OF_TASKS - set(uses))
+    refuse_unused(data, OF_DATA - used, what, used)
+    refuse_unused(data, _shares({split.name for split in splits}), what, used)
+
+
+def refuse_unused(
+    data: DataSection, unused: Collection[str], what: str, used: Collection[str]
+) -> None:
+    """Refuse keys that are not at their defaults.
+
+    What a recipe says of its own data lapses where the command line names other data.
+    what: the data that does not use them, for people
+    used: keys that it uses
+    """
+    said = [key for key in data.said() if key in unused]
+    if lapsed := [f"data.{key}" for key in said if key in data.lapsing]:
+        log.info("%s: of the recipe's own data, and not used for %s", ", ".join(lapsed), what)
+    faults = [f"data.{key}: not used for {what}. {_INSTEAD[key]}." for key in said
+              if key not in data.lapsing]  # fmt: skip
+    if faults:
+        known = ", ".join(sorted(used))
+        raise UserError("\n".join([*faults, f"Used there: {known}."]))
+
+
+def _shares(splits: Collection[str]) -> set[str]:
+    """List the keys of splitting off that have nothing to do."""
+    if "train" not in splits:
+        return set()
+    there = [split for split in ("validation", "test") if split in splits]
+    return {f"{split}_share" for split in there} | ({"split_seed"} if len(there) == 2 else set())
+
+
+def with_numbers(data: DataSection, found: Format) -> DataSection:
+    """Leave out names of columns that were meant for other data, where columns have numbers."""
+    if not found.has_numbered_columns:
+        return data
+    names = [
+        role
+        for role, column in data.columns.items()
+        if isinstance(column, str) and f"columns.{role}" in data.lapsing
+    ]
+    kept = {role: column for role, column in data.columns.items() if role not in names}
+    return data.model_copy(update={"columns": kept}) if names else data
