@@ -23,10 +23,10 @@ from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.ensemble import Ensemble
 from nlp_transfer.recipe import DataSection
-from nlp_transfer.tasks.classification.task import ClassificationTask
-from nlp_transfer.tasks.ner.task import NerTask
+from nlp_transfer.tasks.classification.results import ClassificationResults
+from nlp_transfer.tasks.ner.results import NerResults
 
-KEYS = {"ner": NerTask.result_keys, "classification": ClassificationTask.result_keys}
+KEYS = {"ner": NerResults.keys, "classification": ClassificationResults.keys}
 NER, CLASSES = (
     [known.name for known in FORMATS if known.writer and known.writer.can_hold(keys)]
     for keys in KEYS.values()
@@ -322,11 +322,11 @@ def test_predict_writes_every_format_and_keeps_ids(nlpt, tmp_path, monkeypatch):
     class Echo:
         """A model that finds a person in the first word of everything."""
 
-        task = SimpleNamespace(name="ner", result_keys=NerTask.result_keys)
+        task = SimpleNamespace(name="ner", results=NerResults())
         folders, columns = (), {}
 
         def __call__(self, items):
-            yield from (beside(item, one(item.text), NerTask.result_keys) for item in list(items))
+            yield from (beside(item, one(item.text), NerResults.keys) for item in list(items))
 
     loaded = []
     monkeypatch.setattr(Ensemble, "from_runs", lambda *_, **__: loaded.append(1) or Echo())

@@ -59,7 +59,7 @@ def predict(
         scheme=scheme,
         words=words,
     )
-    check_results(to, predictor.task.result_keys, predictor.task.name)
+    check_results(to, predictor.task.results.keys, predictor.task.name)
     items = read_items(data, predictor.columns)
     if target is None or not in_parts:
         write_results(watched(predictor(items)), to=to, output=target)
