@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 
 from nlp_transfer.processes import is_main_process
@@ -40,6 +41,19 @@ def lines_shown() -> Iterator[None]:
         _LOG.handlers.clear()
         _LOG.setLevel(level)
         _LOG.propagate = propagate
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence for a while what libraries say about their own insides."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _is_set_up() -> bool:

@@ -50,7 +50,7 @@ def runs(
 @pytest.fixture(scope="module")
 def exported(runs: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy a run of NER, and export it into onnx/ in it."""
-    from nlp_transfer.exporting import export
+    from nlp_transfer.flows.export import export
 
     run = shutil.copytree(runs(), tmp_path_factory.mktemp("exported") / "run")
     export(run, recipe=load_recipe(str(run)))
@@ -163,7 +163,7 @@ def test_export_that_predicts_otherwise_is_not_kept(
     def spoil(model: Any, *_: Any) -> None:
         model.get_input_embeddings().weight.data.normal_()
 
-    monkeypatch.setattr(export, "_prepare_for_int8", spoil)
+    monkeypatch.setattr(export, "prepare_for_int8", spoil)
     code, out, err = nlpt("export", runs(), "--quantize", "int8", "-o", "new/folder")
     assert code == 2
     assert out == ""

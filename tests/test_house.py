@@ -24,8 +24,6 @@ ROOMS = (
     "publish",
     "report",
     "inspection",
-    "exporting",
-    "merging",
     "runs",
     "training",
     "onnx",

@@ -46,12 +46,12 @@ def export(
     Example: nlpt export runs/quickstart-ner --format onnx --quantize int8
     """
     start_logging()
-    from nlp_transfer import exporting
+    from nlp_transfer.flows.export import export as export_model
     from nlp_transfer.flows.recipes import load_recipe
 
-    folder, figures = exporting.export(
+    folder, record = export_model(
         run,
-        recipe=load_recipe(recipe or exporting.recipe_of(run), trust_runs=False),
+        recipe=load_recipe(recipe, trust_runs=False) if recipe else None,
         format=format,
         quantize=quantize,
         opset=opset,
@@ -61,13 +61,13 @@ def export(
         scheme=scheme,
     )
     if as_json:
-        print_json({"folder": str(folder), **figures})
+        print_json({"folder": str(folder), **record.as_dict()})
         return
 
     from nlp_transfer.report.export import export_table
     from nlp_transfer.report.terminal import print_table, stdout_console
 
-    print_table(export_table(figures), stdout_console())
+    print_table(export_table(record), stdout_console())
     typer.echo(folder)
 
 

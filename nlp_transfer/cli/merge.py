@@ -31,8 +31,8 @@ def merge(
     Example: nlpt merge runs/seed-1 runs/seed-2 runs/seed-3 -o models/soup
     """
     start_logging()
+    from nlp_transfer.flows.merge import merge as merge_runs
     from nlp_transfer.flows.recipes import load_recipe
-    from nlp_transfer.merging import merge as merge_runs
 
     try:
         shares = [float(share) for share in weights.split(",")] if weights else None

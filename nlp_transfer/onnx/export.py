@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import hashlib
 import logging
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.onnx_model import MODEL_FILE, OnnxModel, import_extra
 from nlp_transfer.inference.predictor import Predictor
+from nlp_transfer.logs import quiet
+from nlp_transfer.onnx.int8 import prepare_for_int8, quantize_weights
+from nlp_transfer.onnx.record import ExportRecord, Parity
 from nlp_transfer.tasks.base import Row
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
     from transformers import PreTrainedModel
 
 log = logging.getLogger(__name__)
@@ -34,8 +33,6 @@ FORMATS = ("onnx",)
 MIN_AGREEMENT = {None: 0.999, "int8": 0.99}
 """Ways to quantize, and what share of words or texts each must predict as before."""
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
-_TINY = 1e-12  # instead of 0, where a row holds nothing else
-_UNEVEN = 3  # scaling in all products came 10 to 20 % closer to fp32, and took 1.09 times as long
 _EXAMPLES = 16  # rows that the exporter traces the model with
 
 
@@ -68,18 +65,18 @@ def write_export(
         # One operator of the newest opset; of an older one, far more than eager attention becomes.
         model.set_attn_implementation("sdpa" if opset == NEWEST_OPSET else "eager")
     if quantize is not None:
-        _prepare_for_int8(model, batch)
+        prepare_for_int8(model, batch)
     _export(model, batch, folder, opset)
     if quantize is not None:
-        _quantize(folder)
+        quantize_weights(folder)
     model.config.save_pretrained(folder)
     predictor.loaded.tokenizer.save_pretrained(folder)
 
 
 def describe(
-    predictor: Predictor, folder: Path, *, format: str, quantize: str | None
-) -> dict[str, Any]:
-    """Say what was exported and by what: versions, sizes, SHA-256 of model.onnx.
+    predictor: Predictor, folder: Path, parity: Parity, *, format: str, quantize: str | None
+) -> ExportRecord:
+    """Say what was exported and by what, beside how alike both predict.
 
     folder: holds what `write_export` wrote
     """
@@ -93,17 +90,18 @@ def describe(
     )
     weights = sum(tensor.nbytes for tensor in predictor.loaded.model.state_dict().values())
     size = sum(file.stat().st_size for file in folder.glob(f"{MODEL_FILE}*"))
-    return {
-        "format": format,
-        "quantize": quantize,
-        "architecture": type(predictor.loaded.model).__name__,
-        "opset": opset,
-        "sha256": hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest(),
-        "megabytes": {"torch": weights / 1e6, "onnx": size / 1e6},
-        "versions": {name: version(name) for name in ("torch", "transformers", *_PACKAGES)},
-        "threads": torch.get_num_threads(),
-        "processor_capability": torch.backends.cpu.get_cpu_capability(),
-    }
+    return ExportRecord(
+        format=format,
+        quantize=quantize,
+        architecture=type(predictor.loaded.model).__name__,
+        opset=opset,
+        sha256=hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest(),
+        megabytes={"torch": weights / 1e6, "onnx": size / 1e6},
+        versions={name: version(name) for name in ("torch", "transformers", *_PACKAGES)},
+        threads=torch.get_num_threads(),
+        processor_capability=torch.backends.cpu.get_cpu_capability(),
+        parity=parity,
+    )
 
 
 def _example_batch(predictor: Predictor, rows: Iterable[Row]) -> dict[str, torch.Tensor]:
@@ -158,7 +156,7 @@ def _write_onnx(
 
     axes = {0: torch.export.Dim("windows"), 1: torch.export.Dim("pieces")}
     try:
-        with _quiet():
+        with quiet():
             program = torch.onnx.export(
                 Logits(),
                 tuple(batch.values()),
@@ -176,88 +174,3 @@ def _write_onnx(
         ) from error
     assert program is not None
     program.save(path)
-
-
-def _prepare_for_int8(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> None:
-    """Change how a model computes, not what, so that it loses little in int8.
-
-    onnxruntime scales a whole batch by its largest value, so one large piece takes precision from
-    all others. Where pieces differ, each is scaled by its own largest value: the divergence from
-    fp32 (simulated, two NER models) became a sixth. Word embeddings are rounded row by row.
-    """
-    from torch import nn
-
-    for linear in _uneven_products(model, batch):
-        linear.forward = MethodType(_product_of_scaled, linear)  # type: ignore[method-assign]
-    embeddings = model.get_input_embeddings()
-    weight = embeddings.weight.data
-    scale = weight.abs().amax(dim=1, keepdim=True).clamp_min(_TINY) / 127
-    embeddings.weight = nn.Parameter((weight / scale).round().char(), requires_grad=False)
-    embeddings.register_buffer("scale", scale)
-    embeddings.forward = MethodType(_scaled_rows, embeddings)
-
-
-def _uneven_products(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> list[nn.Linear]:
-    """List the matrix products in which the largest piece is much larger than most."""
-    import torch
-
-    found = []
-
-    def look(linear: torch.nn.Linear, inputs: tuple[torch.Tensor]) -> None:
-        largest = inputs[0].abs().amax(dim=-1)
-        if largest.max() > _UNEVEN * largest.median():
-            found.append(linear)
-
-    linears = [module for module in model.modules() if type(module) is torch.nn.Linear]
-    hooks = [linear.register_forward_pre_hook(look) for linear in linears]
-    with torch.inference_mode():
-        model(**batch)
-    for hook in hooks:
-        hook.remove()
-    return found
-
-
-def _product_of_scaled(linear: nn.Linear, values: torch.Tensor) -> torch.Tensor:
-    from torch.nn.functional import linear as product
-
-    scale = values.abs().amax(dim=-1, keepdim=True).clamp_min(_TINY)
-    result = product(values / scale, linear.weight) * scale
-    return result if linear.bias is None else result + linear.bias
-
-
-def _scaled_rows(embeddings: Any, pieces: torch.Tensor) -> torch.Tensor:
-    from torch.nn.functional import embedding
-
-    rows = embedding(pieces, embeddings.weight)
-    return rows.float() * embedding(pieces, embeddings.scale)
-
-
-def _quantize(folder: Path) -> None:
-    """Round the weights of all matrix products to int8, a scale for each of their outputs."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    with _quiet():
-        quantize_dynamic(
-            folder / MODEL_FILE,
-            folder / "int8.onnx",
-            op_types_to_quantize=["MatMul"],
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-        )
-
-    for file in folder.glob(f"{MODEL_FILE}*"):
-        file.unlink()
-    (folder / "int8.onnx").rename(folder / MODEL_FILE)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what the exporter and onnxruntime say about their own insides."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.predictor import Predictor
+from nlp_transfer.onnx.record import F1, Parity, Speed
 from nlp_transfer.records import Prediction, Tagging
 from nlp_transfer.tasks.base import Task
 
@@ -26,56 +27,50 @@ _BLOCKS = 20
 log = logging.getLogger(__name__)
 
 
-def compare(model: Predictor, exported: Predictor, rows: Dataset) -> dict[str, Any]:
+def compare(model: Predictor, exported: Predictor, rows: Dataset, *, split: str) -> Parity:
     """Let both predict the same examples: PyTorch in fp32, and for its speed as it would by itself.
 
-    returns: counts, agreement (a share of words or texts), F1 of both, sentences or texts a second;
-             `change95` is how far the change of F1 may be off by chance
+    split: the name of the examples
     """
     exact, _ = replace(model, precision="fp32").predict_split(rows)
     found, _ = exported.predict_split(rows)
     answers = zip(_answers(exact), _answers(found), strict=True)
     same = [ours == theirs for ours, theirs in answers]
-    before, after, margin = _f1(model.task, rows, exact, found)
-    speeds = _speeds([model, exported], rows.select(range(min(_TIMED, len(rows)))))
-    return {
-        "examples": len(rows),
-        "compared": len(same),
-        "agreement": sum(same) / len(same) if same else 1.0,
-        "f1": {"torch": before, "onnx": after, "change": after - before, "change95": margin},
-        "examples_per_second": {
-            "torch": speeds[0],
-            "torch_precision": model.precision,
-            "torch_device": model.loaded.model.device.type,
-            "onnx": speeds[1],
-            "ratio": speeds[1] / speeds[0],
-        },
-    }
+    torch, onnx = _speeds([model, exported], rows.select(range(min(_TIMED, len(rows)))))
+    device = model.loaded.model.device.type
+    return Parity(
+        split=split,
+        examples=len(rows),
+        compared=len(same),
+        agreement=sum(same) / len(same) if same else 1.0,
+        f1=_f1(model.task, rows, exact, found),
+        examples_per_second=Speed(torch, model.precision, device, onnx, onnx / torch),
+    )
 
 
-def check(parity: dict[str, Any], *, min_agreement: float, max_f1_drop: float) -> None:
+def check(parity: Parity, *, min_agreement: float, max_f1_drop: float) -> None:
     """Refuse an export that predicts otherwise than its model.
 
     raises: UserError with the figure and its bound; a lower F1 that may be chance is logged only
     """
-    if parity["agreement"] < min_agreement:
+    if parity.agreement < min_agreement:
         raise UserError(
-            f"The export is not kept: only {parity['agreement']:.4f} of its predictions are those "
+            f"The export is not kept: only {parity.agreement:.4f} of its predictions are those "
             f"of the model, less than {min_agreement:g} (--min-agreement). Export without "
             "--quantize, or lower the bound."
         )
-    f1 = parity["f1"]
-    if f1["change"] >= -max_f1_drop:
+    f1 = parity.f1
+    if f1.change >= -max_f1_drop:
         return
     fall = (
-        f"F1 falls from {f1['torch']:.4f} to {f1['onnx']:.4f}, by more than {max_f1_drop:g} "
+        f"F1 falls from {f1.torch:.4f} to {f1.onnx:.4f}, by more than {max_f1_drop:g} "
         f"(--max-f1-drop)"
     )
-    if f1["change"] < -f1["change95"]:
+    if f1.change < -f1.change95:
         raise UserError(
             f"The export is not kept: {fall}. Export without --quantize, or raise the bound."
         )
-    log.warning("%s; with so few examples it may be chance: +- %.4f", fall, f1["change95"])
+    log.warning("%s; with so few examples it may be chance: +- %.4f", fall, f1.change95)
 
 
 def _answers(predictions: Iterable[Prediction]) -> Iterator[Any]:
@@ -84,13 +79,10 @@ def _answers(predictions: Iterable[Prediction]) -> Iterator[Any]:
         yield from prediction.tags if isinstance(prediction, Tagging) else [prediction.labels]
 
 
-def _f1(
-    task: Task, rows: Dataset, before: Sequence[Prediction], after: Sequence[Prediction]
-) -> tuple[float, float, float]:
+def _f1(task: Task, rows: Dataset, before: Sequence[Prediction], after: Sequence[Prediction]) -> F1:
     """Score both predictions, and estimate how sure their difference is.
 
-    returns: F1 before, F1 after, half the 95 % interval of the difference
-    source:  the grouped jackknife; Efron and Tibshirani 1993, chapter 11
+    source: the grouped jackknife; Efron and Tibshirani 1993, chapter 11
     """
 
     def scores(numbers: Sequence[int]) -> list[float]:
@@ -108,7 +100,7 @@ def _f1(
         changes.append(new - old)
     spread = statistics.pstdev(changes) * math.sqrt(blocks - 1) if changes else 1.0
     old, new = scores(numbers)
-    return old, new, 1.96 * spread
+    return F1(old, new, new - old, 1.96 * spread)
 
 
 def _speeds(predictors: Sequence[Predictor], rows: Dataset) -> list[float]:

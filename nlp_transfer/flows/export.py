@@ -1,36 +1,30 @@
-"""The flow behind `nlpt export`: a model in, its ONNX twin out, kept only if it predicts alike."""
+"""A model in, its ONNX twin out, kept only if it predicts alike."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 from nlp_transfer.data.tables import iterate
-from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_folder, write_json
-from nlp_transfer.inference.onnx_model import FOLDER
+from nlp_transfer.flows.recipes import load_recipe, recipe_of
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.inference.soup import check_whole
-from nlp_transfer.onnx.export import (
-    MIN_AGREEMENT,
-    OPSET,
-    check_options,
-    describe,
-    write_export,
-)
+from nlp_transfer.logs import lines_shown
+from nlp_transfer.onnx.export import MIN_AGREEMENT, OPSET, check_options, describe, write_export
 from nlp_transfer.onnx.parity import check, compare
-from nlp_transfer.recipe import Recipe
+from nlp_transfer.onnx.record import RECORD, ExportRecord, export_folder
+from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.tasks.splits import load_splits
 
 log = logging.getLogger(__name__)
-RECORD = "export.json"
 
 
+@lines_shown()
 def export(
     run: str | Path,
     *,
-    recipe: Recipe[Any, Any],
+    recipe: AnyRecipe | None = None,
     format: str = "onnx",
     quantize: str | None = None,
     opset: int = OPSET,
@@ -38,11 +32,12 @@ def export(
     min_agreement: float | None = None,
     max_f1_drop: float = 0.003,
     scheme: str | None = None,
-) -> tuple[Path, dict[str, Any]]:
+) -> tuple[Path, ExportRecord]:
     """Export a model, and check on the test split that it predicts as before.
 
     run:           run folder, model folder or Hub id
-    recipe:        whose data it is checked on; of the splits that it scores, the last
+    recipe:        whose data it is checked on; of the splits that it scores, the last; None: the
+                   run's own
     quantize:      int8, or None for fp32
     opset:         version of ONNX: 18 is read by onnxruntime since 1.14, 23 (faster) since 1.23
     output:        a folder that does not exist yet; by default onnx/ in the run folder, where a
@@ -56,8 +51,9 @@ def export(
     raises:        UserError when the model cannot be exported, or predicts otherwise afterwards;
                    nothing is left behind then
     """
+    recipe = recipe or load_recipe(recipe_of(run), trust_runs=False)
     check_options(format, quantize, opset)
-    target = _target(Path(run), output)
+    target = export_folder(run, output)
     split = recipe.evaluation.splits[-1]
     splits = load_splits(recipe, (split,))
     rows = splits[split]
@@ -70,31 +66,8 @@ def export(
         write_export(model, iterate(rows), temporary, quantize=quantize, opset=opset)
         exported = Predictor.from_run(temporary, engine="onnx")
         log.info("exported; now both predict the %s split, %s examples", split, f"{len(rows):,}")
-        parity = {"split": split, **compare(model, exported, rows)}
+        parity = compare(model, exported, rows, split=split)
         check(parity, min_agreement=bound, max_f1_drop=max_f1_drop)
-        figures = {**describe(model, temporary, format=format, quantize=quantize), "parity": parity}
-        write_json(temporary / RECORD, figures)
-    return target, figures
-
-
-def recipe_of(run: str) -> str:
-    """Name the recipe that a run folder holds.
-
-    raises: UserError when it holds none
-    """
-    if not Path(run, "recipe.yaml").is_file():
-        raise UserError(
-            f"--recipe: {run} holds no recipe.yaml. Name the recipe on whose test split the export "
-            "is to be checked."
-        )
-    return run
-
-
-def _target(run: Path, output: str | Path | None) -> Path:
-    """Return the folder to export into, if nothing else is there."""
-    folder = Path(output) if output else run / FOLDER
-    if not output and not run.is_dir():
-        raise UserError(f"--output: {run} is no folder on this machine. Name one for the export.")
-    if folder.exists() and (output or not (folder / RECORD).is_file()):
-        raise UserError(f"--output: {folder} exists already. Name a new folder.")
-    return folder
+        record = describe(model, temporary, parity, format=format, quantize=quantize)
+        write_json(temporary / RECORD, record.as_dict())
+    return target, record

@@ -1,15 +1,14 @@
-"""The flow of `nlpt merge`: runs in, one whole model whose weights are their average out."""
+"""Runs in, one whole model whose weights are their average out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_folder
 from nlp_transfer.logs import lines_shown
-from nlp_transfer.recipe import Recipe
+from nlp_transfer.strategies.any_recipe import AnyRecipe
 
 
 @lines_shown()
@@ -19,7 +18,7 @@ def merge(
     *,
     how: str = "uniform",
     weights: Sequence[float] | None = None,
-    recipe: Recipe[Any, Any] | None = None,
+    recipe: AnyRecipe | None = None,
 ) -> Path:
     """Average the weights of runs, or put an adapter into its base, and save a whole model.
 
