@@ -45,10 +45,8 @@ Given = str | Sequence[str] | Mapping[str, Any] | RawRow | Item
 """What is taken for an item: a text, words where a model reads words, or fields by name."""
 
 
-def kept_columns(settings: Mapping[str, Any]) -> dict[str, str | int]:
+def kept_columns(columns: Mapping[str, Any]) -> Columns:
     """Return the columns that a model's config.json keeps, of those that are read again."""
-    found = settings.get("columns")
-    columns = found if isinstance(found, Mapping) else {}
     return {role: columns[role] for role in ROLES if isinstance(columns.get(role), str | int)}
 
 

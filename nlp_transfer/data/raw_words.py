@@ -64,13 +64,13 @@ class RawWords(BaseModel):
         return {**self.model_dump(), "share": self.share}
 
 
-def kept_with(settings: Mapping[str, Any], folder: object) -> RawWords:
+def kept(words: Mapping[str, Any] | None, folder: object) -> RawWords:
     """Read what a model's config.json says; models from elsewhere have the default rule."""
     try:
-        return RawWords.model_validate(settings.get("words", {}))
+        return RawWords.model_validate(words or {})
     except ValidationError:
         raise UserError(
-            f"{folder}: config.json splits text into words by {settings['words']!r}, which this "
+            f"{folder}: config.json splits text into words by {words!r}, which this "
             "version does not know. Install the version that saved the model."
         ) from None
 

@@ -29,8 +29,8 @@ def merge(
     """
     from nlp_transfer.inference.predictor import Predictor
     from nlp_transfer.inference.soup import check_shares, check_whole, greedy_soup, soup
+    from nlp_transfer.models.saved import save_model
     from nlp_transfer.tasks.splits import load_splits
-    from nlp_transfer.training.fitting import save_model
 
     output = Path(output)
     if output.exists():

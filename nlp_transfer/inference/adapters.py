@@ -10,7 +10,6 @@ from typing import Any
 
 from nlp_transfer.data.items import Columns, Given, Item, ItemReader, beside
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.loading import base_of
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.inference.results import Results, check_is_list
 from nlp_transfer.models.checkpoint import resolve_checkpoint
@@ -21,6 +20,7 @@ from nlp_transfer.models.loading import (
     load_config,
     load_model,
 )
+from nlp_transfer.models.trained import base_of
 from nlp_transfer.recipe import WordRule
 from nlp_transfer.tasks.base import Task
 

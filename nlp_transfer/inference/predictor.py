@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.items import Columns, Given, Item, ItemReader, beside, kept_columns
-from nlp_transfer.data.raw_words import RawWords, kept_with
+from nlp_transfer.data.raw_words import RawWords, kept
 from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.words import Splitter, Word, split_words
@@ -26,8 +26,8 @@ from nlp_transfer.inference.engine import (
 from nlp_transfer.inference.loading import load_trained
 from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
 from nlp_transfer.inference.results import Results, check_is_list
-from nlp_transfer.models.architecture import encoder
-from nlp_transfer.models.build import LoadedModel, output_labels
+from nlp_transfer.models.architecture import encoder, output_labels
+from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.recipe import ModelSection, WordRule
 from nlp_transfer.records import LossLedger, Prediction
 from nlp_transfer.tasks.base import Row, Task, WindowRow
@@ -104,18 +104,13 @@ class Predictor:
         loaded, task, settings = load_trained(
             folder, setting, device=device, onnx=onnx, shared=shared, scheme=scheme
         )
-        options = ModelSection(
-            checkpoint=str(folder),
-            max_pieces=settings["max_pieces"],
-            overlap=settings["overlap"],
-        )
-        raw = RawWords(rule=checked_rule(words, "words")) if words else kept_with(settings, folder)
+        raw = RawWords(rule=checked_rule(words, "words")) if words else kept(settings.words, folder)
         if onnx:
             precision, tokens_per_batch = "fp32", tokens_per_batch or TOKENS_PER_BATCH
         else:
             precision = usable_precision(loaded.model, resolve_precision(precision, device))
-        columns = kept_columns(settings)
-        return cls(loaded, task, options, precision, tokens_per_batch, columns, raw)
+        columns = kept_columns(settings.columns)
+        return cls(loaded, task, settings.options, precision, tokens_per_batch, columns, raw)
 
     @classmethod
     def named(cls, model: str, setting: str, *, precision: str = "auto") -> Predictor:

@@ -12,12 +12,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from peft import PeftModel
     from torch import nn
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
+HEADS = ("ForTokenClassification", "ForSequenceClassification")
+"""How the names of fine-tuned architectures end."""
 EMBEDDINGS = -1
 """The depth of the embeddings; layers count from 0."""
 _POSITIONS = ("position_embeddings", "embed_positions")
 """What the families call their table of positions."""
+
+
+def is_fine_tuned(config: PreTrainedConfig) -> bool:
+    """Tell whether a checkpoint's head was trained to label words or texts."""
+    return any(name.endswith(HEADS) for name in config.architectures or ())
+
+
+def output_labels(config: PreTrainedConfig) -> list[str]:
+    """List the labels of a model's configuration in the order of its outputs."""
+    return [config.id2label[index] for index in range(len(config.id2label))]
 
 
 def is_adapted(model: nn.Module) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.models.architecture import embedding_rows
-from nlp_transfer.models.carry_over import is_fine_tuned, keep_layers, with_new_head
+from nlp_transfer.models.architecture import embedding_rows, is_fine_tuned
+from nlp_transfer.models.carry_over import keep_layers, with_new_head
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary
 from nlp_transfer.models.loading import (
@@ -53,13 +53,8 @@ class LoadedModel:
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    new_parameters: frozenset[str]
+    new_parameters: frozenset[str] = frozenset()
     """Names of the parameters that the checkpoint did not have: they start at random."""
-
-
-def output_labels(config: Any) -> list[str]:
-    """List the labels of a model's configuration in the order of its outputs."""
-    return [config.id2label[index] for index in range(len(config.id2label))]
 
 
 def build_model(folder: Path, head: NewHead, options: ModelSection) -> LoadedModel:

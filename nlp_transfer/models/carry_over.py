@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.architecture import encoder, head_parameters, layers_of
@@ -14,13 +14,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 log = logging.getLogger(__name__)
-
-_HEADS = ("ForTokenClassification", "ForSequenceClassification")
-
-
-def is_fine_tuned(config: Any) -> bool:
-    """Tell whether a checkpoint's head was trained for NER or classification."""
-    return any(name.endswith(_HEADS) for name in config.architectures or ())
 
 
 def with_new_head(model: PreTrainedModel) -> tuple[PreTrainedModel, frozenset[str]]:

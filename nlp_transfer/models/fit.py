@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+COPY_AGAIN = "Copy the model again with all its files, or train it anew."
+"""What to do about a trained model whose files are not all there."""
 _SHOWN = 3  # names of weights in a message
 
 
@@ -46,14 +48,13 @@ def check_encoder(
 
 def check_whole(model: PreTrainedModel, weights: Weights, folder: Path, setting: str) -> None:
     """Refuse files that do not hold all of a trained model: it would answer at random."""
-    advice = "Copy the model again with all its files, or train it anew."
-    check_encoder(model, weights, folder, setting, advice=advice)
+    check_encoder(model, weights, folder, setting, advice=COPY_AGAIN)
     if weights.random:
         names = sorted(weights.random)
         reasons = "".join(f" {reason}" for reason in _evidence(model, names, weights))
         raise UserError(
             f"{setting}: {folder} does not hold its head as config.json asks for it "
-            f"({_some(names)}), so its answers would be random.{reasons} {advice}"
+            f"({_some(names)}), so its answers would be random.{reasons} {COPY_AGAIN}"
         )
 
 

@@ -20,6 +20,9 @@ from nlp_transfer.models.hostile import check_files, check_size, weight_files
 if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers.models.auto.auto_factory import _BaseAutoModelClass
+
+    AutoClass = type[_BaseAutoModelClass]
 
 ADAPTER_FILE = "adapter_config.json"
 CONFIG_FILE = "config.json"
@@ -71,7 +74,7 @@ def load_config(folder: Path, setting: str, *, trust_remote_code: bool = False) 
 
 
 def load_model(
-    auto_class: Any,
+    auto_class: AutoClass,
     folder: Path,
     config: PreTrainedConfig,
     setting: str,

@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from nlp_transfer.files import whole_folder
+from nlp_transfer.models.architecture import is_adapted
 from nlp_transfer.models.build import LoadedModel
+from nlp_transfer.models.saved import save_model
 from nlp_transfer.processes import is_main_process, wait_for_all
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.training.examples import TaskExamples
-from nlp_transfer.training.fitting import Fitted, save_model
+from nlp_transfer.training.fitting import Fitted
 from nlp_transfer.training.pretraining import Reading
 
 
 def write_adapter(folder: RunFolder, fitted: Fitted) -> None:
     """Write what a strategy has learned beside the checkpoint's weights, apart from them."""
-    if is_main_process() and hasattr(fitted.loaded.model, "peft_config"):
+    if is_main_process() and is_adapted(fitted.loaded.model):
         with whole_folder(folder.path / "adapter", replace=True) as temporary:
             save_model(fitted.loaded, temporary)
 
@@ -42,7 +44,7 @@ def write_pretrained(folder: RunFolder, reading: Reading, metrics: dict[str, Any
     """Write a model that has read, and what was measured; metrics.json last."""
     if is_main_process():
         with whole_folder(folder.path / "model", replace=True) as temporary:
-            save_model(LoadedModel(reading.model, reading.tokenizer, frozenset()), temporary)
+            save_model(LoadedModel(reading.model, reading.tokenizer), temporary)
         folder.write_json("metrics.json", metrics)
         folder.remove_checkpoints()
     wait_for_all()

@@ -12,7 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.models.build import NewHead, build_model, output_labels
+from nlp_transfer.models.architecture import output_labels
+from nlp_transfer.models.build import NewHead, build_model
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import Checkpoint
 from nlp_transfer.records import Splits

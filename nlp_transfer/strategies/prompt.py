@@ -11,6 +11,7 @@ from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.architecture import head_modules
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.fit import check_length
+from nlp_transfer.models.trained import aligned
 from nlp_transfer.strategies.base import Setting, Stage
 from nlp_transfer.strategies.parts.adapters import Adapter
 
@@ -102,15 +103,3 @@ class Prompt(Adapter):
                 "Choose kind: prompt."
             ) from None
         return prompted
-
-
-def aligned(model: Any) -> Any:
-    """Let a prompted model answer for the pieces of the text alone, not for virtual tokens."""
-
-    def drop(_module: Any, _arguments: Any, inputs: Any, outputs: Any) -> Any:
-        if outputs["logits"].dim() == 3:
-            outputs["logits"] = outputs["logits"][:, -inputs["input_ids"].shape[1] :]
-        return outputs
-
-    model.register_forward_hook(drop, with_kwargs=True)
-    return model

@@ -11,9 +11,9 @@ from torch import nn
 from transformers import set_seed
 
 from nlp_transfer.data.items import ROLES
-from nlp_transfer.inference.loading import SETTINGS_KEY
 from nlp_transfer.models.build import LoadedModel, build_model
 from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
+from nlp_transfer.models.saved import Settings
 from nlp_transfer.models.shared_encoder import share_encoder, side_parameter
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Splits
@@ -49,15 +49,13 @@ def _built(task: TaskExamples) -> LoadedModel:
         loaded = strategy.carry_over(loaded, start, task.setting)
     is_embedded = recipe.model.checkpoint == EMBEDDED
     loaded.model.name_or_path = EMBEDDED_HUB_ID if is_embedded else recipe.model.checkpoint
-    settings = {
-        "task": recipe.task.model_dump(mode="json"),
-        "max_pieces": recipe.model.max_pieces,
-        "overlap": recipe.model.overlap,
-        "columns": _columns_read(recipe, task.splits),
-    }
-    if task.raw_words is not None:
-        settings["words"] = task.raw_words.model_dump()
-    setattr(loaded.model.config, SETTINGS_KEY, settings)
+    settings = Settings(
+        recipe.model,
+        task=recipe.task.model_dump(mode="json"),
+        columns=_columns_read(recipe, task.splits),
+        words=task.raw_words.model_dump() if task.raw_words else None,
+    )
+    settings.keep_in(loaded.model.config)
     return loaded
 
 

@@ -11,11 +11,8 @@ from typing import Any
 from torch import nn
 from transformers import TrainerCallback, TrainingArguments, set_seed
 
-from nlp_transfer.models.architecture import is_adapted, without_adapter
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.checkpoint import resolve_checkpoint
-from nlp_transfer.models.finite import check_finite
-from nlp_transfer.models.loading import ADAPTED_FILE, CONFIG_FILE
 from nlp_transfer.models.shared_encoder import release_sides
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Outcome
@@ -107,24 +104,6 @@ def predict(
         }
         for task, loaded in zip(tasks, finished.models, strict=True)
     ]
-
-
-def save_model(loaded: LoadedModel, folder: Path) -> None:
-    """Save a model or its adapters as safetensors, with tokenizer and named labels.
-
-    raises: UserError for weights that are no numbers; nothing is written then
-    """
-    model: Any = loaded.model
-    check_finite(model, "The model", advice="It is not saved.")
-    model.save_pretrained(folder)
-    loaded.tokenizer.save_pretrained(folder)
-    if is_adapted(model):
-        # PEFT keeps no configuration of the base: without it an adapter has no label names.
-        base = without_adapter(model)
-        base.config.architectures = [type(base).__name__]
-        base.config.save_pretrained(folder)
-        (folder / CONFIG_FILE).rename(folder / ADAPTED_FILE)
-        (folder / "README.md").unlink(missing_ok=True)  # a card full of placeholders
 
 
 def parameter_counts(model: nn.Module) -> dict[str, int]:

@@ -17,8 +17,8 @@ from torch import nn
 from transformers import EarlyStoppingCallback, TrainingArguments
 
 from nlp_transfer.inference.engine import predict_distributions, windows_by_example
-from nlp_transfer.models.architecture import named_parameters
-from nlp_transfer.models.build import LoadedModel, output_labels
+from nlp_transfer.models.architecture import named_parameters, output_labels
+from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Strategy
 from nlp_transfer.tasks.base import Task, WindowRow

@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError, nearest
-from nlp_transfer.models.build import output_labels
+from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Lesson
 from nlp_transfer.tasks.objective import IGNORED, Objective

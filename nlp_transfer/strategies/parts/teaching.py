@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nlp_transfer.data.tables import cache_folder, iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_path
-from nlp_transfer.models.build import output_labels
+from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.models.fit import check_length
 from nlp_transfer.strategies.base import Batch, FineTuned, Lesson
 from nlp_transfer.tasks.objective import IGNORED
