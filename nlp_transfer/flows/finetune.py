@@ -15,6 +15,8 @@ from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import located
 from nlp_transfer.report.report import Report
+from nlp_transfer.runs.disk import noticing_full_disk
+from nlp_transfer.runs.interrupts import explaining_interrupt
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.starting import announce, begin, show_again
 from nlp_transfer.strategies.plan import Plan, plan_of
@@ -75,7 +77,7 @@ def _run(
     from nlp_transfer.training.examples import add_rows, encode, load
     from nlp_transfer.training.fitting import finish, fit, predict
 
-    with folder.explaining_interrupt(begun=False, fresh=fresh):
+    with explaining_interrupt(folder, begun=False, fresh=fresh):
         if plan.earlier:
             log.info("the round before first")
             finetune(plan.earlier, output=folder.earlier_round, fresh=fresh)
@@ -84,7 +86,7 @@ def _run(
         windows = encode(tasks, models)
         learner = choose_weights(tasks, models)
         begin(folder, recipe, windows, learner, fresh=fresh)
-    with folder.explaining_interrupt(begun=True, fresh=fresh), folder.noticing_full_disk():
+    with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
         resumed = folder.last_checkpoint()
         fitted = fit(windows, learner, args, temperature=plan.temperature, resumed=resumed)
         write_adapter(folder, fitted)

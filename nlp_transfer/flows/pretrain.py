@@ -8,6 +8,8 @@ from typing import Any
 
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe.reader import located
+from nlp_transfer.runs.disk import noticing_full_disk
+from nlp_transfer.runs.interrupts import explaining_interrupt
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.starting import announce
 from nlp_transfer.strategies.any_recipe import AnyRecipe
@@ -42,11 +44,11 @@ def pretrain(
     if folder.check(recipe, fresh=fresh) == "finished":
         show_again(folder, partial(read_texts_again, recipe))
         return folder.path, folder.read_json("metrics.json")
-    with folder.explaining_interrupt(begun=False, fresh=fresh):
+    with explaining_interrupt(folder, begun=False, fresh=fresh):
         located(recipe, paths_exist=True)
         reading = load_texts(recipe)
         begin_with(folder, recipe, describe_texts(reading), reading.model, fresh=fresh)
-    with folder.explaining_interrupt(begun=True, fresh=fresh), folder.noticing_full_disk():
+    with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
         metrics = read_on(recipe, reading, folder.checkpoints, folder.last_checkpoint())
         write_pretrained(folder, reading, metrics)
     return folder.path, metrics

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from nlp_transfer.runs.run_folder import RunFolder, disk_bytes
+from nlp_transfer.runs.disk import disk_bytes
+from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.training.building import count_parameters
 from nlp_transfer.training.examples import TaskWindows, of_all, summary
 from nlp_transfer.training.fitting import Fitted
@@ -26,12 +27,12 @@ class StepClock(TrainerCallback):
     def __init__(self) -> None:
         self.times: list[float] = []
 
-    def on_step_begin(self, *_: Any, **__: Any) -> None:
+    def on_step_begin(self, *_: object, **__: object) -> None:
         """Note when the first step begins."""
         if not self.times:
             self.times.append(time.monotonic())
 
-    def on_step_end(self, *_: Any, **__: Any) -> None:
+    def on_step_end(self, *_: object, **__: object) -> None:
         """Note when a step ends."""
         self.times.append(time.monotonic())
 

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from nlp_transfer import files
-from nlp_transfer.errors import Interrupted, UserError
+from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
+from nlp_transfer.runs.disk import check_writable
 from nlp_transfer.training.fingerprints import changes
-
-_OFTEN = (
-    "training.arguments={eval_strategy: steps, eval_steps: 100, save_strategy: steps, "
-    "save_steps: 100}"
-)
-"""The override for more checkpoints; those that are compared need an evaluation each."""
 
 State = Literal["new", "unfinished", "finished"]
 
@@ -79,7 +72,7 @@ class RunFolder:
         state = self.state()
         if state == "new" or fresh:
             self._check_unused()
-            self._check_writable()
+            check_writable(self.path)
             return "new"
         differences = list(
             _differences(self._stored(recipe), read_yaml(recipe.as_yaml(), "recipe")[0])
@@ -91,10 +84,10 @@ class RunFolder:
                 "Choose another folder with --output DIR, or start over with --fresh."
             )
         if state == "unfinished":
-            self._check_writable()
+            check_writable(self.path)
         return state
 
-    def _stored(self, recipe: Recipe[Any, Any]) -> Any:
+    def _stored(self, recipe: Recipe[Any, Any]) -> object:
         """Read the recipe of the run: its paths where they are now, keys that are new by default.
 
         recipe: one of the same type
@@ -138,54 +131,7 @@ class RunFolder:
         ]
         return max(whole, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
 
-    @contextlib.contextmanager
-    def noticing_full_disk(self) -> Iterator[None]:
-        """Say so when a write fails because the disk is full."""
-        try:
-            yield
-        except Exception as error:
-            if isinstance(error, UserError) or not files.is_full(self.path, error):
-                raise
-            raise UserError(
-                f"The disk of {self.path} is full. Free some space and run the same command again: "
-                "it goes on from the last checkpoint."
-            ) from error
-
-    @contextlib.contextmanager
-    def explaining_interrupt(self, *, begun: bool, fresh: bool) -> Iterator[None]:
-        """Say what the same command will do after Ctrl-C.
-
-        begun: the run's own files are written
-        fresh: the command says --fresh
-        """
-        try:
-            yield
-        except Interrupted:
-            raise  # by the round before this one, which knows better
-        except KeyboardInterrupt as stop:
-            said = str(stop) or "interrupted"
-            raise Interrupted(f"{said}: {self._after_interrupt(begun, fresh)}") from None
-
-    def _after_interrupt(self, begun: bool, fresh: bool) -> str:
-        if fresh and not begun:
-            return f"nothing was changed in {self.path}"
-        command = "the same command without --fresh" if fresh else "the same command"
-        checkpoint = self.last_checkpoint()
-        if checkpoint is not None:
-            at = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
-            return (
-                f"{command} goes on after step {at['global_step']} of {at['max_steps']} "
-                f"(epoch {at['epoch']:.3g})"
-            )
-        if not begun:
-            return f"training had not begun; {command} starts it"
-        return (
-            f"there was no checkpoint yet, so {command} starts over. Checkpoints are kept when the "
-            "model is evaluated, by default after every epoch; for one every 100 steps start it "
-            f'with --fresh "{_OFTEN}"'
-        )
-
-    def read_json(self, name: str) -> Any:
+    def read_json(self, name: str) -> dict[str, Any]:
         """Read one of the folder's JSON files.
 
         raises: UserError where it is damaged
@@ -198,7 +144,7 @@ class RunFolder:
             raise UserError(f"{self.path / name}: this file is damaged. Train anew with --fresh.")
         return value
 
-    def write_json(self, name: str, value: Any) -> None:
+    def write_json(self, name: str, value: object) -> None:
         """Write a JSON file, whole or not at all."""
         files.write_json(self.path / name, value)
 
@@ -239,40 +185,8 @@ class RunFolder:
         """List what a crash in the middle of a write has left."""
         return [path for name in _OURS for path in files.leftovers(self.path / name)]
 
-    def _check_writable(self) -> None:
-        """Try to write where the run will write, without leaving anything."""
-        existing = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
-        try:
-            with tempfile.TemporaryFile(dir=existing) as probe:
-                probe.write(b"nlpt")
-        except OSError as error:
-            raise UserError(
-                f"--output: {self.path} cannot be written: {error.strerror}. Choose another folder "
-                "with --output DIR."
-            ) from None
 
-
-def disk_bytes(*, trainable_parameters: int, total_parameters: int, tasks: int = 1) -> int:
-    """Estimate what a run needs on disk: a model a task, two checkpoints with Adam's moments."""
-    return 4 * ((2 + tasks) * total_parameters + 2 * 2 * trainable_parameters)
-
-
-def check_disk_space(folder: Path, needed: int) -> None:
-    """Refuse a run whose checkpoints will not fit.
-
-    needed: bytes
-    """
-    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    free = shutil.disk_usage(existing).free
-    if free < needed:
-        raise UserError(
-            f"--output: {folder} needs about {needed / 1e9:.1f} GB for the model and its "
-            f"checkpoints, the disk has {free / 1e9:.1f} GB free. Free some space, or choose "
-            "another disk with --output DIR."
-        )
-
-
-def _differences(there: Any, now: Any, path: str = "") -> Iterator[str]:
+def _differences(there: object, now: object, path: str = "") -> Iterator[str]:
     """Compare two recipes key by key."""
     if isinstance(there, dict) and isinstance(now, dict):
         for key in dict.fromkeys([*there, *now]):

@@ -10,7 +10,8 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.processes import is_main_process, wait_for_all, world_size
 from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import FOLDER_KEY
-from nlp_transfer.runs.run_folder import RunFolder, check_disk_space, disk_bytes
+from nlp_transfer.runs.disk import check_disk_space, disk_bytes
+from nlp_transfer.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from torch import nn

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from transformers import (
     EarlyStoppingCallback,
+    PreTrainedModel,
     PrinterCallback,
     TrainerControl,
     TrainingArguments,
@@ -206,7 +207,7 @@ class BudgetTrainer(SplittingTrainer):
     def evaluation(self) -> dict[str, float]:
         """Measure the model in training; `eval_score` is what checkpoints are compared by."""
 
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+    def evaluate(self, *_: object, **__: object) -> dict[str, float]:
         """Measure the model in training, and tell the callbacks."""
         start = time.monotonic()
         metrics = self.evaluation()
@@ -233,7 +234,7 @@ class BudgetTrainer(SplittingTrainer):
         return next(c for c in self.callback_handler.callbacks if isinstance(c, Progress))
 
 
-def _settle_precision(model: Any, args: TrainingArguments) -> None:
+def _settle_precision(model: PreTrainedModel, args: TrainingArguments) -> None:
     """Let a model that cannot compute in the wanted half precision learn in fp32."""
     if args.fsdp or args.deepspeed:  # no process has the whole model to try it with
         return

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from nlp_transfer.errors import UserError
@@ -48,7 +48,13 @@ class LossWatch(TrainerCallback):
         self._first = self._first.masked_fill(is_first, step)
 
     def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        *,
+        model: nn.Module,
+        **_: object,
     ) -> None:
         """Look at what was noted, now and then and before anything is made of the weights."""
         if self._scales:
@@ -57,15 +63,21 @@ class LossWatch(TrainerCallback):
         is_last = state.global_step >= state.max_steps
         weights_count = is_last or control.should_evaluate or control.should_save
         if weights_count or control.should_log or state.global_step % self._every == 0:
-            self._look(state, parts["model"] if weights_count else None)
+            self._look(state, model if weights_count else None)
 
     def on_epoch_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **parts: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        *,
+        model: nn.Module,
+        **_: object,
     ) -> None:
         """Look at what was noted before the evaluation of the epoch."""
-        self._look(state, parts["model"])
+        self._look(state, model)
 
-    def _look(self, state: TrainerState, model: Any) -> None:
+    def _look(self, state: TrainerState, model: nn.Module | None) -> None:
         """Raise the same UserError on all processes where the run is lost.
 
         model: whose weights are looked at too

@@ -51,7 +51,7 @@ class Progress(TrainerCallback, ExportableState):
         return self.earlier_seconds + (self._end or time.monotonic()) - self._start
 
     def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         """Open the bar; say where a resumed run goes on."""
         self._start = time.monotonic()
@@ -73,7 +73,7 @@ class Progress(TrainerCallback, ExportableState):
         )
 
     def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         """Move the bar."""
         if self._bar is not None:
@@ -85,7 +85,7 @@ class Progress(TrainerCallback, ExportableState):
         state: TrainerState,
         control: TrainerControl,
         logs: dict[str, Any] | None = None,
-        **_: Any,
+        **_: object,
     ) -> None:
         """Append to log.jsonl."""
         if not state.is_world_process_zero or logs is None:
@@ -101,7 +101,7 @@ class Progress(TrainerCallback, ExportableState):
         state: TrainerState,
         control: TrainerControl,
         metrics: dict[str, float] | None = None,
-        **_: Any,
+        **_: object,
     ) -> None:
         """Write one line an evaluation."""
         if not state.is_world_process_zero or metrics is None:
@@ -119,7 +119,7 @@ class Progress(TrainerCallback, ExportableState):
             )
 
     def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
         """Stop the clock and close the bar."""
         self._end = time.monotonic()

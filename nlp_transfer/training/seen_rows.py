@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 
 class SeenRows(nn.Module):
@@ -56,7 +57,7 @@ class SeenRows(nn.Module):
             self._write()
         return super().train(mode)
 
-    def decay_others(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    def decay_others(self, optimizer: torch.optim.Optimizer, *_: object) -> None:
         """Let the other rows decay as AdamW does it; a hook for after its step."""
         if self.weight.grad is None:
             return
@@ -93,14 +94,14 @@ def _save_whole(rows: SeenRows, state: dict[str, Any], prefix: str, _: Any) -> N
     state[f"{prefix}weight"] = rows.whole()
 
 
-def _load_whole(rows: SeenRows, state: dict[str, Any], prefix: str, *_: Any) -> None:
+def _load_whole(rows: SeenRows, state: dict[str, Any], prefix: str, *_: object) -> None:
     name = f"{prefix}weight"
     if name in state:
         state[name] = rows.take(state[name])
 
 
 @contextlib.contextmanager
-def seen_rows(model: Any, ids: torch.Tensor) -> Iterator[SeenRows | None]:
+def seen_rows(model: PreTrainedModel, ids: torch.Tensor) -> Iterator[SeenRows | None]:
     """Let a model learn only the word embeddings of some pieces, until the end of the context.
 
     ids:    (rows,) of the pieces that training reads, each once
@@ -121,7 +122,7 @@ def seen_rows(model: Any, ids: torch.Tensor) -> Iterator[SeenRows | None]:
         model.set_submodule(name, embedding.train(rows.training))
 
 
-def _plain_embedding(model: nn.Module, embedding: Any) -> str | None:
+def _plain_embedding(model: nn.Module, embedding: nn.Module) -> str | None:
     if type(embedding) is not nn.Embedding or not embedding.weight.requires_grad:
         return None
     if embedding.max_norm is not None or embedding.scale_grad_by_freq or embedding.sparse:

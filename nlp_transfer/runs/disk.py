@@ -1,0 +1,59 @@
+"""Whether the disk takes what a run writes: before its first step, and when a write fails."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from nlp_transfer import files
+from nlp_transfer.errors import UserError
+
+
+def disk_bytes(*, trainable_parameters: int, total_parameters: int, tasks: int = 1) -> int:
+    """Estimate what a run needs on disk: a model a task, two checkpoints with Adam's moments."""
+    return 4 * ((2 + tasks) * total_parameters + 2 * 2 * trainable_parameters)
+
+
+def check_disk_space(folder: Path, needed: int) -> None:
+    """Refuse a run whose checkpoints will not fit.
+
+    needed: bytes
+    """
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise UserError(
+            f"--output: {folder} needs about {needed / 1e9:.1f} GB for the model and its "
+            f"checkpoints, the disk has {free / 1e9:.1f} GB free. Free some space, or choose "
+            "another disk with --output DIR."
+        )
+
+
+def check_writable(folder: Path) -> None:
+    """Try to write where a run will write, without leaving anything."""
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing) as probe:
+            probe.write(b"nlpt")
+    except OSError as error:
+        raise UserError(
+            f"--output: {folder} cannot be written: {error.strerror}. Choose another folder "
+            "with --output DIR."
+        ) from None
+
+
+@contextlib.contextmanager
+def noticing_full_disk(folder: Path) -> Iterator[None]:
+    """Say so when a write fails because the disk is full."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, UserError) or not files.is_full(folder, error):
+            raise
+        raise UserError(
+            f"The disk of {folder} is full. Free some space and run the same command again: "
+            "it goes on from the last checkpoint."
+        ) from error

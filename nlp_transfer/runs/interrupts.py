@@ -1,0 +1,52 @@
+"""Ctrl-C in a run: what the same command will do next."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+from nlp_transfer.errors import Interrupted
+from nlp_transfer.runs.run_folder import RunFolder
+
+_OFTEN = (
+    "training.arguments={eval_strategy: steps, eval_steps: 100, save_strategy: steps, "
+    "save_steps: 100}"
+)
+"""The override for more checkpoints; those that are compared need an evaluation each."""
+
+
+@contextlib.contextmanager
+def explaining_interrupt(folder: RunFolder, *, begun: bool, fresh: bool) -> Iterator[None]:
+    """Say what the same command will do after Ctrl-C.
+
+    begun: the run's own files are written
+    fresh: the command says --fresh
+    """
+    try:
+        yield
+    except Interrupted:
+        raise  # by the round before this one, which knows better
+    except KeyboardInterrupt as stop:
+        said = str(stop) or "interrupted"
+        raise Interrupted(f"{said}: {_after_interrupt(folder, begun, fresh)}") from None
+
+
+def _after_interrupt(folder: RunFolder, begun: bool, fresh: bool) -> str:
+    if fresh and not begun:
+        return f"nothing was changed in {folder.path}"
+    command = "the same command without --fresh" if fresh else "the same command"
+    checkpoint = folder.last_checkpoint()
+    if checkpoint is not None:
+        at = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+        return (
+            f"{command} goes on after step {at['global_step']} of {at['max_steps']} "
+            f"(epoch {at['epoch']:.3g})"
+        )
+    if not begun:
+        return f"training had not begun; {command} starts it"
+    return (
+        f"there was no checkpoint yet, so {command} starts over. Checkpoints are kept when the "
+        "model is evaluated, by default after every epoch; for one every 100 steps start it "
+        f'with --fresh "{_OFTEN}"'
+    )
