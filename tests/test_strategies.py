@@ -70,8 +70,8 @@ def disagree(one: str, other: str) -> bool:
 
 
 HOOKS = {
-    Stage.ROWS: ("prepare_data", "sides"),
-    Stage.WEIGHTS: ("carry_over", "prepare_model"),
+    Stage.ROWS: ("add_rows",),
+    Stage.WEIGHTS: ("carry_over", "choose_weights"),
     Stage.RATES: ("param_groups",),
     Stage.LOSS: ("wrap_loss",),
     Stage.KEPT: ("finish",),
@@ -217,6 +217,12 @@ def test_strategies_that_disagree_are_refused_with_both_names(
 
 def test_no_two_strategies_have_the_same_place() -> None:
     assert len({(s.stage, s.order) for s in CLASSES.values()}) == len(CLASSES)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_stage_is_the_first_in_which_a_strategy_acts(name: str) -> None:
+    acts_in = stages_of(name)
+    assert not acts_in or CLASSES[name].stage == min(acts_in)
 
 
 def test_recipes_that_list_strategies_in_another_order_are_the_same(tiny_recipe: Any) -> None:

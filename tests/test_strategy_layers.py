@@ -110,7 +110,7 @@ def test_top_layer_starts_anew_and_nothing_else(
 @pytest.mark.parametrize(
     ("strategies", "message"),
     [
-        (["gradual_unfreezing", "full"], "'gradual_unfreezing' and 'full' both decide which"),
+        (["gradual_unfreezing", "full"], "'full' and 'gradual_unfreezing' both decide which"),
         ([{"name": "gradual_unfreezing", "until": 0}], r"gradual_unfreezing\.until"),
         ([{"name": "gradual_unfreezing", "until": 1.5}], r"gradual_unfreezing\.until"),
         ([{"name": "reinit", "layers": 0}], r"reinit\.layers"),

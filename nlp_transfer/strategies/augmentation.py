@@ -10,9 +10,8 @@ from pydantic import Field
 from nlp_transfer.data import alter
 from nlp_transfer.data.added import with_added
 from nlp_transfer.data.tables import iterate
-from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import Setting, Stage, Strategy
+from nlp_transfer.strategies.base import RunContext, Stage, Strategy, TransferRecipe
 
 _DEFAULTS = {
     "ner": {"replace_entities": 0.5, "change_case": 0.0, "join_sentences": 0.1},
@@ -63,9 +62,9 @@ class Augmentation(Strategy):
         description="classification: share of words that change places",
     )
 
-    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
+    def add_rows(self, splits: Splits, run: RunContext) -> Splits:
         """Add the copies to the training split."""
-        task = setting.recipe.task.name
+        task = run.recipe.task.name
         shares = self._shares(task)
         train = list(iterate(splits["train"]))
         alterations: alter.Sentences | alter.Texts
@@ -73,22 +72,22 @@ class Augmentation(Strategy):
             alterations = alter.Sentences(train, typos=self.typos, **shares)
         else:
             alterations = alter.Texts(typos=self.typos, **shares)
-        return with_added(splits, list(self._copies(train, alterations, setting)))
+        return with_added(splits, list(self._copies(train, alterations, run)))
 
     def _copies(
         self,
         train: Sequence[Mapping[str, Any]],
         alterations: alter.Sentences | alter.Texts,
-        setting: Setting,
+        run: RunContext,
     ) -> Iterator[dict[str, Any]]:
         """Alter each example; a copy that came out unaltered would only repeat it."""
         for copy in range(self.copies):
             for number, row in enumerate(train):
-                changed = alterations(row, f"{setting.recipe.training.seed}-{copy}-{number}")
+                changed = alterations(row, f"{run.recipe.training.seed}-{copy}-{number}")
                 if any(changed[column] != row[column] for column in changed):
                     yield {**row, **changed, "document": None, "where": f"{row['where']} altered"}
 
-    def misfits(self, recipe: Recipe[Any, Any]) -> Iterator[str]:
+    def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
         """Refuse shares of the other task."""
         task: str = recipe.task.name
         for other, names in _DEFAULTS.items():

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.recipe import Recipe
-from nlp_transfer.strategies.base import ADAPTERS, Outcome, Stage, Strategy
+from nlp_transfer.strategies.base import ADAPTERS, Kept, Outcome, Stage, Strategy, TransferRecipe
 
 if TYPE_CHECKING:
-    from transformers import TrainerCallback
+    from transformers import PreTrainedModel, TrainerCallback
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ class AverageCheckpoints(Strategy):
         True, description="keep the best checkpoint where the average scores lower on validation"
     )
 
-    def misfits(self, recipe: Recipe[Any, Any]) -> Iterator[str]:
+    def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
         """Refuse to average more evaluations than there will be."""
         training = recipe.training
         evaluations = math.ceil(training.epochs)  # one an epoch, unless arguments say otherwise
@@ -54,10 +53,10 @@ class AverageCheckpoints(Strategy):
 
         return [KeepSnapshots(self.count, best=self.choose == "best")]
 
-    def finish(self, model: Any, outcome: Outcome) -> Any:
+    def finish(self, model: PreTrainedModel, outcome: Outcome) -> Kept:
         """Average what was kept."""
         from nlp_transfer.strategies.parts.snapshots import read_snapshots
-        from nlp_transfer.strategies.parts.weights import keep_average, mean
+        from nlp_transfer.strategies.parts.weights import copy_weights, mean
 
         snapshots = read_snapshots(outcome.checkpoints)
         if len(snapshots) < self.count:
@@ -68,10 +67,20 @@ class AverageCheckpoints(Strategy):
                 len(snapshots),
             )
         if not snapshots:
-            return model
-        average = mean(list(snapshots.values()))
-        measured = keep_average(
-            model, average, outcome, strategy=self.name, only_if_better=self.only_if_better
+            return Kept(model)
+        own, score = copy_weights(model), outcome.score(model)
+        model.load_state_dict(mean(list(snapshots.values())))
+        averaged_score = outcome.score(model)
+        kept = averaged_score >= score or not self.only_if_better
+        if not kept:
+            model.load_state_dict(own)
+        log.info(
+            "%s: validation %s %.4f for the average, %.4f for the best checkpoint; %s is kept",
+            self.name,
+            outcome.run.recipe.task.scores.headline,
+            averaged_score,
+            score,
+            "the average" if kept else "the best checkpoint",
         )
-        outcome.figures[self.name] = {"steps": list(snapshots), **measured}
-        return model
+        scores = {"validation": averaged_score, "validation_of_best_checkpoint": score}
+        return Kept(model, {"steps": list(snapshots), **scores, "kept": kept})

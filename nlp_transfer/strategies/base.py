@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypedDict
 
 from nlp_transfer.recipe import ModelSection, Recipe, Section
 from nlp_transfer.records import EncodedSplit, Prediction, Splits
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
     from transformers import PreTrainedModel, TrainerCallback
+    from transformers.utils import ModelOutput
 
     from nlp_transfer.models.build import LoadedModel
     from nlp_transfer.tasks.base import Row, Task
 
 Batch = Mapping[str, "torch.Tensor"]
 """What the model reads, with `labels`, and `windows`: the number of each window in train."""
-Forward = Callable[[Batch], Any]
+Forward = Callable[[Batch], "ModelOutput"]
 """Computes the model's outputs (`logits`, ...) for a batch; each call draws its own dropout."""
 LossFunction = Callable[[Forward, Batch, "torch.Tensor"], "torch.Tensor"]
 """The loss of a batch. The last argument is the number of labelled items of the whole step, over
@@ -93,23 +94,45 @@ class FineTuned(Protocol):
         """Compute the hidden states of windows, the embeddings' first, then one a layer."""
 
 
+class OpenModels:
+    """The fine-tuned models that a run reads beside its checkpoint, each opened once."""
+
+    def __init__(self, load: Callable[[str, str], FineTuned]) -> None:
+        self._load = load
+        self._open: dict[str, FineTuned] = {}
+
+    def open(self, name: str, key: str) -> FineTuned:
+        """Open a run folder, model folder or Hub id, if it is not open.
+
+        key:    the recipe key that names it, for error messages
+        raises: UserError when it is no fine-tuned model
+        """
+        if name not in self._open:
+            self._open[name] = self._load(name, key)
+        return self._open[name]
+
+    def close(self, name: str) -> None:
+        """Free the memory of a model that is not needed soon."""
+        self._open.pop(name, None)
+
+
 @dataclass(frozen=True)
-class Setting:
+class RunContext:
     """The run that a strategy is part of."""
 
-    recipe: Recipe[Any, Any]
-    open_model: Callable[[str, str], FineTuned]
-    """Opens a run folder, model folder or Hub id; the second argument is the recipe key that
-    names it, for error messages. Raises UserError when it is no fine-tuned model."""
+    recipe: TransferRecipe
+    start: Path
+    """Folder of the checkpoint that the run starts from."""
+    models: OpenModels
     earlier_round: str | None = None
     """The run of the round before this one, where a strategy takes several rounds."""
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What the model is trained on."""
+class TrainingData:
+    """What a model learns a task from."""
 
-    setting: Setting
+    run: RunContext
     loaded: LoadedModel
     train: EncodedSplit
     rows: Dataset
@@ -120,7 +143,7 @@ class Lesson:
 class SideTasks:
     """Other tasks that learn along."""
 
-    recipes: Mapping[str, Recipe[Any, Any]]
+    recipes: Mapping[str, TransferRecipe]
     """The run of each as if it were alone, by its name."""
     temperature: float
     """Tasks are drawn in proportion to their size, to the power of one over this."""
@@ -128,19 +151,23 @@ class SideTasks:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trained model's surroundings, for strategies that choose what is kept."""
+    """What surrounds a trained model, for strategies that choose what is kept."""
 
-    setting: Setting
-    start: Path
-    """Folder of the checkpoint that the run started from."""
+    run: RunContext
     new_parameters: frozenset[str]
     """Names of the parameters that started at random."""
     checkpoints: Path
     """Folder in which callbacks have kept weights of this run."""
-    score: Callable[[Any], float]
+    score: Callable[[PreTrainedModel], float]
     """Computes the headline figure of a model on the validation split, a fraction."""
-    figures: dict[str, Any] = field(default_factory=dict)
-    """What strategies have measured, by their names, for the training section of metrics.json."""
+
+
+class Kept(NamedTuple):
+    """What a strategy makes of a trained model."""
+
+    model: PreTrainedModel
+    figures: Mapping[str, Any] = {}
+    """What it has measured, for the training section of metrics.json."""
 
 
 class Strategy(Section):
@@ -163,7 +190,9 @@ class Strategy(Section):
     moves_all_weights: ClassVar[bool] = False
     """Whether weights that no training window reads have a gradient too."""
 
-    def misfits(self, recipe: Recipe[Any, Any]) -> Iterator[str]:
+    name: str
+
+    def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
         """Say what of the recipe does not go with this strategy."""
         yield from ()
 
@@ -179,33 +208,33 @@ class Strategy(Section):
         """Name the files and models that it reads, by the keys that they stand under."""
         return {}
 
-    def sides(self, recipe: Recipe[Any, Any]) -> SideTasks | None:
+    def sides(self, recipe: TransferRecipe) -> SideTasks | None:
         """Name other tasks that learn along with the recipe's own."""
         return None
 
-    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
-        """Change the training data."""
+    def check(self, splits: Splits, run: RunContext) -> None:
+        """Refuse what cannot work with this data, before any time is spent."""
+
+    def add_rows(self, splits: Splits, run: RunContext) -> Splits:
+        """Add rows to the training split."""
         return splits
 
-    def carry_over(self, loaded: LoadedModel, start: Path, setting: Setting) -> LoadedModel:
-        """Take more over from the checkpoint than its encoder.
-
-        start: folder of the checkpoint
-        """
+    def carry_over(self, loaded: LoadedModel, run: RunContext) -> LoadedModel:
+        """Take more over from the checkpoint than its encoder."""
         return loaded
 
-    def prepare_model(self, model: PreTrainedModel, new_parameters: frozenset[str]) -> Any:
-        """Choose which weights learn.
+    def choose_weights(self, loaded: LoadedModel, run: RunContext) -> LoadedModel:
+        """Choose which weights of the model learn, or put others that do beside them.
 
-        new_parameters: names of the parameters that start at random
+        raises: UserError when it does not fit the model
         """
-        return model
+        return loaded
 
     def param_groups(self, model: nn.Module, learning_rate: float) -> Sequence[ParameterGroup]:
         """Return the parameters that learn at a rate of their own; what decays stays as it is."""
         return []
 
-    def wrap_loss(self, model: nn.Module, loss: LossFunction, lesson: Lesson) -> LossFunction:
+    def wrap_loss(self, model: nn.Module, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Change the loss."""
         return loss
 
@@ -213,9 +242,13 @@ class Strategy(Section):
         """Return callbacks for the Trainer."""
         return []
 
-    def finish(self, model: Any, outcome: Outcome) -> Any:
+    def finish(self, model: PreTrainedModel, outcome: Outcome) -> Kept:
         """Turn the trained model into the one that is kept."""
-        return model
+        return Kept(model)
+
+
+TransferRecipe: TypeAlias = "Recipe[Task, Strategy]"
+"""A recipe of some task by some strategies."""
 
 
 def share_of_step(batch: Batch, items: torch.Tensor) -> torch.Tensor:

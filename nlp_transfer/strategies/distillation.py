@@ -17,11 +17,11 @@ from nlp_transfer.strategies.base import (
     Batch,
     FineTuned,
     Forward,
-    Lesson,
     LossFunction,
-    Setting,
+    RunContext,
     Stage,
     Strategy,
+    TrainingData,
 )
 from nlp_transfer.strategies.parts.teaching import (
     SoftTargets,
@@ -84,14 +84,18 @@ class Distillation(Strategy):
         """Name the teacher."""
         return {"teacher": self.teacher}
 
-    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
-        """Refuse a teacher that cannot teach this task; let it label the copies."""
-        teacher = setting.open_model(self.teacher, _KEY)
-        task: Task = setting.recipe.task
-        _check_fits(teacher, task, task.head.new(splits.labels).labels)
+    def check(self, splits: Splits, run: RunContext) -> None:
+        """Refuse a teacher that cannot teach this task."""
+        task = run.recipe.task
+        labels = task.head.new(splits.labels).labels
+        _check_fits(run.models.open(self.teacher, _KEY), task, labels)
+
+    def add_rows(self, splits: Splits, run: RunContext) -> Splits:
+        """Add altered copies of the training examples, as the teacher labels them."""
         if not self.copies:
             return splits
-        copies = list(self._copies(list(iterate(splits["train"])), setting.recipe.training.seed))
+        teacher = run.models.open(self.teacher, _KEY)
+        copies = list(self._copies(list(iterate(splits["train"])), run.recipe.training.seed))
         predictions = teacher.predict(copies)
         return with_added(splits, list(map(labelled, copies, predictions)))
 
@@ -104,12 +108,12 @@ class Distillation(Strategy):
                 if any(changed[column] != row[column] for column in changed):
                     yield {**row, **changed, "document": None, "where": f"{row['where']} reworded"}
 
-    def wrap_loss(self, model: nn.Module, loss: LossFunction, lesson: Lesson) -> LossFunction:
+    def wrap_loss(self, model: nn.Module, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Return (1 - weight) * loss + weight * soft loss + hidden * distance of hidden states."""
 
-        teacher = lesson.setting.open_model(self.teacher, _KEY)
-        targets = SoftTargets(teacher, lesson)
-        pairs = layer_pairs(teacher, lesson, self.layers) if self.hidden else []
+        teacher = data.run.models.open(self.teacher, _KEY)
+        targets = SoftTargets(teacher, data)
+        pairs = layer_pairs(teacher, data, self.layers) if self.hidden else []
 
         def distilled(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
             seen: list[Any] = []

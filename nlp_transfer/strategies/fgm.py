@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Stage, Strategy
+from nlp_transfer.strategies.base import Batch, Forward, LossFunction, Stage, Strategy, TrainingData
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,9 @@ class Fgm(Strategy):
         1.0, gt=0, le=1e6, description="length of the noise, over all pieces of a window together"
     )
 
-    def wrap_loss(self, model: PreTrainedModel, loss: LossFunction, lesson: Lesson) -> LossFunction:
+    def wrap_loss(
+        self, model: PreTrainedModel, loss: LossFunction, data: TrainingData
+    ) -> LossFunction:
         """Return the mean of the loss without and with the noise."""
         import torch
 

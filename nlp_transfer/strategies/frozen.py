@@ -8,10 +8,10 @@ from pydantic import Field
 
 from nlp_transfer.models.architecture import head_parameters, layers_of
 from nlp_transfer.models.fit import check_layers
-from nlp_transfer.strategies.base import WEIGHTS, Stage, Strategy
+from nlp_transfer.strategies.base import WEIGHTS, RunContext, Stage, Strategy
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from nlp_transfer.models.build import LoadedModel
 
 
 class Frozen(Strategy):
@@ -32,16 +32,15 @@ class Frozen(Strategy):
         description="freeze embeddings and the lowest N layers; null: the whole encoder",
     )
 
-    def prepare_model(
-        self, model: PreTrainedModel, new_parameters: frozenset[str]
-    ) -> PreTrainedModel:
+    def choose_weights(self, loaded: LoadedModel, run: RunContext) -> LoadedModel:
         """Turn off the gradients of the frozen parameters."""
+        model = loaded.model
         if self.layers is not None:
             check_layers(model, self.layers, "frozen: layers")
-        head, layers = head_parameters(model, new_parameters), layers_of(model)
+        head, layers = head_parameters(model, loaded.new_parameters), layers_of(model)
         for name, parameter in model.named_parameters():
             parameter.requires_grad = name in head or not self._is_frozen(layers.depth(name))
-        return model
+        return loaded
 
     def _is_frozen(self, depth: int | None) -> bool:
         return self.layers is None or (depth is not None and depth < self.layers)

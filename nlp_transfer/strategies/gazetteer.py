@@ -16,7 +16,7 @@ from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import File, WordRule
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import Setting, Stage, Strategy
+from nlp_transfer.strategies.base import RunContext, Stage, Strategy
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +48,9 @@ class Gazetteer(Strategy):
         """Name the dictionary and the texts."""
         return {"dictionary": self.dictionary, "texts": self.texts}
 
-    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
+    def add_rows(self, splits: Splits, run: RunContext) -> Splits:
         """Add every new sentence with a name of the dictionary to the training split."""
-        rule = setting.recipe.data.words
+        rule = run.recipe.data.words
         names = self._names(splits.labels, rule)
         known = known_texts(splits)
         rows = list(unlabelled_rows(self.texts, task="ner", setting=f"{_KEY}: texts", words=rule))

@@ -13,7 +13,8 @@ from nlp_transfer.strategies.parts.adapters import ModuleAdapter, check_modules
 
 if TYPE_CHECKING:
     from peft import PeftConfig
-    from transformers import PreTrainedModel
+
+    from nlp_transfer.models.build import LoadedModel
 
 
 class Ia3(ModuleAdapter):
@@ -43,24 +44,22 @@ class Ia3(ModuleAdapter):
             raise ValueError("feedforward_modules must be among target_modules")
         return self
 
-    def config(
-        self, model: PreTrainedModel, new_parameters: frozenset[str], task_type: str
-    ) -> PeftConfig:
+    def config(self, loaded: LoadedModel, task_type: str) -> PeftConfig:
         """Return the configuration of rescaling vectors."""
         from peft import IA3Config
         from peft.utils import TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING as KNOWN
 
-        family = model.config.model_type
+        family = loaded.model.config.model_type
         if self.target_modules is None and family not in KNOWN:
             raise UserError(
                 f"strategies ia3: peft does not know where to rescale a {family!r} model. Give the "
                 "names of its key and value projections and of the second feed-forward layer as "
                 "target_modules, the latter as feedforward_modules too."
             )
-        check_modules(model, self.target_modules or (), "ia3: target_modules")
+        check_modules(loaded.model, self.target_modules or (), "ia3: target_modules")
         return IA3Config(
             task_type=task_type,
-            modules_to_save=head_modules(model, new_parameters),
+            modules_to_save=head_modules(loaded.model, loaded.new_parameters),
             target_modules=self.target_modules,
             feedforward_modules=self.feedforward_modules,
         )

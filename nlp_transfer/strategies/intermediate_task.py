@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -12,10 +12,13 @@ from pydantic import Field
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.architecture import head_parameters, output_layer
 from nlp_transfer.models.build import LoadedModel
-from nlp_transfer.strategies.base import FineTuned, Setting, Stage, Strategy
+from nlp_transfer.records import Splits
+from nlp_transfer.strategies.base import FineTuned, RunContext, Stage, Strategy
 from nlp_transfer.tasks.base import Task
 
 log = logging.getLogger(__name__)
+
+_KEY = "model.checkpoint"
 
 
 class IntermediateTask(Strategy):
@@ -33,18 +36,20 @@ class IntermediateTask(Strategy):
         "new", description="matched: labels of the same name keep what the checkpoint learned"
     )
 
-    def carry_over(self, loaded: LoadedModel, start: Path, setting: Setting) -> LoadedModel:
-        """Check the checkpoint, and take the matching rows of its head over.
+    def check(self, splits: Splits, run: RunContext) -> None:
+        """Refuse a checkpoint that is not fine-tuned, or whose head cannot be matched."""
+        source, task = run.models.open(str(run.start), _KEY), run.recipe.task
+        if self.head == "matched":
+            _check_matches(source, task, task.head.new(splits.labels).labels)
 
-        raises: UserError when it is not fine-tuned, or its head cannot be matched
-        """
-        source = setting.open_model(str(start), "model.checkpoint")
+    def carry_over(self, loaded: LoadedModel, run: RunContext) -> LoadedModel:
+        """Take the matching rows of the checkpoint's head over."""
+        source = run.models.open(str(run.start), _KEY)
+        run.models.close(str(run.start))
         if self.head == "new":
             return loaded
-        task: Task = setting.recipe.task
         labels: list[str] = list(loaded.model.config.label2id)
         shared = [label for label in labels if label in source.labels]
-        _check_matches(source, task, labels, shared)
         output = _copy_head(source, loaded, shared)
         unmatched = [label for label in labels if label not in shared]
         log.info("head carried over for the labels %s", shortened(shared))
@@ -55,14 +60,14 @@ class IntermediateTask(Strategy):
         return replace(loaded, new_parameters=new)
 
 
-def _check_matches(source: FineTuned, task: Task, labels: list[str], shared: list[str]) -> None:
+def _check_matches(source: FineTuned, task: Task, labels: Sequence[str]) -> None:
     """Refuse the head of another task, or one that shares no label but O."""
     if source.task.name != task.name:
         raise UserError(
             f"model.checkpoint is a model for {source.task.name}, the recipe is for {task.name}: "
             "its head does not fit. Set head: new in strategies intermediate_task."
         )
-    if not set(shared) - {"O"}:
+    if not set(labels) & set(source.labels) - {"O"}:
         raise UserError(
             f"model.checkpoint shares no label with the data. Checkpoint: "
             f"{shortened(source.labels)}. Data: {shortened(labels)}. "

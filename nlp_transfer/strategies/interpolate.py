@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.models.build import NewHead, build_model
-from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import Checkpoint
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import ADAPTERS, FineTuned, Outcome, Setting, Stage, Strategy
+from nlp_transfer.strategies.base import ADAPTERS, Kept, Outcome, RunContext, Stage, Strategy
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
 
 log = logging.getLogger(__name__)
 
@@ -56,13 +59,13 @@ class Interpolate(Strategy):
         """Name the other run."""
         return {} if self.source is None else {"source": self.source}
 
-    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
-        """Refuse, before any time is spent, a source that does not fit."""
+    def check(self, splits: Splits, run: RunContext) -> None:
+        """Refuse a source that does not fit."""
         from nlp_transfer.strategies.parts.weights import check_same_architecture
 
         if self.source is None:
-            return splits
-        source, task = setting.open_model(self.source, _KEY), setting.recipe.task
+            return
+        source, task = run.models.open(self.source, _KEY), run.recipe.task
         head = task.head.new(splits.labels)
         if source.task.name != task.name or set(source.labels) != set(head.labels):
             raise UserError(
@@ -70,14 +73,11 @@ class Interpolate(Strategy):
                 f"{', '.join(source.labels)}; the run is for {task.name} with "
                 f"{', '.join(head.labels)}. Choose a run of the same task and labels."
             )
-        folder = resolve_checkpoint(
-            setting.recipe.model.checkpoint, revision=setting.recipe.model.revision
-        )
-        start = build_model(folder, head, setting.recipe.model)
+        start = build_model(run.start, head, run.recipe.model)
         check_same_architecture(start, source.loaded, f"{_KEY}: the run and {self.source}")
-        return splits
+        run.models.close(self.source)  # until the run is trained
 
-    def finish(self, model: Any, outcome: Outcome) -> Any:
+    def finish(self, model: PreTrainedModel, outcome: Outcome) -> Kept:
         """Choose the share on validation, unless it is given, and mix."""
         from nlp_transfer.strategies.parts.weights import copy_weights, weighted_sum
 
@@ -92,20 +92,17 @@ class Interpolate(Strategy):
         best = max(sorted(scores), key=lambda share: scores[share])
         model.load_state_dict(weighted_sum([trained, source], [1 - best, best]))
         log.info("interpolate: lambda %g is kept", best)
-        outcome.figures[self.name] = {
-            "lambda": best,
-            "validation": [{"lambda": share, "score": score} for share, score in scores.items()],
-        }
-        return model
+        found = [{"lambda": share, "score": score} for share, score in scores.items()]
+        return Kept(model, {"lambda": best, "validation": found})
 
-    def _source_weights(self, model: Any, outcome: Outcome) -> dict[str, Any]:
+    def _source_weights(self, model: PreTrainedModel, outcome: Outcome) -> dict[str, torch.Tensor]:
         """Return the weights that the trained model is mixed with; what is missing stays."""
         from nlp_transfer.strategies.parts.weights import copy_weights, in_label_order
 
-        recipe, labels = outcome.setting.recipe, output_labels(model.config)
+        run, labels = outcome.run, output_labels(model.config)
         if self.source is None:
-            head = NewHead(recipe.task.head.auto_class, tuple(labels))
-            weights = copy_weights(build_model(outcome.start, head, recipe.model).model)
+            head = NewHead(run.recipe.task.head.auto_class, tuple(labels))
+            weights = copy_weights(build_model(run.start, head, run.recipe.model).model)
             return {name: weights[name] for name in weights if name not in outcome.new_parameters}
-        source: FineTuned = outcome.setting.open_model(self.source, _KEY)
+        source = run.models.open(self.source, _KEY)
         return in_label_order(source.loaded.model, source.labels, labels)

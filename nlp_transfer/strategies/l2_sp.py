@@ -11,10 +11,10 @@ from nlp_transfer.strategies.base import (
     ADAPTERS,
     Batch,
     Forward,
-    Lesson,
     LossFunction,
     Stage,
     Strategy,
+    TrainingData,
     share_of_step,
 )
 
@@ -39,11 +39,13 @@ class L2Sp(Strategy):
     )
     beta: float = Field(0.01, ge=0, le=1e6, description="pull of the head to zero")
 
-    def wrap_loss(self, model: PreTrainedModel, loss: LossFunction, lesson: Lesson) -> LossFunction:
+    def wrap_loss(
+        self, model: PreTrainedModel, loss: LossFunction, data: TrainingData
+    ) -> LossFunction:
         """Return the loss with the penalty, which counts once a step."""
         import torch
 
-        names = head_parameters(model, lesson.loaded.new_parameters)
+        names = head_parameters(model, data.loaded.new_parameters)
         learning = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         head = [parameter for name, parameter in learning if name in names]
         # The loss is composed before a checkpoint is loaded: these are the pretrained weights.

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.architecture import head_modules
-from nlp_transfer.strategies.base import Stage
+from nlp_transfer.strategies.base import RunContext, Stage
 from nlp_transfer.strategies.parts.adapters import ModuleAdapter, check_modules
 
 if TYPE_CHECKING:
     from peft import PeftConfig
-    from transformers import PreTrainedModel
+
+    from nlp_transfer.models.build import LoadedModel
 
 
 def _expression(text: str) -> str:
@@ -61,17 +62,15 @@ class Lora(ModuleAdapter):
         False, description="scale by alpha over the root of the rank (Kalajdzievski 2023)"
     )
 
-    def config(
-        self, model: PreTrainedModel, new_parameters: frozenset[str], task_type: str
-    ) -> PeftConfig:
+    def config(self, loaded: LoadedModel, task_type: str) -> PeftConfig:
         """Return the configuration of low-rank matrices."""
         from peft import LoraConfig
 
         if isinstance(self.target_modules, list):
-            check_modules(model, self.target_modules, "lora: target_modules")
+            check_modules(loaded.model, self.target_modules, "lora: target_modules")
         return LoraConfig(
             task_type=task_type,
-            modules_to_save=head_modules(model, new_parameters),
+            modules_to_save=head_modules(loaded.model, loaded.new_parameters),
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
@@ -82,10 +81,10 @@ class Lora(ModuleAdapter):
             use_rslora=self.rslora,
         )
 
-    def prepare_model(self, model: PreTrainedModel, new_parameters: frozenset[str]) -> Any:
+    def choose_weights(self, loaded: LoadedModel, run: RunContext) -> LoadedModel:
         """Wrap the model; patterns that match no adapted module are refused."""
-        adapted = super().prepare_model(model, new_parameters)
-        modules = adapted.base_model.targeted_module_names
+        adapted = super().choose_weights(loaded, run)
+        modules = adapted.model.base_model.targeted_module_names
         for key in ("rank_pattern", "alpha_pattern"):
             for pattern in getattr(self, key):
                 if not any(re.match(rf"(.*\.)?({pattern})$", module) for module in modules):

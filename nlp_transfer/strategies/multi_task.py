@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.data.formats import AnyData
-from nlp_transfer.recipe import Recipe, Section
-from nlp_transfer.strategies.base import ADAPTERS, SideTasks, Stage, Strategy
+from nlp_transfer.recipe import Section
+from nlp_transfer.strategies.base import ADAPTERS, SideTasks, Stage, Strategy, TransferRecipe
 from nlp_transfer.strategies.full import Full
 from nlp_transfer.tasks import AnyTask
 
@@ -54,7 +54,7 @@ class MultiTask(Strategy):
         """Let processes exchange gradients though each step leaves the other heads out."""
         return {"ddp_find_unused_parameters": True}
 
-    def sides(self, recipe: Recipe[Any, Any]) -> SideTasks:
+    def sides(self, recipe: TransferRecipe) -> SideTasks:
         """Make a recipe of each side task: the same model and training, its own task and data."""
         training = recipe.training
         if isinstance(training.class_weights, dict):  # they name classes of the recipe's own task

@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 from nlp_transfer.strategies.base import (
     Batch,
     Forward,
-    Lesson,
     LossFunction,
     Stage,
     Strategy,
+    TrainingData,
     share_of_step,
 )
 
@@ -44,7 +44,7 @@ class Penalty(Strategy):
             raise ValueError("l1 and l2 are both 0; set one of them")
         return self
 
-    def wrap_loss(self, model: nn.Module, loss: LossFunction, lesson: Lesson) -> LossFunction:
+    def wrap_loss(self, model: nn.Module, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Return the loss with the penalty, which counts once a step."""
 
         def loss_with_penalty(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:

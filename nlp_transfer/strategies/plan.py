@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from nlp_transfer.recipe import Recipe
+from nlp_transfer.strategies.base import TransferRecipe
 
 
 @dataclass(frozen=True)
 class PlannedTask:
     """A task that a run learns."""
 
-    recipe: Recipe[Any, Any]
+    recipe: TransferRecipe
     """Its run as if it were alone."""
     name: str = ""
     """Empty for the recipe's own task."""
@@ -28,11 +27,11 @@ class Plan:
     """Those that learn together, by one encoder; the recipe's own first."""
     temperature: float = 1.0
     """Tasks are drawn in proportion to their size, to the power of one over this."""
-    earlier: Recipe[Any, Any] | None = None
+    earlier: TransferRecipe | None = None
     """The round before this one, whose run is to be finished first."""
 
 
-def plan_of(recipe: Recipe[Any, Any]) -> Plan:
+def plan_of(recipe: TransferRecipe) -> Plan:
     """Resolve the strategies that take several rounds or several tasks."""
     own = PlannedTask(recipe)
     earlier = [strategy.earlier_round() or strategy for strategy in recipe.strategies]

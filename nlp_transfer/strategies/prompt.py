@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,12 +11,12 @@ from nlp_transfer.models.architecture import head_modules
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.fit import check_length
 from nlp_transfer.models.trained import aligned
-from nlp_transfer.strategies.base import Setting, Stage
+from nlp_transfer.recipe import ModelSection
+from nlp_transfer.strategies.base import RunContext, Stage
 from nlp_transfer.strategies.parts.adapters import Adapter
 
 if TYPE_CHECKING:
     from peft import PeftConfig
-    from transformers import PreTrainedModel
 
 
 class Prompt(Adapter):
@@ -47,13 +46,12 @@ class Prompt(Adapter):
             raise ValueError("init: vocabulary goes with kind: prompt; a prefix starts at random")
         return self
 
-    def carry_over(self, loaded: LoadedModel, start: Path, setting: Setting) -> LoadedModel:
+    def _check_fits(self, loaded: LoadedModel, options: ModelSection) -> None:
         """Refuse windows that leave no room for the virtual tokens, and a head that is not saved.
 
         peft trains and saves what is called classifier, and nothing else of the head.
         """
         reader = f"this checkpoint behind {self.tokens} virtual tokens"
-        options = setting.recipe.model
         check_length(loaded.model, options, reader=reader, reserved=self.tokens)
         lost = [
             module
@@ -66,40 +64,40 @@ class Prompt(Adapter):
                 f"strategies prompt: {shortened(lost)} of this checkpoint starts at random, and "
                 "peft does not save it with a prompt. Use lora, or another checkpoint."
             )
-        return loaded
 
-    def config(
-        self, model: PreTrainedModel, new_parameters: frozenset[str], task_type: str
-    ) -> PeftConfig:
+    def config(self, loaded: LoadedModel, task_type: str) -> PeftConfig:
         """Return the configuration of virtual tokens."""
         from peft import PrefixTuningConfig, PromptTuningConfig
 
+        config = loaded.model.config
         sizes = {
             "task_type": task_type,
             "num_virtual_tokens": self.tokens,
-            "num_layers": model.config.num_hidden_layers,
-            "num_attention_heads": model.config.num_attention_heads,
+            "num_layers": config.num_hidden_layers,
+            "num_attention_heads": config.num_attention_heads,
             "num_transformer_submodules": 1,
         }
         if self.kind == "prefix":
-            return PrefixTuningConfig(token_dim=model.config.hidden_size, **sizes)
+            return PrefixTuningConfig(token_dim=config.hidden_size, **sizes)
         init = "SAMPLE_VOCAB" if self.init == "vocabulary" else "RANDOM"
-        width = model.get_input_embeddings().embedding_dim
+        width = loaded.model.get_input_embeddings().embedding_dim
         return PromptTuningConfig(token_dim=width, prompt_tuning_init=init, **sizes)
 
-    def prepare_model(self, model: PreTrainedModel, new_parameters: frozenset[str]) -> Any:
+    def choose_weights(self, loaded: LoadedModel, run: RunContext) -> LoadedModel:
         """Put the virtual tokens before the model; try them once, for not every family can."""
         import torch
 
-        prompted = aligned(super().prepare_model(model, new_parameters))
+        self._check_fits(loaded, run.recipe.model)
+        prompted = super().choose_weights(loaded, run)
+        aligned(prompted.model)
         piece = torch.zeros((1, 1), dtype=torch.int64)
         try:
             with torch.no_grad():
-                prompted(input_ids=piece, attention_mask=torch.ones_like(piece))
+                prompted.model(input_ids=piece, attention_mask=torch.ones_like(piece))
         except (ValueError, RuntimeError, TypeError) as error:
             raise UserError(
                 f"strategies prompt: kind: {self.kind} does not work with a "
-                f"{model.config.model_type!r} model: {str(error).splitlines()[0]} "
+                f"{loaded.model.config.model_type!r} model: {str(error).splitlines()[0]} "
                 "Choose kind: prompt."
             ) from None
         return prompted

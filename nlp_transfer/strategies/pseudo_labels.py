@@ -13,9 +13,9 @@ from nlp_transfer.data.added import labelled, with_added
 from nlp_transfer.data.tags import spans
 from nlp_transfer.data.unlabelled import known_texts, text_key, unlabelled_rows
 from nlp_transfer.errors import UserError
-from nlp_transfer.recipe import Checkpoint, File, Recipe
+from nlp_transfer.recipe import Checkpoint, File
 from nlp_transfer.records import Classification, Prediction, Splits
-from nlp_transfer.strategies.base import FineTuned, Setting, Stage, Strategy
+from nlp_transfer.strategies.base import FineTuned, RunContext, Stage, Strategy, TransferRecipe
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class PseudoLabels(Strategy):
             raise ValueError("threshold and top_share both decide what is taken; keep one")
         return self
 
-    def misfits(self, recipe: Recipe[Any, Any]) -> Iterator[str]:
+    def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
         """Refuse texts with any number of labels."""
         if getattr(recipe.task, "multi_label", False):
             yield (
@@ -87,13 +87,21 @@ class PseudoLabels(Strategy):
         """Name the teacher and the texts."""
         return {"teacher": self.teacher, "texts": self.texts}
 
-    def prepare_data(self, splits: Splits, setting: Setting) -> Splits:
+    def check(self, splits: Splits, run: RunContext) -> None:
+        """Refuse a teacher of another task."""
+        task, teacher = run.recipe.task, self._teacher(run)
+        if teacher.task.name != task.name:
+            raise UserError(
+                f"{_KEY}: the teacher {self.teacher} is a model for {teacher.task.name}, the "
+                f"recipe is for {task.name}."
+            )
+
+    def add_rows(self, splits: Splits, run: RunContext) -> Splits:
         """Add what the teacher is sure of to the training split."""
-        task = setting.recipe.task.name
-        teacher = setting.open_model(setting.earlier_round or self.teacher, f"{_KEY}: teacher")
-        self._check_teacher(teacher, setting)
+        task = run.recipe.task.name
+        teacher = self._teacher(run)
         known = known_texts(splits)
-        words = setting.recipe.data.words
+        words = run.recipe.data.words
         rows = list(unlabelled_rows(self.texts, task=task, setting=f"{_KEY}: texts", words=words))
         new = [row for row in rows if text_key(row) not in known]
         if not new:
@@ -102,6 +110,7 @@ class PseudoLabels(Strategy):
                 f"({len(rows)} read). Name a file of other texts."
             )
         labelled = list(_labelled(teacher, new))
+        run.models.close(run.earlier_round or self.teacher)
         named = [item for item in labelled if _classes(item[0]) <= {*splits.labels, None}]
         taken = self._taken(named)
         log.info(
@@ -120,13 +129,8 @@ class PseudoLabels(Strategy):
             )
         return with_added(splits, taken)
 
-    def _check_teacher(self, teacher: FineTuned, setting: Setting) -> None:
-        task = setting.recipe.task
-        if teacher.task.name != task.name:
-            raise UserError(
-                f"{_KEY}: the teacher {self.teacher} is a model for {teacher.task.name}, the "
-                f"recipe is for {task.name}."
-            )
+    def _teacher(self, run: RunContext) -> FineTuned:
+        return run.models.open(run.earlier_round or self.teacher, f"{_KEY}: teacher")
 
     def _taken(self, labelled: Sequence[Labelled]) -> list[dict[str, Any]]:
         """Choose the rows to learn from, the surest first."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Stage, Strategy
+from nlp_transfer.strategies.base import Batch, Forward, LossFunction, Stage, Strategy, TrainingData
 from nlp_transfer.tasks.objective import IGNORED
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class RDrop(Strategy):
     name: Literal["r_drop"] = "r_drop"
     alpha: float = Field(1.0, ge=0, le=1e6, description="weight of the divergence")
 
-    def wrap_loss(self, model: nn.Module, loss: LossFunction, lesson: Lesson) -> LossFunction:
+    def wrap_loss(self, model: nn.Module, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Return the mean loss of two passes, plus alpha times their divergence."""
         import torch
 

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from nlp_transfer.models.architecture import layers_of
 from nlp_transfer.models.fit import check_layers
-from nlp_transfer.strategies.base import ADAPTERS, Stage, Strategy
+from nlp_transfer.strategies.base import ADAPTERS, RunContext, Stage, Strategy
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from nlp_transfer.models.build import LoadedModel
 
 
 class Reinit(Strategy):
@@ -26,10 +26,9 @@ class Reinit(Strategy):
     name: Literal["reinit"] = "reinit"
     layers: int = Field(1, ge=1, le=1000, description="how many layers, from the top")
 
-    def prepare_model(
-        self, model: PreTrainedModel, new_parameters: frozenset[str]
-    ) -> PreTrainedModel:
+    def choose_weights(self, loaded: LoadedModel, run: RunContext) -> LoadedModel:
         """Draw the weights of the layers anew, from the seed that the head was drawn from."""
+        model = loaded.model
         check_layers(model, self.layers, "reinit: layers")
         for layer in layers_of(model).modules[-self.layers :]:
             for module in layer.modules():
@@ -37,4 +36,4 @@ class Reinit(Strategy):
                     # transformers leaves alone what it marked as loaded.
                     parameter._is_hf_initialized = False  # type: ignore[attr-defined]
                 model._init_weights(module)
-        return model
+        return loaded

@@ -12,7 +12,7 @@ from transformers import set_seed
 
 from nlp_transfer.data.items import ROLES
 from nlp_transfer.models.build import LoadedModel, build_model
-from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID, resolve_checkpoint
+from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
 from nlp_transfer.models.saved import Settings
 from nlp_transfer.models.shared_encoder import share_encoder, side_parameter
 from nlp_transfer.recipe import Recipe
@@ -41,12 +41,11 @@ def build(tasks: Sequence[TaskExamples]) -> list[LoadedModel]:
 
 def _built(task: TaskExamples) -> LoadedModel:
     recipe = task.recipe
-    start = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
     log.info("loading the checkpoint: %s", recipe.model.checkpoint)
     set_seed(recipe.training.seed)  # the new head starts from here
-    loaded = build_model(start, recipe.task.head.new(task.splits.labels), recipe.model)
+    loaded = build_model(task.run.start, recipe.task.head.new(task.splits.labels), recipe.model)
     for strategy in recipe.strategies:
-        loaded = strategy.carry_over(loaded, start, task.setting)
+        loaded = strategy.carry_over(loaded, task.run)
     is_embedded = recipe.model.checkpoint == EMBEDDED
     loaded.model.name_or_path = EMBEDDED_HUB_ID if is_embedded else recipe.model.checkpoint
     settings = Settings(
@@ -92,12 +91,11 @@ def choose_weights(tasks: Sequence[TaskExamples], models: Sequence[LoadedModel])
     returns: the first of them, ready to learn
     """
     recipe, loaded = tasks[0].recipe, models[0]
-    model: Any = loaded.model
     for strategy in recipe.strategies:
-        model = strategy.prepare_model(model, loaded.new_parameters)
-    for adapter in getattr(model, "peft_config", {}).values():
+        loaded = strategy.choose_weights(loaded, tasks[0].run)
+    for adapter in getattr(loaded.model, "peft_config", {}).values():
         adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
-    return replace(loaded, model=model)
+    return loaded
 
 
 def log_new_parameters(

@@ -18,9 +18,8 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.checkpoint import resolve_checkpoint
-from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import EncodedSplit, Repeats, Splits
-from nlp_transfer.strategies.base import Setting
+from nlp_transfer.strategies.base import OpenModels, RunContext, TransferRecipe
 from nlp_transfer.strategies.plan import Plan, PlannedTask
 from nlp_transfer.tasks.splits import check_lost, load_repeats, load_splits
 from nlp_transfer.training.fingerprints import Read, what_is_read
@@ -34,7 +33,7 @@ class TaskExamples:
     """A task that a run learns, and its examples."""
 
     planned: PlannedTask
-    setting: Setting
+    run: RunContext
     splits: Splits
     needed: tuple[str, ...]
     """The splits that the run reads."""
@@ -46,7 +45,7 @@ class TaskExamples:
     """How raw text will be split for the model; None where it is not split into words."""
 
     @property
-    def recipe(self) -> Recipe[Any, Any]:
+    def recipe(self) -> TransferRecipe:
         """Its run as if it were alone."""
         return self.planned.recipe
 
@@ -90,9 +89,12 @@ def _loaded(task: PlannedTask, earlier_round: str | None) -> TaskExamples:
         opened = partial(Predictor.named, precision=recipe.training.precision)
         needed = needed_splits(recipe)
         splits = load_splits(recipe, needed)
+        run = RunContext(recipe, start, OpenModels(opened), earlier_round)
+        for strategy in recipe.strategies:
+            strategy.check(splits, run)
         return TaskExamples(
             planned=task,
-            setting=Setting(recipe, opened, earlier_round),
+            run=run,
             splits=splits,
             needed=needed,
             raw_words=_measured(recipe, splits),
@@ -101,12 +103,12 @@ def _loaded(task: PlannedTask, earlier_round: str | None) -> TaskExamples:
         )
 
 
-def needed_splits(recipe: Recipe[Any, Any]) -> tuple[str, ...]:
+def needed_splits(recipe: TransferRecipe) -> tuple[str, ...]:
     """List the splits that a run of this recipe reads."""
     return tuple(dict.fromkeys(("train", "validation", *recipe.evaluation.splits)))
 
 
-def _measured(recipe: Recipe[Any, Any], splits: Splits) -> RawWords | None:
+def _measured(recipe: TransferRecipe, splits: Splits) -> RawWords | None:
     """Compare the words of the training data with those that raw text will be split into."""
     words: RawWords | None = recipe.task.rows.raw_words(splits, recipe.data)
     if words is not None and words.is_low:
@@ -124,7 +126,7 @@ def read_again(plan: Plan) -> dict[str, Any]:
     return {**own, **({"tasks": along} if along else {})}
 
 
-def _read_now(recipe: Recipe[Any, Any]) -> dict[str, Read]:
+def _read_now(recipe: TransferRecipe) -> dict[str, Read]:
     splits, needed = recipe.task.rows.load(recipe.data), needed_splits(recipe)
     if absent := [split for split in needed if split not in splits]:
         raise UserError(f"The data has no {absent[0]} split ({', '.join(splits)}).")
@@ -140,7 +142,7 @@ def _with_rows(task: TaskExamples) -> Splits:
     splits = task.splits
     with _naming(task.planned):
         for strategy in task.recipe.strategies:
-            splits = strategy.prepare_data(splits, task.setting)
+            splits = strategy.add_rows(splits, task.run)
     return splits
 
 

@@ -12,7 +12,6 @@ from torch import nn
 from transformers import TrainerCallback, TrainingArguments, set_seed
 
 from nlp_transfer.models.build import LoadedModel
-from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.shared_encoder import release_sides
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.base import Outcome
@@ -72,14 +71,16 @@ def finish(tasks: Sequence[TaskWindows], fitted: Fitted) -> Finished:
     recipe, trainer = tasks[0].recipe, fitted.trainer
     model: Any = fitted.loaded.model
     outcome = Outcome(
-        setting=tasks[0].setting,
-        start=resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision),
+        run=tasks[0].run,
         new_parameters=fitted.loaded.new_parameters,
         checkpoints=Path(trainer.args.output_dir),
         score=trainer.score,
     )
+    measured = {}
     for strategy in recipe.strategies:
-        model = strategy.finish(model, outcome)
+        model, found = strategy.finish(model, outcome)
+        if found:
+            measured[strategy.name] = found
     models = [model, *release_sides(model)]
     trainer.model = model
     figures = {
@@ -87,7 +88,7 @@ def finish(tasks: Sequence[TaskWindows], fitted: Fitted) -> Finished:
         **fitted.parameters,
         "world_size": trainer.args.world_size,
         "precision": trainer.precision,
-        **({"strategies": outcome.figures} if outcome.figures else {}),
+        **({"strategies": measured} if measured else {}),
     }
     kept = [replace(task.loaded, model=m) for task, m in zip(tasks, models, strict=True)]
     return Finished(kept, trainer, figures)

@@ -20,7 +20,7 @@ from nlp_transfer.inference.engine import predict_distributions, windows_by_exam
 from nlp_transfer.models.architecture import named_parameters, output_labels
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.records import Prediction
-from nlp_transfer.strategies.base import Batch, Forward, Lesson, LossFunction, Strategy
+from nlp_transfer.strategies.base import Batch, Forward, LossFunction, Strategy, TrainingData
 from nlp_transfer.tasks.base import Task, WindowRow
 from nlp_transfer.tasks.objective import IGNORED
 from nlp_transfer.training.budget_trainer import BudgetTrainer
@@ -59,27 +59,27 @@ class TransferTrainer(BudgetTrainer):
     def __init__(
         self,
         *,
-        lessons: Sequence[Lesson],
+        learned: Sequence[TrainingData],
         temperature: float,
         validation: SplitData,
         args: TrainingArguments,
     ) -> None:
         """Put a run's parts together.
 
-        lessons:     of each task that learns, the recipe's own first
+        learned:     by each task that learns, the recipe's own first
         temperature: by which the tasks are drawn
         """
-        recipe, loaded = lessons[0].setting.recipe, lessons[0].loaded
+        recipe, loaded = learned[0].run.recipe, learned[0].loaded
         task: Task = recipe.task
         strategies: Sequence[Strategy] = recipe.strategies
         self._task = task
-        self._tasks: list[Task] = [lesson.setting.recipe.task for lesson in lessons]
+        self._tasks: list[Task] = [data.run.recipe.task for data in learned]
         self._strategies = strategies
         self._new_parameters = loaded.new_parameters
         is_balanced = recipe.training.sampling == "balanced"
         self._pad_id: int = loaded.tokenizer.pad_token_id
-        self._train = [lesson.train for lesson in lessons]
-        self._examples = [lesson.rows for lesson in lessons]
+        self._train = [data.train for data in learned]
+        self._examples = [data.rows for data in learned]
         self._rows: SeenRows | None = None
         self._validation = validation
         callbacks = [callback for strategy in strategies for callback in strategy.callbacks()]
@@ -88,21 +88,21 @@ class TransferTrainer(BudgetTrainer):
         if patience is not None and args.load_best_model_at_end:
             callbacks.append(EarlyStoppingCallback(patience))
         super().__init__(
-            lengths=[length for lesson in lessons for length in lesson.train.lengths],
+            lengths=[length for data in learned for length in data.train.lengths],
             training=recipe.training,
             window_weights=(
-                [weight for lesson in lessons for weight in window_weights(lesson)]
+                [weight for data in learned for weight in window_weights(data)]
                 if is_balanced
                 else None
             ),
-            window_tasks=[n for n, lesson in enumerate(lessons) for _ in lesson.train.lengths],
+            window_tasks=[n for n, data in enumerate(learned) for _ in data.train.lengths],
             temperature=temperature,
             model=loaded.model,
             args=args,
-            train_dataset=TrainingWindows([lesson.train.windows for lesson in lessons]),
+            train_dataset=TrainingWindows([data.train.windows for data in learned]),
             eval_dataset=validation.encoded.windows,
             data_collator=self._collate,
-            compute_loss_func=self._loss(lessons, args.label_smoothing_factor),
+            compute_loss_func=self._loss(learned, args.label_smoothing_factor),
             callbacks=callbacks,
         )
 
@@ -114,9 +114,9 @@ class TransferTrainer(BudgetTrainer):
             batch["task"] = torch.full((len(rows),), number)
         return batch
 
-    def _loss(self, lessons: Sequence[Lesson], smoothing: float) -> LossFunction:
+    def _loss(self, learned: Sequence[TrainingData], smoothing: float) -> LossFunction:
         """Compose the tasks' losses with what the strategies make of them."""
-        goals = [objective(lesson, smoothing=smoothing) for lesson in lessons]
+        goals = [objective(data, smoothing=smoothing) for data in learned]
 
         def mean_over_labelled(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
             number = int(batch["task"][0]) if "task" in batch else 0
@@ -124,7 +124,7 @@ class TransferTrainer(BudgetTrainer):
             return head.loss_sum(logits, batch["labels"], goals[number]) / items
 
         loss: LossFunction = mean_over_labelled
-        own = lessons[0]
+        own = learned[0]
         for strategy in self._strategies:
             loss = strategy.wrap_loss(own.loaded.model, loss, own)
         return loss
@@ -247,8 +247,8 @@ def build_trainer(
             )
     learning = [loaded, *(task.loaded for task in tasks[1:])]
     return TransferTrainer(
-        lessons=[
-            Lesson(task.setting, model, task.data["train"].encoded, task.data["train"].rows)
+        learned=[
+            TrainingData(task.run, model, task.data["train"].encoded, task.data["train"].rows)
             for task, model in zip(tasks, learning, strict=True)
         ],
         temperature=temperature,

@@ -12,37 +12,37 @@ from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.recipe import TrainingSection
-from nlp_transfer.strategies.base import Lesson
+from nlp_transfer.strategies.base import TrainingData
 from nlp_transfer.tasks.objective import IGNORED, Objective
 
 
-def objective(lesson: Lesson, *, smoothing: float) -> Objective:
+def objective(data: TrainingData, *, smoothing: float) -> Objective:
     """Read what is made smaller from a recipe's training section.
 
     smoothing: share of each target that is spread over the other labels
     raises:    UserError when weights are given for a class that the data has not
     """
-    training: TrainingSection = lesson.setting.recipe.training
-    weights = _label_weights(lesson, training) if training.class_weights else None
+    training: TrainingSection = data.run.recipe.training
+    weights = _label_weights(data, training) if training.class_weights else None
     return Objective(smoothing, training.focal_gamma, weights)
 
 
-def window_weights(lesson: Lesson) -> list[float]:
+def window_weights(data: TrainingData) -> list[float]:
     """Weigh each window by the rarest of its classes, so that all classes are drawn alike.
 
     For NER the classes of a window are its entity types; a window without entities counts as a
     class of its own.
     """
     classes = [
-        {name for name in names if name != "O"} or {"O"} for names in _classes_by_window(lesson)
+        {name for name in names if name != "O"} or {"O"} for names in _classes_by_window(data)
     ]
     counts = Counter(name for names in classes for name in names)
     return [max(1 / counts[name] for name in names) for names in classes]
 
 
-def _label_weights(lesson: Lesson, training: TrainingSection) -> tuple[float, ...]:
+def _label_weights(data: TrainingData, training: TrainingSection) -> tuple[float, ...]:
     """Return a weight for every output of the model."""
-    by_output = _classes(lesson)
+    by_output = _classes(data)
     classes = list(dict.fromkeys(by_output))
     given = training.class_weights
     if isinstance(given, dict):
@@ -53,24 +53,24 @@ def _label_weights(lesson: Lesson, training: TrainingSection) -> tuple[float, ..
                     f"({', '.join(classes)}).{nearest(name, classes)}"
                 )
         return tuple(given.get(name, 1.0) for name in by_output)
-    seen = [name for names in _classes_by_window(lesson) for name in names]
+    seen = [name for names in _classes_by_window(data) for name in names]
     present = sorted(set(seen))  # a type of which train has nothing has no frequency
     balanced = compute_class_weight("balanced", classes=np.array(present), y=np.array(seen))
     weights = dict(zip(present, balanced.tolist(), strict=True))
     return tuple(weights.get(name, 1.0) for name in by_output)
 
 
-def _classes(lesson: Lesson) -> list[str]:
+def _classes(data: TrainingData) -> list[str]:
     """List the class of each of the model's outputs."""
-    labels = output_labels(lesson.loaded.model.config)
-    return [lesson.setting.recipe.task.head.class_of(label) for label in labels]
+    labels = output_labels(data.loaded.model.config)
+    return [data.run.recipe.task.head.class_of(label) for label in labels]
 
 
-def _classes_by_window(lesson: Lesson) -> Iterable[Sequence[str]]:
+def _classes_by_window(data: TrainingData) -> Iterable[Sequence[str]]:
     """List the classes of each window's labelled items."""
-    classes = _classes(lesson)
-    multi_label = getattr(lesson.setting.recipe.task, "multi_label", False)
-    for row in iterate(lesson.train.windows, ["labels"]):
+    classes = _classes(data)
+    multi_label = getattr(data.run.recipe.task, "multi_label", False)
+    for row in iterate(data.train.windows, ["labels"]):
         ids = row["labels"]
         if multi_label:
             yield [name for name, is_given in zip(classes, ids, strict=True) if is_given == 1]

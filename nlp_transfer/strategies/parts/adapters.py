@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from nlp_transfer.errors import UserError, nearest
-from nlp_transfer.recipe import Recipe
-from nlp_transfer.strategies.base import ADAPTERS, WEIGHTS, Outcome, Strategy
+from nlp_transfer.strategies.base import (
+    ADAPTERS,
+    WEIGHTS,
+    Kept,
+    Outcome,
+    RunContext,
+    Strategy,
+    TransferRecipe,
+)
 
 if TYPE_CHECKING:
     from peft import PeftConfig
     from transformers import PreTrainedModel
+
+    from nlp_transfer.models.build import LoadedModel
 
 
 class Adapter(Strategy):
@@ -23,30 +33,26 @@ class Adapter(Strategy):
     group: ClassVar[str] = ADAPTERS
     exclusive: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 
-    name: str
-
-    def misfits(self, recipe: Recipe[Any, Any]) -> Iterator[str]:
+    def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
         """Refuse a part of a checkpoint: an adapter fits the weights it learned on only."""
         if recipe.model.layers is not None:
             yield f"{self.name}: an adapter needs its base model whole; leave model.layers out"
 
     @abstractmethod
-    def config(
-        self, model: PreTrainedModel, new_parameters: frozenset[str], task_type: str
-    ) -> PeftConfig:
+    def config(self, loaded: LoadedModel, task_type: str) -> PeftConfig:
         """Return peft's configuration.
 
         task_type: TOKEN_CLS or SEQ_CLS
         raises:    UserError when it does not fit the model
         """
 
-    def prepare_model(self, model: PreTrainedModel, new_parameters: frozenset[str]) -> Any:
+    def choose_weights(self, loaded: LoadedModel, run: RunContext) -> LoadedModel:
         """Wrap the model with the adapter; the whole head is trained and saved with it."""
         from peft import get_peft_model
 
-        config = self.config(model, new_parameters, "TOKEN_CLS" if is_tagger(model) else "SEQ_CLS")
+        config = self.config(loaded, "TOKEN_CLS" if is_tagger(loaded.model) else "SEQ_CLS")
         try:
-            return get_peft_model(model, config)
+            return replace(loaded, model=get_peft_model(loaded.model, config))
         except ValueError as error:
             raise UserError(f"strategies {self.name}: it does not fit: {error}") from None
 
@@ -59,9 +65,9 @@ class ModuleAdapter(Adapter):
         description="true: model/ is the merged model; adapter/ lies beside it in any case",
     )
 
-    def finish(self, model: Any, outcome: Outcome) -> Any:
+    def finish(self, model: PreTrainedModel, outcome: Outcome) -> Kept:
         """Merge the adapter into the weights, if wanted."""
-        return model.merge_and_unload() if self.merge else model
+        return Kept(model.merge_and_unload() if self.merge else model)
 
 
 def is_tagger(model: PreTrainedModel) -> bool:

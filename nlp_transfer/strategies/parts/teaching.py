@@ -18,7 +18,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_path
 from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.models.fit import check_length
-from nlp_transfer.strategies.base import Batch, FineTuned, Lesson
+from nlp_transfer.strategies.base import Batch, FineTuned, TrainingData
 from nlp_transfer.tasks.objective import IGNORED
 
 if TYPE_CHECKING:
@@ -37,25 +37,25 @@ _COMPARED = "the teacher, whose hidden states are compared,"
 class SoftTargets:
     """The teacher's log-probabilities of every training word or text, mapped from disk."""
 
-    def __init__(self, teacher: FineTuned, lesson: Lesson) -> None:
+    def __init__(self, teacher: FineTuned, data: TrainingData) -> None:
         import numpy as np
         import pyarrow.compute as pc
 
         self.multi_label: bool = getattr(teacher.task, "multi_label", False)
-        columns = lesson.train.windows.data
+        columns = data.train.windows.data
         self._positions = None
         if "positions" in columns.column_names:
-            self._positions = lesson.train.windows.select_columns(["positions"])
+            self._positions = data.train.windows.select_columns(["positions"])
             # Every word is owned by one window, in order: the windows' words are the table's rows.
             counts = pc.list_value_length(columns.column("positions")).to_numpy()
             self._first = np.concatenate([[0], np.cumsum(counts)])
             rows = int(self._first[-1])
         else:
             self._first = columns.column("example").to_numpy()
-            rows = len(lesson.rows)
-        self._table = _computed_once(teacher, lesson, rows)
+            rows = len(data.rows)
+        self._table = _computed_once(teacher, data, rows)
         # Labels are the same by name; their order need not be.
-        own = output_labels(lesson.loaded.model.config)
+        own = output_labels(data.loaded.model.config)
         self._order = [teacher.labels.index(label) for label in own]
 
     def compared(self, logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
@@ -105,25 +105,25 @@ def soft_loss(
 
 
 def layer_pairs(
-    teacher: FineTuned, lesson: Lesson, layers: Mapping[int, int] | None
+    teacher: FineTuned, data: TrainingData, layers: Mapping[int, int] | None
 ) -> list[tuple[int, int]]:
     """Pair the student's layers with the teacher's, as indexes of their hidden states.
 
     layers: {student: teacher} from 0, or None to spread evenly with the last two paired
     raises: UserError when hidden states cannot be compared, or there is no such layer
     """
-    own, others = lesson.loaded.model.config, teacher.loaded.model.config
+    own, others = data.loaded.model.config, teacher.loaded.model.config
     if own.hidden_size != others.hidden_size:
         raise UserError(
             f"strategies distillation: hidden compares states of one size; the teacher has "
             f"{others.hidden_size} values a piece, the student {own.hidden_size}. Leave hidden out."
         )
-    if lesson.loaded.tokenizer.get_vocab() != teacher.loaded.tokenizer.get_vocab():
+    if data.loaded.tokenizer.get_vocab() != teacher.loaded.tokenizer.get_vocab():
         raise UserError(
             "strategies distillation: hidden compares states piece by piece; the teacher has "
             "another tokenizer. Leave hidden out."
         )
-    check_length(teacher.loaded.model, lesson.setting.recipe.model, reader=_COMPARED)
+    check_length(teacher.loaded.model, data.run.recipe.model, reader=_COMPARED)
     count, total = own.num_hidden_layers, others.num_hidden_layers
     if layers is None:
         layers = {i: round((i + 1) * total / count) - 1 for i in range(count)}
@@ -158,16 +158,16 @@ def hidden_distance(
     return (distance * items).sum()
 
 
-def _computed_once(teacher: FineTuned, lesson: Lesson, rows: int) -> NDArray[np.float32]:
+def _computed_once(teacher: FineTuned, data: TrainingData, rows: int) -> NDArray[np.float32]:
     """Map the teacher's log-probabilities, (rows, labels), computed now if they are not kept."""
     from accelerate import PartialState
 
-    path = cache_folder() / "teachers" / f"{_key(teacher, lesson)}.npy"
+    path = cache_folder() / "teachers" / f"{_key(teacher, data)}.npy"
     with PartialState().local_main_process_first():
         table = _kept(path, (rows, len(teacher.labels)))
         if table is None:
             log.info("the teacher reads the training data once; kept in %s", path)
-            _write(path, teacher.distributions(_examples(lesson)), rows, len(teacher.labels))
+            _write(path, teacher.distributions(_examples(data)), rows, len(teacher.labels))
             table = _kept(path, (rows, len(teacher.labels)))
     assert table is not None
     return table
@@ -201,7 +201,7 @@ def _write(
         table.flush()
 
 
-def _key(teacher: FineTuned, lesson: Lesson) -> str:
+def _key(teacher: FineTuned, data: TrainingData) -> str:
     """Name a table by all that it depends on: the teacher and the examples that it reads."""
     settings = {
         "labels": teacher.labels,
@@ -215,11 +215,11 @@ def _key(teacher: FineTuned, lesson: Lesson) -> str:
     for name, tensor in teacher.loaded.model.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.cpu().numpy().tobytes())
-    for row in _examples(lesson):
+    for row in _examples(data):
         digest.update(json.dumps(row).encode())
     return digest.hexdigest()[:32]
 
 
-def _examples(lesson: Lesson) -> Iterator[dict[str, Any]]:
+def _examples(data: TrainingData) -> Iterator[dict[str, Any]]:
     """Go through the training examples as a model reads them, without their labels."""
-    return iterate(lesson.rows, [name for name in _READ if name in lesson.rows.column_names])
+    return iterate(data.rows, [name for name in _READ if name in data.rows.column_names])

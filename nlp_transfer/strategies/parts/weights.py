@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
@@ -17,9 +16,6 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_path
 from nlp_transfer.models.architecture import output_layer
 from nlp_transfer.models.build import LoadedModel
-from nlp_transfer.strategies.base import Outcome
-
-log = logging.getLogger(__name__)
 
 Weights = Mapping[str, torch.Tensor]
 """Parameters and buffers by name, as `state_dict` gives them."""
@@ -59,31 +55,6 @@ def write_weights(weights: Weights, path: Path, **notes: Any) -> None:
     """
     with whole_path(path) as temporary:
         save_file(dict(weights), temporary, metadata={name: str(n) for name, n in notes.items()})
-
-
-def keep_average(
-    model: Any, average: Weights, outcome: Outcome, *, strategy: str, only_if_better: bool
-) -> dict[str, Any]:
-    """Load an average into the trained model, and measure both on the validation split.
-
-    only_if_better: leave the model as it is where the average scores lower
-    returns:        what was measured, for metrics.json
-    """
-    own, score = copy_weights(model), outcome.score(model)
-    model.load_state_dict(average)
-    averaged_score = outcome.score(model)
-    kept = averaged_score >= score or not only_if_better
-    if not kept:
-        model.load_state_dict(own)
-    log.info(
-        "%s: validation %s %.4f for the average, %.4f for the best checkpoint; %s is kept",
-        strategy,
-        outcome.setting.recipe.task.scores.headline,
-        averaged_score,
-        score,
-        "the average" if kept else "the best checkpoint",
-    )
-    return {"validation": averaged_score, "validation_of_best_checkpoint": score, "kept": kept}
 
 
 def check_same_architecture(first: LoadedModel, second: LoadedModel, names: str) -> None:
