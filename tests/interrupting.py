@@ -1,28 +1,79 @@
-"""Runs that end before they are done."""
+"""Runs that are stopped or watched, through the hooks that PyTorch offers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any, NoReturn
 
-import pytest
 import torch
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
-from nlp_transfer.training.budget_trainer import BudgetTrainer
+Weights = dict[str, torch.Tensor]
 
 
-def stop(*_: Any, **__: Any) -> None:
-    """Take the place of what a run never comes to."""
+def stop() -> NoReturn:
+    """End a run as Ctrl-C does."""
     raise KeyboardInterrupt
 
 
-def interrupt(patch: pytest.MonkeyPatch, *, at_step: int, by: Callable[[], None] = stop) -> None:
-    """Stop training as a crash would, in the middle of a step."""
-    original = BudgetTrainer.training_step
+@contextmanager
+def interrupted(*, at_step: int = 0, by: Callable[[], None] = stop) -> Iterator[None]:
+    """Stop training when so many steps are learned, in the middle of the next."""
+    steps = count()
+    handle = register_optimizer_step_pre_hook(lambda *_: by() if next(steps) == at_step else None)
+    try:
+        yield
+    finally:
+        handle.remove()
 
-    def training_step(self: BudgetTrainer, *args: Any, **options: Any) -> torch.Tensor:
-        if self.state.global_step == at_step:
+
+@contextmanager
+def interrupted_forward(
+    *, at_call: int | None = 0, by: Callable[[], None] = stop
+) -> Iterator[list[None]]:
+    """Stop when a model has computed so many times and is to do so again; list the times."""
+    calls: list[None] = []
+
+    def count_or_stop(module: torch.nn.Module, _: Any) -> None:
+        if getattr(module, "base_model", module) is module:
+            return  # has no head, so is only a part
+        if len(calls) == at_call:
             by()
-        return original(self, *args, **options)
+        calls.append(None)
 
-    patch.setattr(BudgetTrainer, "training_step", training_step)
+    handle = register_module_forward_pre_hook(count_or_stop)
+    try:
+        yield calls
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def watched_weights() -> Iterator[list[Weights]]:
+    """Collect the weights of the model in training: those at its start, then those of each step."""
+    seen: list[Weights] = []
+    models: list[torch.nn.Module] = []
+
+    def note_model(module: torch.nn.Module, _: Any) -> None:
+        if module.training and not models:
+            models.append(module)  # the outermost is called first
+
+    def keep(*_: Any) -> None:
+        seen.append({name: value.clone() for name, value in models[0].state_dict().items()})
+
+    handles = [
+        register_module_forward_pre_hook(note_model),
+        register_optimizer_step_pre_hook(lambda *_: None if seen else keep()),
+        register_optimizer_step_post_hook(keep),
+    ]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from interrupting import interrupted, interrupted_forward
 from safetensors.torch import load_file, save_file
 from tiny import build_checkpoint, tagged_sentences, write_conll, write_data
 
@@ -94,15 +96,10 @@ def test_checkpoint_with_other_weights_under_its_name_is_noticed(
     nlpt: Run,
     tiny_recipe: Recipes,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from interrupting import interrupt
-
     own = build_checkpoint("bert", tmp_path / "own")
     recipe = tiny_recipe(checkpoint=own, strategy="lora", training={"epochs": 1})
-    with monkeypatch.context() as patch:
-        if not finished:
-            interrupt(patch, at_step=1)
+    with nullcontext() if finished else interrupted(at_step=1):
         assert nlpt("finetune", "-r", recipe)[0] == (0 if finished else 130)
     _retrained(own)
     code, _, err = nlpt("finetune", "-r", recipe)
@@ -199,26 +196,19 @@ def test_prepared_data_is_not_used_for_other_data_or_another_tokenizer(
 
 
 def test_prediction_that_goes_on_is_of_the_same_texts_and_model(
-    nlpt: Run, tiny_recipe: Recipes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    nlpt: Run, tiny_recipe: Recipes, tmp_path: Path
 ) -> None:
-    from nlp_transfer.inference.predictor import Predictor
-
     assert nlpt("finetune", "-r", tiny_recipe(training={"epochs": 1}))[0] == 0
     texts = tmp_path / "texts.txt"
     texts.write_text("Ada left Rome\n", encoding="utf-8")
 
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    command = ("predict", "runs/tiny", texts, "-o", "found.jsonl")
-    with monkeypatch.context() as patch:
-        patch.setattr(Predictor, "__call__", stop)
+    command = ("predict", "runs/tiny", texts, "--precision", "fp32", "-o", "found.jsonl")
+    with interrupted_forward():
         assert nlpt(*command)[0] == 130
     texts.write_text("Ada left Oslo at last\n", encoding="utf-8")
     code, _, err = nlpt(*command, "--resume")
     assert (code, "the results of another job" in err) == (2, True)
-    with monkeypatch.context() as patch:
-        patch.setattr(Predictor, "__call__", stop)
+    with interrupted_forward():
         assert nlpt(*command)[0] == 130
     _retrained(Path("runs/tiny/model"))
     code, _, err = nlpt(*command, "--resume")

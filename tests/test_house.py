@@ -45,13 +45,13 @@ ROOMS = (
 )
 
 
-def room_of(module: Path) -> str:
-    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def room_of(module: Path, package: Path = PACKAGE) -> str:
+    return module.relative_to(package).parts[0].removesuffix(".py")
 
 
-def imported_rooms(module: Path) -> Iterator[tuple[int, str]]:
+def imported_rooms(module: Path, root: Path) -> Iterator[tuple[int, str]]:
     """Yield (line, room) of every import, those in functions and under TYPE_CHECKING too."""
-    package = ("nlp_transfer", *module.relative_to(PACKAGE).parts[:-1])
+    package = ("nlp_transfer", *module.relative_to(root).parts[:-1])
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -66,11 +66,11 @@ def imported_rooms(module: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, parts[1]
 
 
-def upward_imports(module: Path) -> list[str]:
-    own = ROOMS.index(room_of(module))
+def upward_imports(module: Path, package: Path = PACKAGE) -> list[str]:
+    own = ROOMS.index(room_of(module, package))
     return [
-        f"{module.relative_to(ROOT)}:{line} imports {room}"
-        for line, room in imported_rooms(module)
+        f"{module.relative_to(package)}:{line} imports {room}"
+        for line, room in imported_rooms(module, package)
         if ROOMS.index(room) < own
     ]
 
@@ -85,10 +85,8 @@ def test_no_room_imports_from_a_room_above_it():
     assert [fault for module in inside for fault in upward_imports(module)] == []
 
 
-def test_an_upward_import_is_noticed_wherever_it_stands(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path / "nlp_transfer")
-    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
-    module = tmp_path / "nlp_transfer" / "data" / "sly.py"
+def test_an_upward_import_is_noticed_wherever_it_stands(tmp_path):
+    module = tmp_path / "data" / "sly.py"
     module.parent.mkdir(parents=True)
     module.write_text(
         "from typing import TYPE_CHECKING\n"
@@ -101,7 +99,7 @@ def test_an_upward_import_is_noticed_wherever_it_stands(tmp_path, monkeypatch):
         "    from nlp_transfer.errors import UserError\n"
         "    from .tags import spans\n"
     )
-    assert [fault.rpartition(" ")[2] for fault in sorted(upward_imports(module))] == [
+    assert [fault.rpartition(" ")[2] for fault in sorted(upward_imports(module, tmp_path))] == [
         "tasks",
         "training",
         "report",

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from interrupting import interrupt
+from interrupting import interrupted, interrupted_forward
+from tiny import tagged_sentences
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -42,17 +43,29 @@ def _press(*_: Any, **__: Any) -> None:
     raise AssertionError("not interrupted")
 
 
+def rows() -> dict[str, list[Any]]:
+    """Load data for `data.source: test_interrupts:rows`; press Ctrl-C if a file says so."""
+    if Path("press").exists():
+        _press()
+    return {
+        split: [
+            {"tokens": [word for word, _ in pairs], "tags": [tag for _, tag in pairs]}
+            for pairs in tagged_sentences(12, seed=seed)
+        ]
+        for seed, split in enumerate(("train", "validation", "test"))
+    }
+
+
 def _last_line(err: str) -> str:
     assert "Traceback" not in err
     return err.splitlines()[-1]
 
 
 def test_interrupted_training_says_where_the_same_command_goes_on(
-    nlpt: Run, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+    nlpt: Run, tiny_recipe: Recipes
 ) -> None:
     recipe = tiny_recipe(training={"epochs": 3, "tokens_per_batch": 128})
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=9, by=_press)
+    with interrupted(at_step=9, by=_press):
         code, out, err = nlpt("finetune", "-r", recipe)
     assert (code, out) == (130, "")
     said = _last_line(err)
@@ -65,18 +78,15 @@ def test_interrupted_training_says_where_the_same_command_goes_on(
     assert f"resuming at step {found[1]} of {found[2]}" in err
 
 
-def test_fresh_is_not_to_be_said_again(
-    nlpt: Run, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = tiny_recipe(training={"tokens_per_batch": 128})
+def test_fresh_is_not_to_be_said_again(nlpt: Run, tiny_recipe: Recipes) -> None:
+    recipe = tiny_recipe(source=f"{__name__}:rows", training={"tokens_per_batch": 32})
     assert nlpt("finetune", "-r", recipe)[0] == 0
-    with monkeypatch.context() as patch:
-        patch.setattr("nlp_transfer.training.examples.load", _press)
-        code, _, err = nlpt("finetune", "-r", recipe, "--fresh")
+    Path("press").touch()
+    code, _, err = nlpt("finetune", "-r", recipe, "--fresh")
+    Path("press").unlink()
     assert (code, _last_line(err)) == (130, "interrupted: nothing was changed in runs/tiny")
     assert nlpt("report", "runs/tiny")[0] == 0
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=9, by=_press)
+    with interrupted(at_step=9, by=_press):
         code, _, err = nlpt("finetune", "-r", recipe, "--fresh")
     assert code == 130
     assert "the same command without --fresh goes on after step" in _last_line(err)
@@ -84,72 +94,73 @@ def test_fresh_is_not_to_be_said_again(
 
 
 def test_before_the_first_checkpoint_it_says_how_to_have_more(
-    nlpt: Run, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+    nlpt: Run, tiny_recipe: Recipes
 ) -> None:
     recipe = tiny_recipe(training={"tokens_per_batch": 64})
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=2, by=_press)
+    with interrupted(at_step=2, by=_press):
         code, _, err = nlpt("finetune", "-r", recipe)
     said = _last_line(err)
     assert code == 130
     assert "no checkpoint yet, so the same command starts over" in said
     hint = shlex.split(said[said.index("--fresh") :].replace("100", "2"))
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=3, by=_press)
+    with interrupted(at_step=3, by=_press):
         code, _, err = nlpt("finetune", "-r", recipe, *hint)
     assert code == 130
     assert "goes on after step 2" in _last_line(err)
 
 
 @pytest.mark.parametrize(
-    ("place", "command", "expected"),
+    ("command", "expected"),
     [
-        ("training.examples.load_splits", "finetune", "training had not begun; the same command"),
-        ("training.examples.load_splits", "prepare", "the same command goes on with the others"),
-        ("training.pretraining.unlabelled_rows", "pretrain", "training had not begun"),
-        ("training.pretraining.read_on", "pretrain", "no checkpoint yet"),
-        ("tasks.splits.load_splits", "evaluate", "the same command starts over"),
-        ("inspection.inspect_data", "inspect", "the same command starts over"),
+        ("finetune", "training had not begun; the same command"),
+        ("prepare", "the same command goes on with the others"),
+        ("pretrain", "training had not begun"),
+        ("evaluate", "the same command starts over"),
+        ("inspect", "the same command starts over"),
     ],
 )
 def test_every_command_says_what_becomes_of_it(
-    place: str,
     command: str,
     expected: str,
     nlpt: Run,
     tiny_recipe: Recipes,
     checkpoint: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
 ) -> None:
-    texts = tmp_path / "texts.txt"
-    texts.write_text("Ada left Rome\nAlan met Ada\n", "utf-8")
     recipe = tiny_recipe(
-        checkpoint=checkpoint("bert", masked_lm=True), pretraining={"texts": str(texts)}
+        checkpoint=checkpoint("bert", masked_lm=True), source=f"{__name__}:rows", pretraining={}
     )
-    monkeypatch.setattr(f"nlp_transfer.{place}", _press)
+    Path("press").touch()
     more = ("runs/none",) if command == "evaluate" else ()
     code, out, err = nlpt(command, *more, "-r", recipe)
     assert (code, out) == (130, "")
     assert expected in _last_line(err)
 
 
-def test_interrupted_prediction_names_resume(
-    nlpt: Run, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_interrupted_pretraining_says_that_it_starts_over(
+    nlpt: Run, tiny_recipe: Recipes, checkpoint: Callable[..., Path]
 ) -> None:
-    from nlp_transfer.inference.predictor import Predictor
+    recipe = tiny_recipe(checkpoint=checkpoint("bert", masked_lm=True), pretraining={})
+    with interrupted(by=_press):
+        code, out, err = nlpt("pretrain", "-r", recipe)
+    assert (code, out) == (130, "")
+    assert "no checkpoint yet" in _last_line(err)
 
+
+def test_interrupted_prediction_names_resume(
+    nlpt: Run, tiny_recipe: Recipes, tmp_path: Path
+) -> None:
     assert nlpt("finetune", "-r", tiny_recipe(training={"epochs": 1}))[0] == 0
     texts = tmp_path / "texts.txt"
     texts.write_text("Ada left Rome\n" * 20, "utf-8")
-    with monkeypatch.context() as patch:
-        patch.setattr(Predictor, "__call__", _press)
-        code, _, err = nlpt("predict", "runs/tiny", texts, "-o", "found.jsonl")
-        assert code == 130
-        assert "found.jsonl.parts keeps what is predicted" in _last_line(err)
-        code, _, err = nlpt("predict", "runs/tiny", texts)
+    command = ("predict", "runs/tiny", texts, "--precision", "fp32")
+    with interrupted_forward(by=_press):
+        code, _, err = nlpt(*command, "-o", "found.jsonl")
+    assert code == 130
+    assert "found.jsonl.parts keeps what is predicted" in _last_line(err)
+    with interrupted_forward(by=_press):
+        code, _, err = nlpt(*command)
         assert (code, "--resume" in _last_line(err)) == (130, False)
-    assert nlpt("predict", "runs/tiny", texts, "-o", "found.jsonl", "--resume")[0] == 0
+    assert nlpt(*command, "-o", "found.jsonl", "--resume")[0] == 0
     assert len(Path("found.jsonl").read_text("utf-8").splitlines()) == 20
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from interrupting import interrupt
+from interrupting import interrupted
 from safetensors.torch import load_file
 from tiny import FAMILIES, write_csv
 
@@ -135,17 +135,13 @@ def test_accumulated_batches_make_the_steps_of_whole_ones(
     assert all(one[name].allclose(four[name], atol=2e-5) for name in one)
 
 
-def test_a_run_that_was_cut_off_goes_on_with_every_head(
-    two_tasks: Recipes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_was_cut_off_goes_on_with_every_head(two_tasks: Recipes, tmp_path: Path) -> None:
     by_steps = {"eval_strategy": "steps", "eval_steps": 3, "save_strategy": "steps"}
     training = {"epochs": 2, "arguments": {**by_steps, "save_steps": 3}}
     recipe = load_recipe(str(two_tasks(multi_task={"temperature": 3}, training=training)))
     finetune(recipe, output=tmp_path / "whole")
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=5)
-        with pytest.raises(KeyboardInterrupt):
-            finetune(recipe, output=tmp_path / "cut")
+    with interrupted(at_step=5), pytest.raises(KeyboardInterrupt):
+        finetune(recipe, output=tmp_path / "cut")
     finetune(recipe, output=tmp_path / "cut")
     for part in ("model", "tasks/topics"):
         whole, cut = _weights(tmp_path / "whole" / part), _weights(tmp_path / "cut" / part)
@@ -253,7 +249,6 @@ def test_plan_and_preparation_count_every_task(
 def test_changed_data_of_a_side_task_is_noticed(
     two_tasks: Recipes,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     nlpt: Callable[..., tuple[int, str, str]],
 ) -> None:
     data = tmp_path / "topics"
@@ -262,10 +257,8 @@ def test_changed_data_of_a_side_task_is_noticed(
     for split in ("train", "validation", "test"):
         write_csv(data / f"{split}.csv", rows)
     recipe, run = two_tasks(data=data), tmp_path / "run"
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=1)
-        with pytest.raises(KeyboardInterrupt):
-            finetune(load_recipe(str(recipe)), output=run)
+    with interrupted(at_step=1), pytest.raises(KeyboardInterrupt):
+        finetune(load_recipe(str(recipe)), output=run)
     write_csv(data / "train.csv", [*rows, ("awful", "no")])
     code, _, error = nlpt("finetune", "--recipe", recipe, "--output", run)
     assert code == 2

@@ -12,19 +12,18 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
+from interrupting import interrupted
 from safetensors.torch import load_file
 from sklearn.utils.class_weight import compute_class_weight
 from steps import built
-from transformers import TrainerCallback
 from transformers.trainer_utils import SchedulerType
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Schedule
 from nlp_transfer.tasks.objective import IGNORED, Objective
-from nlp_transfer.training import fitting as train_module
 from nlp_transfer.training.batching import TokenBatchSampler
-from nlp_transfer.training.trainer import TransferTrainer, build_trainer
+from nlp_transfer.training.trainer import TransferTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -34,20 +33,6 @@ LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.5, 0.0], [0.0, 0.0, 3.0]])
 
 def trainer_of(path: Path, folder: Path, *overrides: str) -> TransferTrainer:
     return built(load_recipe(str(path), list(overrides))).trainer(folder / "checkpoints")
-
-
-class Stop(TrainerCallback):
-    """Interrupts a run when its second epoch begins."""
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.epoch >= 1:
-            raise KeyboardInterrupt
-
-
-def _stopping_after_an_epoch(*parts: Any, **options: Any) -> TransferTrainer:
-    trainer = build_trainer(*parts, **options)
-    trainer.add_callback(Stop())
-    return trainer
 
 
 # The loss
@@ -183,10 +168,8 @@ def test_optimizer_is_the_one_of_the_recipe_and_goes_on_after_a_stop(
         assert {group["momentum"] for group in created.param_groups} == {0.9}
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     finetune(load_recipe(str(path)), output=whole)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_module, "build_trainer", _stopping_after_an_epoch)
-        with pytest.raises(KeyboardInterrupt):
-            finetune(load_recipe(str(path)), output=cut)
+    with interrupted(at_step=4), pytest.raises(KeyboardInterrupt):  # in the second epoch
+        finetune(load_recipe(str(path)), output=cut)
     assert (cut / "checkpoints").is_dir()
     finetune(load_recipe(str(path)), output=cut)
     left, right = (load_file(run / "model" / "model.safetensors") for run in (whole, cut))

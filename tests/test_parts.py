@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from interrupting import interrupted_forward
 
 from nlp_transfer import finetune, load_recipe
-from nlp_transfer.inference.ensemble import Ensemble
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Run = Callable[..., tuple[int, str, str]]
-TEXTS = [f"Ada Lovelace wrote {number} letters to Rome" for number in range(40)]
+FP32 = ("--precision", "fp32")  # no other is tried out before
+TEXTS = [f"Ada Lovelace wrote {number} letters to Rome" for number in range(4200)]  # over a block
 
 
 @pytest.fixture(scope="module")
@@ -48,39 +48,24 @@ def texts(tmp_path: Path) -> Path:
     return path
 
 
-def _interrupt_after(patch: pytest.MonkeyPatch, results: int) -> None:
-    original = Ensemble.__call__
-
-    def call(self: Ensemble, items: Any) -> Iterator[Any]:
-        for number, result in enumerate(original(self, items)):
-            if number == results:
-                raise KeyboardInterrupt
-            yield result
-
-    patch.setattr(Ensemble, "__call__", call)
-
-
-def _interrupted(nlpt: Run, monkeypatch: pytest.MonkeyPatch, *command: Any) -> None:
-    with monkeypatch.context() as patch:
-        _interrupt_after(patch, 17)
-        assert nlpt("predict", *command)[0] not in (0, 2)
-
-
 def test_interrupted_job_goes_on_to_the_same_file(
-    nlpt: Run, model: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    nlpt: Run, model: Path, texts: Path, tmp_path: Path
 ) -> None:
     whole, output = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
-    assert nlpt("predict", model, texts, "-o", whole)[0] == 0
-    _interrupted(nlpt, monkeypatch, model, texts, "-o", output)
+    with interrupted_forward(at_call=None) as calls:
+        assert nlpt("predict", model, texts, *FP32, "-o", whole)[0] == 0
+    with interrupted_forward(at_call=len(calls) - 1):
+        assert nlpt("predict", model, texts, *FP32, "-o", output)[0] == 130
     (growing,) = (tmp_path / "out.jsonl.parts").glob("*.growing")
-    assert len(growing.read_text("utf-8").splitlines()) == 17
+    kept = len(growing.read_text("utf-8").splitlines())
+    assert 0 < kept < len(TEXTS)
     growing_file = growing.stat().st_ino
     with growing.open("a", encoding="utf-8") as file:
         file.write('{"text": "torn by the cra')
     assert not output.exists()
-    code, _, said = nlpt("predict", model, texts, "-o", output, "--resume")
+    code, _, said = nlpt("predict", model, texts, *FP32, "-o", output, "--resume")
     assert code == 0
-    assert "going on after 17 results" in said
+    assert f"going on after {kept:,} results" in said
     assert output.read_text("utf-8") == whole.read_text("utf-8")
     assert [json.loads(line)["text"] for line in output.read_text("utf-8").splitlines()] == TEXTS
     assert not (tmp_path / "out.jsonl.parts").exists()
@@ -90,16 +75,18 @@ def test_interrupted_job_goes_on_to_the_same_file(
 def test_resume_without_anything_to_go_on_with_is_a_plain_job(
     nlpt: Run, model: Path, texts: Path, tmp_path: Path
 ) -> None:
+    texts.write_text("Ada\nAlan\n", "utf-8")
     assert nlpt("predict", model, texts, "-o", tmp_path / "out", "--resume")[0] == 0
     assert (tmp_path / "out").read_text("utf-8") == nlpt("predict", model, texts)[1]
 
 
 def test_another_job_does_not_go_on_and_a_new_one_starts_over(
-    nlpt: Run, model: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    nlpt: Run, model: Path, texts: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.conll"
-    command = (model, texts, "--to", "conll", "-o", output)
-    _interrupted(nlpt, monkeypatch, *command)
+    command = (model, texts, *FP32, "--to", "conll", "-o", output)
+    with interrupted_forward():
+        assert nlpt("predict", *command)[0] == 130
     texts.write_text("Grace Hopper left\n", "utf-8")
     code, _, said = nlpt("predict", *command, "--resume")
     assert code == 2

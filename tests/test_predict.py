@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from interrupting import interrupted_forward
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
 from nlp_transfer.flows.predict import predict
@@ -159,11 +160,14 @@ def test_python_has_the_command_too(nlpt: Run, runs: Callable[[str], Path]) -> N
 
 
 def test_fields_survive_an_interruption(
-    nlpt: Run, runs: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    nlpt: Run, runs: Callable[[str], Path], tmp_path: Path
 ) -> None:
     rows = [{"text": f"Ada {number}", "id": number, "score": "x"} for number in range(8)]
     source, output = _json_lines(tmp_path / "in.jsonl", rows), tmp_path / "out"
-    assert nlpt("predict", runs("ner"), source, "-o", output, "--resume")[0] == 0
+    command = ("predict", runs("ner"), source, "--precision", "fp32", "-o", output)
+    with interrupted_forward():
+        assert nlpt(*command)[0] == 130
+    assert nlpt(*command, "--resume")[0] == 0
     found = _rows(output.read_text("utf-8"))
     assert [(row["id"], row["text"], row["score"]) for row in found] == [
         (row["id"], row["text"], "x") for row in rows

@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 import torch
+from interrupting import interrupted
 from safetensors.torch import load_file
 from tiny import FAMILIES
-from transformers import TrainerCallback
 
 from nlp_transfer import finetune, load_recipe, pretrain
 from nlp_transfer.data.masking import MaskedWindows, cut_texts
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.loading import load_tokenizer
 from nlp_transfer.tasks.objective import IGNORED
-from nlp_transfer.training import pretraining
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -100,28 +99,12 @@ def test_run_learns_to_guess_and_is_a_checkpoint(
     assert nlpt("report", run)[0] == 2
 
 
-def test_interrupted_run_ends_with_the_same_weights(
-    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: Any
-) -> None:
+def test_interrupted_run_ends_with_the_same_weights(tmp_path: Path, tiny_recipe: Recipes) -> None:
     recipe = load_recipe(str(tiny_recipe(pretraining={"epochs": 2})))
-    whole, _ = pretrain(recipe, output=tmp_path / "whole")
-
-    class Stop(TrainerCallback):
-        def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.epoch >= 1:
-                raise KeyboardInterrupt
-
-    original = pretraining.PretrainingTrainer
-    with monkeypatch.context() as patch:
-
-        def stopping(*parts: Any) -> Any:
-            trainer = original(*parts)
-            trainer.add_callback(Stop())
-            return trainer
-
-        patch.setattr(pretraining, "PretrainingTrainer", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain(recipe, output=tmp_path / "cut")
+    whole, metrics = pretrain(recipe, output=tmp_path / "whole")
+    in_the_second_epoch = metrics["training"]["steps"] - 1
+    with interrupted(at_step=in_the_second_epoch), pytest.raises(KeyboardInterrupt):
+        pretrain(recipe, output=tmp_path / "cut")
     cut, _ = pretrain(recipe, output=tmp_path / "cut")
     left, right = (load_file(run / "model" / "model.safetensors") for run in (whole, cut))
     assert all(left[name].equal(right[name]) for name in left)

@@ -509,10 +509,8 @@ def test_a_connection_that_breaks_in_the_middle_is_said(
         raise kind("in the middle")
 
     monkeypatch.setattr("datasets.load_dataset", breaks)
-    monkeypatch.setattr(
-        "nlp_transfer.data.sources.hub.repo_info",
-        lambda *_: SimpleNamespace(sha="0" * 40, siblings=[]),
-    )
+    found = SimpleNamespace(sha="0" * 40, siblings=[])
+    monkeypatch.setattr("huggingface_hub.HfApi.repo_info", lambda *_, **__: found)
     with pytest.raises(UserError, match="the Hub cannot be reached"):
         list(open_splits(DataSection(source="me/data")))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from interrupting import interrupt
+from interrupting import interrupted
 
 from nlp_transfer import Predictor, finetune, load_recipe
 
@@ -234,10 +234,8 @@ def stopped(
         folder / "tiny.yaml", task="ner", data=data_folder("ner"), checkpoint=checkpoint("bert"),
         strategy="frozen", training={"epochs": 2, "arguments": every_step},
     )  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        interrupt(patch, at_step=2)
-        with pytest.raises(KeyboardInterrupt):
-            finetune(load_recipe(str(recipe)), output=folder / "run")
+    with interrupted(at_step=2), pytest.raises(KeyboardInterrupt):
+        finetune(load_recipe(str(recipe)), output=folder / "run")
     return recipe, folder / "run"
 
 

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import pytest
 import yaml
-from interrupting import interrupt
+from interrupting import interrupted
 from safetensors.torch import load_file
 from tiny import write_recipe
 
@@ -279,7 +279,7 @@ def _weights(run: Path) -> Iterator[tuple[str, Any]]:
 
 
 def test_run_whose_recipe_lists_strategies_in_another_order_goes_on(
-    tmp_path: Path, tiny_recipe: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_recipe: Any
 ) -> None:
     strategies = ["full", {"name": "penalty", "l2": 0.01}, "layerwise_lr", "average_checkpoints"]
     recipe, other = (
@@ -288,10 +288,8 @@ def test_run_whose_recipe_lists_strategies_in_another_order_goes_on(
     )
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     steps = finetune(recipe, output=whole).metrics["training"]["steps"]
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=steps - 1)
-        with pytest.raises(KeyboardInterrupt):
-            finetune(other, output=cut)
+    with interrupted(at_step=steps - 1), pytest.raises(KeyboardInterrupt):
+        finetune(other, output=cut)
     stored = yaml.safe_load((cut / "recipe.yaml").read_text("utf-8"))
     stored["strategies"].reverse()  # as an earlier version wrote it
     (cut / "recipe.yaml").write_text(yaml.safe_dump(stored), "utf-8")

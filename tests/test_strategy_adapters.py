@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from interrupting import interrupt
+from interrupting import interrupted
 from safetensors.torch import load_file
 from steps import built
 from tiny import FAMILIES, write_recipe
@@ -124,9 +124,7 @@ def _learning(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["prompt", "prefix"])
-def test_a_prompt_that_was_cut_off_goes_on(
-    kind: str, tiny_recipe: Recipes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_prompt_that_was_cut_off_goes_on(kind: str, tiny_recipe: Recipes, tmp_path: Path) -> None:
     by_steps = {"eval_strategy": "steps", "eval_steps": 3, "save_strategy": "steps"}
     path = tiny_recipe(
         strategy={"name": "prompt", "tokens": 5, "kind": kind},
@@ -134,10 +132,8 @@ def test_a_prompt_that_was_cut_off_goes_on(
     )
     recipe = load_recipe(str(path))
     finetune(recipe, output=tmp_path / "whole")
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=5)
-        with pytest.raises(KeyboardInterrupt):
-            finetune(recipe, output=tmp_path / "cut")
+    with interrupted(at_step=5), pytest.raises(KeyboardInterrupt):
+        finetune(recipe, output=tmp_path / "cut")
     finetune(recipe, output=tmp_path / "cut")
     whole, cut = (
         load_file(tmp_path / run / "model" / "adapter_model.safetensors")

@@ -10,21 +10,19 @@ from typing import Any
 
 import pytest
 import torch
-from interrupting import interrupt, stop
+from interrupting import Weights, interrupted, watched_weights
 from safetensors.torch import load_file
+from scripted import scripted
 
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.records import Tagging
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.strategies.parts.weights import weighted_sum
-from nlp_transfer.tasks.ner.scores import NerScores
-from nlp_transfer.training.trainer import TransferTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Recipes = Callable[..., Path]
-State = dict[str, torch.Tensor]
 
 
 # The arithmetic
@@ -63,19 +61,19 @@ def test_average_is_the_mean_of_the_chosen_evaluations(
     chosen: list[int],
     tmp_path: Path,
     tiny_recipe: Recipes,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    seen = _script_scores(monkeypatch, [*scores, 0.9, 0.91])  # the last two: best and average
-    recipe = tiny_recipe(strategy=_averaging(count=2, choose=choose), training={"epochs": 4})
-    run = _run(recipe, tmp_path / "run")
+    path = tiny_recipe(strategy=_averaging(count=2, choose=choose), training={"epochs": 4})
+    run = tmp_path / "run"
+    with watched_weights() as seen:
+        finetune(scripted(path, [*scores, 0.9, 0.91]), output=run)  # the last: best and average
     kept = _weights(run)
+    steps = [(number + 1) * _metrics(run)["steps"] // 4 for number in chosen]
     for name, tensor in kept.items():
-        mean = torch.stack([seen[number][name] for number in chosen]).mean(0)
+        mean = torch.stack([seen[step][name] for step in steps]).mean(0)
         assert torch.allclose(tensor, mean, atol=1e-7), name
-    assert not kept["classifier.weight"].equal(seen[chosen[1]]["classifier.weight"])
-    steps = _metrics(run)["steps"]
+    assert not kept["classifier.weight"].equal(seen[steps[1]]["classifier.weight"])
     assert _metrics(run)["strategies"]["average_checkpoints"] == {
-        "steps": [(number + 1) * steps // 4 for number in chosen],
+        "steps": steps,
         "validation": 0.91,
         "validation_of_best_checkpoint": 0.9,
         "kept": True,
@@ -88,14 +86,13 @@ def test_worse_average_is_kept_only_on_request(
     only_if_better: bool,
     tmp_path: Path,
     tiny_recipe: Recipes,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    seen = _script_scores(monkeypatch, [0.1, 0.9, 0.9, 0.4])
-    strategy = _averaging(count=2, only_if_better=only_if_better)
-    with caplog.at_level(logging.INFO, logger="nlp_transfer"):
-        run = _run(tiny_recipe(strategy=strategy), tmp_path / "run")
-    best = seen[1]["classifier.weight"]
+    path = tiny_recipe(strategy=_averaging(count=2, only_if_better=only_if_better))
+    run = tmp_path / "run"
+    with caplog.at_level(logging.INFO, logger="nlp_transfer"), watched_weights() as seen:
+        finetune(scripted(path, [0.1, 0.9, 0.9, 0.4]), output=run)
+    best = seen[-1]["classifier.weight"]
     assert _weights(run)["classifier.weight"].equal(best) is only_if_better
     assert _metrics(run)["strategies"]["average_checkpoints"]["kept"] is not only_if_better
     assert "0.4000 for the average, 0.9000 for the best checkpoint" in caplog.text
@@ -108,15 +105,12 @@ def test_interrupted_run_ends_with_the_same_average(
     at_step: int,
     tmp_path: Path,
     tiny_recipe: Recipes,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     strategy = _averaging(count=2, choose=choose, only_if_better=False)
     recipe = tiny_recipe(strategy=strategy, training={"epochs": 3})
     whole, cut = _run(recipe, tmp_path / "whole"), tmp_path / "cut"
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=at_step % _metrics(whole)["steps"])
-        with pytest.raises(KeyboardInterrupt):
-            _run(recipe, cut)
+    with interrupted(at_step=at_step % _metrics(whole)["steps"]), pytest.raises(KeyboardInterrupt):
+        _run(recipe, cut)
     assert RunFolder(cut).state() == "unfinished"
     _run(recipe, cut)
     assert _same(_weights(cut), _weights(whole))
@@ -124,11 +118,11 @@ def test_interrupted_run_ends_with_the_same_average(
 
 
 def test_only_as_many_copies_lie_on_disk_as_count_says(
-    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_recipe: Recipes
 ) -> None:
-    recipe = tiny_recipe(strategy=_averaging(count=2), training={"epochs": 4})
-    _interrupt_finish(monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
+    a_step_an_epoch = {"epochs": 4, "tokens_per_batch": 10_000}
+    recipe = tiny_recipe(strategy=_averaging(count=2), training=a_step_an_epoch)
+    with interrupted(at_step=3), pytest.raises(KeyboardInterrupt):
         _run(recipe, tmp_path / "run")
     copies = list((tmp_path / "run" / "checkpoints" / "averaging").iterdir())
     assert len(copies) == 2
@@ -145,14 +139,15 @@ def test_more_evaluations_than_the_run_has_are_refused_before_it(
 def test_early_stopped_run_averages_what_it_has(
     tmp_path: Path,
     tiny_recipe: Recipes,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    _script_scores(monkeypatch, [0.9, 0.1, 0.9, 0.9])
     training = {"epochs": 4, "early_stopping": 1}
+    recipe = scripted(
+        tiny_recipe(strategy=_averaging(count=3), training=training), [0.9, 0.1, 0.9, 0.9]
+    )
     with caplog.at_level(logging.WARNING, logger="nlp_transfer"):
-        run = _run(tiny_recipe(strategy=_averaging(count=3), training=training), tmp_path / "run")
-    assert len(_metrics(run)["strategies"]["average_checkpoints"]["steps"]) == 2
+        finetune(recipe, output=tmp_path / "run")
+    assert len(_metrics(tmp_path / "run")["strategies"]["average_checkpoints"]["steps"]) == 2
     assert "count is 3, the run had 2 evaluations" in caplog.text
 
 
@@ -191,12 +186,11 @@ def test_weights_between_are_the_formula(
 
 
 def test_share_is_chosen_on_validation_and_every_score_is_reported(
-    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_recipe: Recipes
 ) -> None:
     trained = _weights(_run(tiny_recipe(), tmp_path / "plain"))
-    _script_scores(monkeypatch, [0.1, 0.2, 0.5, 0.7, 0.7])
-    recipe = tiny_recipe(strategy=_interpolating(None, grid=[0, 0.5, 0.75]))
-    run = _run(recipe, tmp_path / "run")
+    path, run = tiny_recipe(strategy=_interpolating(None, grid=[0, 0.5, 0.75])), tmp_path / "run"
+    finetune(scripted(path, [0.1, 0.2, 0.5, 0.7, 0.7]), output=run)
     assert _metrics(run)["strategies"]["interpolate"] == {
         "lambda": 0.5,
         "validation": [
@@ -285,7 +279,7 @@ def _run(recipe: Path, run: Path) -> Path:
     return run
 
 
-def _weights(run: Path) -> State:
+def _weights(run: Path) -> Weights:
     return load_file(run / "model" / "model.safetensors")
 
 
@@ -293,25 +287,5 @@ def _metrics(run: Path) -> Any:
     return json.loads((run / "metrics.json").read_text("utf-8"))["training"]
 
 
-def _same(first: State, second: State) -> bool:
+def _same(first: Weights, second: Weights) -> bool:
     return first.keys() == second.keys() and all(first[name].equal(second[name]) for name in first)
-
-
-def _script_scores(patch: pytest.MonkeyPatch, scores: list[float]) -> list[State]:
-    """Let each scoring give the next score; return what the weights were at each evaluation."""
-    seen: list[State] = []
-    script = iter(scores)
-    patch.setattr(NerScores, "headline_figure", lambda *_: next(script))
-    original = TransferTrainer.evaluate
-
-    def evaluate(self: TransferTrainer, *args: Any, **options: Any) -> dict[str, float]:
-        seen.append({name: p.detach().clone() for name, p in self.model.state_dict().items()})
-        return original(self, *args, **options)
-
-    patch.setattr(TransferTrainer, "evaluate", evaluate)
-    return seen
-
-
-def _interrupt_finish(patch: pytest.MonkeyPatch) -> None:
-    """Stop when training has ended and nothing is averaged yet."""
-    patch.setattr("nlp_transfer.strategies.parts.snapshots.read_snapshots", stop)

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from interrupting import interrupt
+from interrupting import Weights, interrupted, watched_weights
 from safetensors.torch import load_file
 from steps import built
 from tiny import FAMILIES
@@ -17,14 +16,12 @@ from transformers import TrainerState
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.strategies.parts.unfreezing import unfrozen_stages
-from nlp_transfer.training.trainer import TransferTrainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Recipes = Callable[..., Path]
 Checkpoints = Callable[..., Path]
 PARTS = ("embeddings", "layer.0.", "layer.1.", "classifier")
-Weights = dict[str, torch.Tensor]
 
 
 # Gradual unfreezing
@@ -32,13 +29,12 @@ Weights = dict[str, torch.Tensor]
 
 @pytest.mark.parametrize("strategy", ["gradual_unfreezing", "by steps"])
 def test_weights_move_from_the_step_on_at_which_their_layer_is_due(
-    strategy: str, tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+    strategy: str, tmp_path: Path, tiny_recipe: Recipes
 ) -> None:
     chosen = {"name": "gradual_unfreezing"} | ({"until": 1.0} if strategy == "by steps" else {})
     training = {"epochs": 4, "tokens_per_batch": 400, "weight_decay": 0.5, "warmup": 0}
-    seen = _record(monkeypatch)
-    recipe = tiny_recipe(strategy=chosen, training=training)
-    _run(recipe, tmp_path / "run")
+    with watched_weights() as seen:
+        _run(tiny_recipe(strategy=chosen, training=training), tmp_path / "run")
     total = len(seen) - 1
     assert total % 4 == 0
     for number, part in enumerate(PARTS):
@@ -63,7 +59,7 @@ def test_layers_join_at_equal_distances(step: int, stages: int) -> None:
 
 @pytest.mark.parametrize("until", [None, 0.5])
 def test_unfreezing_goes_on_where_it_was(
-    until: float | None, tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+    until: float | None, tmp_path: Path, tiny_recipe: Recipes
 ) -> None:
     by_steps = {"eval_strategy": "steps", "eval_steps": 3, "save_strategy": "steps"}
     recipe = tiny_recipe(
@@ -71,10 +67,8 @@ def test_unfreezing_goes_on_where_it_was(
         training={"epochs": 3, "arguments": {**by_steps, "save_steps": 3}},
     )
     whole = _run(recipe, tmp_path / "whole")
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=5)
-        with pytest.raises(KeyboardInterrupt):
-            _run(recipe, tmp_path / "cut")
+    with interrupted(at_step=5), pytest.raises(KeyboardInterrupt):
+        _run(recipe, tmp_path / "cut")
     cut = _run(recipe, tmp_path / "cut")
     assert all(cut[name].equal(tensor) for name, tensor in whole.items())
 
@@ -136,25 +130,3 @@ def _prepared(path: Path) -> Weights:
     """Return the weights before the first step."""
     recipe = load_recipe(str(path))
     return dict(built(recipe).loaded.model.state_dict())
-
-
-def _record(patch: pytest.MonkeyPatch) -> list[Weights]:
-    """Return a list that grows by the weights before each step, and those at the end."""
-    seen: list[Weights] = []
-    original, learn = TransferTrainer.training_step, TransferTrainer._load_best_model
-
-    def keep(trainer: TransferTrainer) -> None:
-        state = trainer.accelerator.unwrap_model(trainer.model).state_dict()
-        seen.append({name: tensor.clone() for name, tensor in state.items()})
-
-    def training_step(self: TransferTrainer, *args: Any, **options: Any) -> torch.Tensor:
-        keep(self)
-        return original(self, *args, **options)
-
-    def load_best(self: TransferTrainer) -> None:
-        keep(self)
-        learn(self)
-
-    patch.setattr(TransferTrainer, "training_step", training_step)
-    patch.setattr(TransferTrainer, "_load_best_model", load_best)
-    return seen

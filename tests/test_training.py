@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -17,8 +20,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interrupting import interrupt, stop
+from interrupting import interrupted, watched_weights
 from safetensors.torch import load_file
+from scripted import scripted
 from steps import built
 from tiny import FAMILIES, tagged_sentences, write_conll, write_data
 from torch import nn
@@ -27,12 +31,10 @@ from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.tasks.classification.task import ClassificationTask
-from nlp_transfer.tasks.ner.scores import NerScores
 from nlp_transfer.tasks.ner.task import NerTask
 from nlp_transfer.tasks.objective import IGNORED, Objective
-from nlp_transfer.training import fitting as train_module
 from nlp_transfer.training.batching import TokenBatchSampler
-from nlp_transfer.training.trainer import TrainingWindows, TransferTrainer
+from nlp_transfer.training.trainer import TrainingWindows
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -323,17 +325,14 @@ def test_interrupted_run_goes_on_to_the_same_weights(
     arguments: dict[str, Any],
     tmp_path: Path,
     tiny_recipe: Recipes,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     training = {"tokens_per_batch": 200, "arguments": {**arguments, "logging_steps": 1}}
     recipe = tiny_recipe(strategy=strategy, training=training)
     whole = _run(recipe, tmp_path / "whole")
     steps = _metrics(whole)["training"]["steps"]
     cut = tmp_path / "cut"
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=steps - 1)
-        with pytest.raises(KeyboardInterrupt):
-            _run(recipe, cut)
+    with interrupted(at_step=steps - 1), pytest.raises(KeyboardInterrupt):
+        _run(recipe, cut)
     assert RunFolder(cut).state() == "unfinished"
     checkpoint = RunFolder(cut).last_checkpoint()
     assert checkpoint is not None
@@ -344,19 +343,15 @@ def test_interrupted_run_goes_on_to_the_same_weights(
     assert _logged_steps(cut) == _logged_steps(whole) == list(range(1, steps + 1))
 
 
-def test_run_interrupted_after_training_is_only_reported(
-    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+def test_run_that_broke_off_after_training_is_only_reported(
+    tmp_path: Path, tiny_recipe: Recipes
 ) -> None:
     recipe = tiny_recipe()
     whole = _run(recipe, tmp_path / "whole")
     cut = tmp_path / "cut"
-    with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "write_json_lines", stop)
-        with pytest.raises(KeyboardInterrupt):
-            _run(recipe, cut)
-        assert RunFolder(cut).state() == "unfinished"
-    with monkeypatch.context() as patch:
-        patch.setattr(TransferTrainer, "training_step", stop)
+    _train_only(load_recipe(str(recipe)), cut)
+    assert RunFolder(cut).state() == "unfinished"
+    with interrupted():  # by the first step, if there is one
         _run(recipe, cut)
     _assert_same_run(cut, whole)
 
@@ -404,81 +399,75 @@ def test_killed_process_goes_on_to_the_same_weights(tmp_path: Path, tiny_recipe:
 
 
 @pytest.mark.parametrize("strategy", ["full", "lora"])
-def test_best_checkpoint_is_kept(
-    strategy: str, tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = _script_scores(monkeypatch, [0.2, 0.9, 0.9, 0.1])
-    recipe = tiny_recipe(strategy=strategy, training={"epochs": 4})
-    run = _run(recipe, tmp_path / "run")
-    assert len(seen) == 4
+def test_best_checkpoint_is_kept(strategy: str, tmp_path: Path, tiny_recipe: Recipes) -> None:
+    recipe = scripted(tiny_recipe(strategy=strategy, training={"epochs": 4}), [0.2, 0.9, 0.9, 0.1])
+    run = tmp_path / "run"
+    with watched_weights() as seen:
+        finetune(recipe, output=run)
     figures = _metrics(run)["training"]
     assert figures["best_validation"] == 0.9
     assert figures["best_step"] * 2 == figures["steps"], "the earlier one of equals"
     name = "adapter/adapter_model.safetensors" if strategy == "lora" else "model/model.safetensors"
     kept = load_file(run / name)
-    for name, tensor in seen[1].items():
-        saved = name.replace(".modules_to_save.default", "").replace(".default", "")
-        assert kept[saved].equal(tensor), name
-    assert not all(tensor.equal(seen[1][name]) for name, tensor in seen[3].items())
+    best, last = (
+        {
+            name.replace(".modules_to_save.default", "").replace(".default", ""): tensor
+            for name, tensor in seen[step].items()
+        }
+        for step in (figures["best_step"], figures["steps"])
+    )
+    assert all(best[name].equal(tensor) for name, tensor in kept.items())
+    assert not all(last[name].equal(tensor) for name, tensor in kept.items())
 
 
-def test_early_stopping_stops(
-    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _script_scores(monkeypatch, [0.2, 0.5, 0.5, 0.4, 0.9])
-    recipe = tiny_recipe(training={"epochs": 5, "early_stopping": 2})
-    assert _metrics(_run(recipe, tmp_path / "run"))["training"]["epochs"] == 4
+def test_early_stopping_stops(tmp_path: Path, tiny_recipe: Recipes) -> None:
+    path = tiny_recipe(training={"epochs": 5, "early_stopping": 2})
+    finetune(scripted(path, [0.2, 0.5, 0.5, 0.4, 0.9]), output=tmp_path / "run")
+    assert _metrics(tmp_path / "run")["training"]["epochs"] == 4
 
 
 def test_early_stopped_run_learns_no_more_when_it_is_resumed(
-    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_recipe: Recipes
 ) -> None:
-    seen = _script_scores(monkeypatch, [0.2, 0.5, 0.4, 0.9, 0.9])
-    recipe = tiny_recipe(training={"epochs": 5, "early_stopping": 1})
-    run = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "write_json_lines", stop)
-        with pytest.raises(KeyboardInterrupt):
-            _run(recipe, run)
-    _run(recipe, run)
-    assert len(seen) == 3
+    path = tiny_recipe(training={"epochs": 5, "early_stopping": 1})
+    recipe, run = scripted(path, [0.2, 0.5, 0.4, 0.9, 0.9]), tmp_path / "run"
+    _train_only(recipe, run)
+    evaluated = {
+        int(checkpoint.name.rpartition("-")[2]): load_file(checkpoint / "model.safetensors")
+        for checkpoint in (run / "checkpoints").glob("checkpoint-*")
+    }
+    with interrupted():
+        finetune(recipe, output=run)
     figures = _metrics(run)["training"]
     assert (figures["epochs"], figures["best_validation"]) == (3, 0.5)
-    assert all(_weights(run)[name].equal(tensor) for name, tensor in seen[1].items())
+    best = evaluated[figures["best_step"]]
+    assert all(best[name].equal(tensor) for name, tensor in _weights(run).items())
 
 
-def test_run_that_a_signal_ended_is_not_finished(
-    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_that_a_signal_ended_is_not_finished(tmp_path: Path, tiny_recipe: Recipes) -> None:
     whole = _run(tiny_recipe(), tmp_path / "whole")
     cut = tmp_path / "cut"
-    original = TransferTrainer.training_step
+    recipe = tiny_recipe(training={"epochs": 2, "arguments": {"enable_jit_checkpoint": True}})
 
-    def training_step(self: TransferTrainer, *args: Any, **options: Any) -> torch.Tensor:
-        # What enable_jit_checkpoint does after SIGTERM.
-        self.control.should_training_stop = self.control.should_save = True
-        return original(self, *args, **options)
+    def end() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        (timer,) = (thread for thread in threading.enumerate() if isinstance(thread, Timer))
+        timer.cancel()  # the seconds that the Trainer waits for a second signal
+        timer.function()
 
-    with monkeypatch.context() as patch:
-        patch.setattr(TransferTrainer, "training_step", training_step)
-        with pytest.raises(KeyboardInterrupt, match="stopped at step 1"):
-            _run(tiny_recipe(), cut)
+    with interrupted(by=end), pytest.raises(KeyboardInterrupt, match="stopped at step 1"):
+        _run(recipe, cut)
     assert RunFolder(cut).state() == "unfinished"
-    _run(tiny_recipe(), cut)
+    _run(recipe, cut)
     assert all(_weights(cut)[name].equal(tensor) for name, tensor in _weights(whole).items())
 
 
-def test_patience_goes_on_where_it_was(
-    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _script_scores(monkeypatch, [0.5, 0.4, 0.4, 0.9])
-    recipe = tiny_recipe(training={"epochs": 4, "early_stopping": 2, "tokens_per_batch": 1000})
-    run = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=3)
-        with pytest.raises(KeyboardInterrupt):
-            _run(recipe, run)
-    _run(recipe, run)
+def test_patience_goes_on_where_it_was(tmp_path: Path, tiny_recipe: Recipes) -> None:
+    path = tiny_recipe(training={"epochs": 4, "early_stopping": 2, "tokens_per_batch": 1000})
+    recipe, run = scripted(path, [0.5, 0.4, 0.4, 0.9]), tmp_path / "run"
+    with interrupted(at_step=3), pytest.raises(KeyboardInterrupt):
+        finetune(recipe, output=run)
+    finetune(recipe, output=run)
     assert _metrics(run)["training"]["epochs"] == 3
 
 
@@ -493,12 +482,11 @@ def finished(tmp_path: Path, tiny_recipe: Recipes) -> tuple[Path, Path]:
 
 
 def test_finished_run_is_not_trained_again(
-    finished: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    finished: tuple[Path, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     recipe, run = finished
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    monkeypatch.setattr(train_module, "fit", stop)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO), interrupted():
         report = finetune(load_recipe(str(recipe)), output=run)
     assert "is finished" in caplog.text
     assert report.metrics == _metrics(run)
@@ -561,15 +549,11 @@ def test_folder_that_was_killed_before_its_recipe_was_written_is_used(
     assert not list(run.glob(".*")), "what the crash left is gone"
 
 
-def test_changed_data_is_refused_on_resume(
-    tmp_path: Path, tiny_recipe: Recipes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changed_data_is_refused_on_resume(tmp_path: Path, tiny_recipe: Recipes) -> None:
     data = write_data(tmp_path / "data", "ner")
     recipe, run = tiny_recipe(source=data), tmp_path / "run"
-    with monkeypatch.context() as patch:
-        interrupt(patch, at_step=0)
-        with pytest.raises(KeyboardInterrupt):
-            _run(recipe, run)
+    with interrupted(at_step=0), pytest.raises(KeyboardInterrupt):
+        _run(recipe, run)
     write_conll(data / "train.conll", tagged_sentences(47, seed=0))
     with pytest.raises(
         UserError, match=r"(?s)since it began.*train split: 48 examples then, 47 now.*--fresh"
@@ -619,20 +603,14 @@ def _logged_steps(run: Path) -> list[int]:
     return [line["step"] for line in lines if "loss" in line]
 
 
-def _script_scores(patch: pytest.MonkeyPatch, scores: list[float]) -> list[dict[str, torch.Tensor]]:
-    """Let each evaluation give the next score; return what the trainable weights then were."""
-    seen: list[dict[str, torch.Tensor]] = []
-    patch.setattr(NerScores, "headline_figure", lambda *_: scores[len(seen) - 1])
-    original = TransferTrainer.evaluate
-
-    def evaluate(self: TransferTrainer, *args: Any, **options: Any) -> dict[str, float]:
-        learning = {name for name, p in self.model.named_parameters() if p.requires_grad}
-        state = self.model.state_dict()
-        seen.append({name: state[name].clone() for name in learning})
-        return original(self, *args, **options)
-
-    patch.setattr(TransferTrainer, "evaluate", evaluate)
-    return seen
+def _train_only(recipe: Any, run: Path) -> None:
+    """Leave a run that broke off between its training and its report."""
+    with interrupted(), pytest.raises(KeyboardInterrupt):
+        finetune(recipe, output=run)
+    (run / "predictions.jsonl").mkdir()  # in the way of the file
+    with pytest.raises(OSError, match=r"predictions\.jsonl"):
+        finetune(recipe, output=run)
+    (run / "predictions.jsonl").rmdir()
 
 
 def _assert_same_run(run: Path, expected: Path) -> None:
