@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from operator import add, attrgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 SplitName = Literal["train", "validation", "test"]
+Row = Mapping[str, Any]
+"""One row of a split, by column; which columns there are, the task says."""
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
 
 

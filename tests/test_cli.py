@@ -380,7 +380,8 @@ def test_help_imports_nothing_heavy() -> None:
 def test_predictions_come_back_as_data_in_every_format(
     nlpt: Run, ner_run: Path, tmp_path: Path, to: str
 ) -> None:
-    from nlp_transfer.data.load import load_ner
+    from loading import load_ner
+
     from nlp_transfer.recipe import DataSection
 
     texts = tmp_path / "texts.txt"
@@ -390,6 +391,6 @@ def test_predictions_come_back_as_data_in_every_format(
     out = tmp_path / {"brat": "out", "conll": "out.conll"}.get(to, "out.json")
     code, _, err = nlpt("predict", ner_run, texts, "--to", to, "-o", out)
     assert code == 0, err
-    rows = load_ner(DataSection(source=str(out)), types=None, held_out=False)["train"]
+    rows = load_ner(DataSection(source=str(out)), held_out=False)["train"]
     assert list(rows["tags"]) == [result["tags"] for result in wanted]
     assert sum(map(len, rows["words"])) == 12

@@ -146,7 +146,8 @@ def test_a_parquet_column_that_stands_twice_is_refused(refused: Callable[..., st
 
 
 def test_many_questions_and_spans_take_no_more_than_their_number(tmp_path: Path) -> None:
-    from nlp_transfer.data.load import load_classification, load_ner
+    from loading import load_classification, load_ner
+
     from nlp_transfer.recipe import DataSection
 
     start = time.process_time()
@@ -158,7 +159,7 @@ def test_many_questions_and_spans_take_no_more_than_their_number(tmp_path: Path)
     path.write_text(json.dumps([{"data": {"text": "x"}, "annotations": [{"result": results}]}]))
     data = DataSection(source=str(path))
     with pytest.raises(UserError, match="no column looks like label"):
-        load_classification(data, classes=None, multi_label=False)
+        load_classification(data)
     text = "a " * 10_000
     spans: list[Any] = [
         [10_000, 20_000 - 1, "X"],
@@ -166,7 +167,7 @@ def test_many_questions_and_spans_take_no_more_than_their_number(tmp_path: Path)
     ]
     path.write_text(json.dumps([{"text": text, "spans": spans}]))
     data = DataSection(source=str(path), overlapping="longest")
-    splits = load_ner(data, types=None, held_out=False)
+    splits = load_ner(data, held_out=False)
     assert splits.losses["train"].entities_dropped == 4_000
     assert time.process_time() - start < 2 * _MOST_SECONDS
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from loading import load_classification, load_ner
 
-from nlp_transfer.data.load import load_classification, load_ner
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 
@@ -114,8 +114,8 @@ def read(path: Path, content: bytes, name: str, options: dict[str, Any]) -> None
     told = "auto" if name in ("packed", "auto") else name
     data = DataSection(source=str(path), format=told, **options)
     for load in (
-        lambda: load_ner(data, types=None, held_out=False),
-        lambda: load_classification(data, classes=None, multi_label=False, held_out=False),
+        lambda: load_ner(data, held_out=False),
+        lambda: load_classification(data, held_out=False),
         lambda: load_classification(data, classes=None, multi_label=True, held_out=False),
     ):
         try:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loading import load_classification
 
-from nlp_transfer.data.load import load_classification
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 
@@ -188,7 +188,7 @@ def test_a_split_of_minus_one_alone_is_unlabelled(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("text,label\na,0\nb,1\n")
     (tmp_path / "test.csv").write_text("text,label\nc,-1\nd,-1\n")
     data = DataSection(source=str(tmp_path))
-    splits = load_classification(data, classes=None, multi_label=False, held_out=False)
+    splits = load_classification(data, held_out=False)
     assert list(splits["test"]["labels"]) == [None, None]
     assert splits.labels == ("0", "1")
 
@@ -205,11 +205,11 @@ def test_rejected_and_ignored_answers_are_no_labels(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in PRODIGY))
     data = DataSection(source=str(path))
-    splits = load_classification(data, classes=None, multi_label=False, held_out=False)
+    splits = load_classification(data, held_out=False)
     assert list(splits["train"]["labels"]) == [["X"], ["Y"]]
     assert splits.losses["train"].examples_dropped == 2
     asked = DataSection(source=str(path), columns={"label": "answer"})
-    answers = load_classification(asked, classes=None, multi_label=False, held_out=False)
+    answers = load_classification(asked, held_out=False)
     assert answers.labels == ("Ignore", "accept", "reject")
 
 

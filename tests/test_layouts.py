@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from loading import load_ner
 
 from nlp_transfer.data.inputs import read_inputs
-from nlp_transfer.data.load import load_ner
 from nlp_transfer.data.tags import spans
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
@@ -303,7 +303,7 @@ def test_several_tags_of_a_word_are_refused_with_ways_out(tmp_path, monkeypatch,
     row = {"tokens": WORDS[0], "tags": TAGS[0]}
     (tmp_path / "layers_of_mine.py").write_text(f"def load():\n    return {{'test': [{row!r}]}}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    splits = load_ner(DataSection(source="layers_of_mine:load"), types=None)
+    splits = load_ner(DataSection(source="layers_of_mine:load"))
     assert list(splits["test"]["tags"]) == TAGS[:1]
 
 

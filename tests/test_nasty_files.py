@@ -235,12 +235,13 @@ def test_numeric_classes_keep_the_order_of_their_numbers(nlpt, tmp_path):
 
 
 def test_a_class_of_one_example_stays_in_train(tmp_path):
-    from nlp_transfer.data.load import load_classification
+    from loading import load_classification
+
     from nlp_transfer.recipe import DataSection
 
     path = tmp_path / "a.csv"
     path.write_text("text,label\n" + "".join(f"t{n},{'xy'[n % 2]}\n" for n in range(40)) + "u,z\n")
-    splits = load_classification(DataSection(source=str(path)), classes=None, multi_label=False)
+    splits = load_classification(DataSection(source=str(path)))
     assert ["z"] in splits["train"]["labels"]
     assert sum(len(splits[name]) for name in splits) == 41
 

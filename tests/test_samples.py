@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from loading import load_classification, load_ner
 
-from nlp_transfer.data.load import load_classification, load_ner
 from nlp_transfer.data.samples import sample_folder
 from nlp_transfer.recipe import DataSection
 
@@ -231,7 +231,7 @@ def test_newsroom_readme_states_the_measured_counts() -> None:
 
 
 def test_newsroom_loads_as_it_is_written() -> None:
-    splits = load_ner(DataSection(source=NEWSROOM), types=None)
+    splits = load_ner(DataSection(source=NEWSROOM))
     assert splits.labels == tuple(sorted(TYPES))
     assert not any(losses.tags_repaired for losses in splits.losses.values())
     for split in SPLITS:
@@ -273,7 +273,7 @@ def test_intents_readme_states_the_measured_counts() -> None:
 
 
 def test_intents_load_as_they_are_written() -> None:
-    splits = load_classification(DataSection(source=INTENTS), classes=None, multi_label=False)
+    splits = load_classification(DataSection(source=INTENTS))
     assert splits.labels == tuple(sorted({label for _, label in intents("train")}))
     for split in SPLITS:
         rows = splits.datasets[split]

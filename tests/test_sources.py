@@ -13,11 +13,11 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from loading import load_classification, load_ner
 
 from nlp_transfer.data.columns import declared_names
 from nlp_transfer.data.formats import format_of
 from nlp_transfer.data.formats.arrow import label_names
-from nlp_transfer.data.load import load_classification, load_ner
 from nlp_transfer.data.sources import open_source
 from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.errors import UserError
@@ -73,10 +73,6 @@ def ner_rows(path, **options):
 def only(path, load, **options):
     """Load a folder of which this file is the test split."""
     given = {key: options.pop(key) for key in ("types", "classes", "multi_label") if key in options}
-    if load is load_ner:
-        given.setdefault("types", None)
-    else:
-        given = {"classes": None, "multi_label": False, **given}
     data = DataSection(source=str(path.parent), splits={"test": path.name}, **options)
     return load(data, **given)
 
@@ -121,7 +117,7 @@ def test_a_file_of_a_lone_hash_is_said_to_have_one_column(tmp_path):
     path = tmp_path / "hash.conll"
     path.write_bytes(b"\n#")
     with pytest.raises(UserError, match=r"hash.conll:2: one column only \('#'\)"):
-        load_ner(DataSection(source=str(path), format="conll"), types=None)
+        load_ner(DataSection(source=str(path), format="conll"))
 
 
 def test_documents_start_at_docstart_lines(tmp_path):
@@ -426,9 +422,7 @@ def many(count=60):
 
 def loaded(tmp_path, rows, **options):
     path = save(tmp_path / "train.jsonl", jsonl(rows))
-    return load_classification(
-        DataSection(source=str(path), **options), classes=None, multi_label=False
-    )
+    return load_classification(DataSection(source=str(path), **options))
 
 
 def test_what_a_source_lacks_is_held_out_of_train(tmp_path):
@@ -467,7 +461,7 @@ def test_documents_are_held_out_whole(tmp_path):
 def test_data_too_small_to_split_is_an_error(tmp_path):
     path = save(tmp_path / "one.conll", conll(ROWS[:1]))
     data = DataSection(source=str(path))
-    assert "too few to split off a test split" in said(load_ner, data, types=None)
+    assert "too few to split off a test split" in said(load_ner, data)
     assert "one class only" in said(loaded, tmp_path, many(1))
 
 
@@ -624,7 +618,7 @@ def own_module(tmp_path, monkeypatch):
 
 def test_a_function_beside_the_recipe_is_a_source(own_module):
     source = DataSection(source=f"{own_module}:load", splits={"test": "held", "train": None})
-    splits = load_ner(source, types=None)
+    splits = load_ner(source)
     assert list(splits) == ["test"]
     assert splits["test"]["words"][0] == ["Ada", "here"]
     assert splits.labels == ("PER",)
@@ -640,7 +634,7 @@ def test_a_function_beside_the_recipe_is_a_source(own_module):
 )
 def test_a_functions_faults_are_explained(own_module, function, splits, says):
     data = DataSection(source=f"{own_module}:{function}", splits=splits)
-    assert says in said(load_ner, data, types=None)
+    assert says in said(load_ner, data)
 
 
 def test_a_missing_module_is_explained(tmp_path, monkeypatch):

@@ -10,10 +10,10 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loading import load_ner
 
 from nlp_transfer.data.formats import format_of
 from nlp_transfer.data.inputs import read_inputs
-from nlp_transfer.data.load import load_ner
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import open_source
 from nlp_transfer.data.spans import CharSpan, read_spans, to_words
@@ -331,7 +331,7 @@ def test_brat_pieces_are_covered_on_request(tmp_path):
 def test_brat_pieces_are_counted_however_they_are_read(tmp_path, misaligned):
     pair(tmp_path, "Ada left Rome", "T1\tPER 0 3;9 13\tAda Rome\nT2\tV 4 8\tleft\n")
     data = DataSection(source=str(tmp_path), misaligned=misaligned, overlapping="longest")
-    splits = load_ner(data, types=None, held_out=False)
+    splits = load_ner(data, held_out=False)
     tags, counts = {
         "expand": (["B-PER", "I-PER", "I-PER"], {"spans_expanded": 1, "entities_dropped": 1}),
         "drop": (["O", "B-V", "O"], {"entities_dropped": 1}),
@@ -491,7 +491,7 @@ def test_label_studio_minimal_json_is_known_by_a_task_without_entities(tmp_path)
     for items in ([empty, full], older):
         path = tmp_path / "min.json"
         path.write_text(json.dumps(items))
-        splits = load_ner(DataSection(source=str(path)), types=None, held_out=False)
+        splits = load_ner(DataSection(source=str(path)), held_out=False)
         assert list(splits["train"]["tags"]) == [["O", "O"], ["B-PER", "O"]]
 
 

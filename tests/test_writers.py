@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
-from nlp_transfer.data.columns import RowReader
 from nlp_transfer.data.formats import FORMATS
 from nlp_transfer.data.formats.writing import check_results, check_target, write_results
 from nlp_transfer.data.sources import open_source
@@ -22,7 +21,9 @@ from nlp_transfer.data.tags import spans
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
+from nlp_transfer.tasks.classification.reading import TextReader
 from nlp_transfer.tasks.classification.results import ClassificationResults
+from nlp_transfer.tasks.ner.reading import SentenceReader
 from nlp_transfer.tasks.ner.results import NerResults
 
 KEYS = {"ner": NerResults.keys, "classification": ClassificationResults.keys}
@@ -84,14 +85,11 @@ def written(results, to, folder):
 
 def read_again(output, to, task="ner", **options):
     data = DataSection(source=str(output), format=READ_AS.get(to, to), **options)
-    reader = RowReader(data, None)
+    several = task == "multi-label"
+    reader = SentenceReader(data) if task == "ner" else TextReader(data, multi_label=several)
     (split,) = open_source(data)
     for raw in split.read():
-        row, _ = (
-            reader.ner(raw)
-            if task == "ner"
-            else reader.classification(raw, multi_label=task == "multi-label")
-        )
+        row, _ = reader.read(raw)
         if row is not None:
             yield row
 

@@ -7,36 +7,62 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from contextlib import ExitStack
+from functools import cache, partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pyarrow
     from datasets import Dataset
 
 _ROWS_A_BATCH = 1000
 
 
 def write_table(
-    rows: Iterable[Mapping[str, Any]], schema: Any, *, folder: str | None = None
+    rows: Iterable[Mapping[str, Any]], schema: pyarrow.Schema, *, folder: str | None = None
 ) -> Dataset:
     """Write rows to an Arrow file and map it.
 
     schema: a pyarrow schema; integers in it may be narrower than Python's
     folder: where the file lies; by default in one that lives as long as the process
     """
+    (table,) = write_tables(rows, schema, folder=folder)
+    return table
+
+
+def write_tables(
+    rows: Iterable[Mapping[str, Any]], *schemas: pyarrow.Schema, folder: str | None = None
+) -> list[Dataset]:
+    """Write each row's columns to several Arrow files, as each schema names them."""
     import pyarrow as pa
     from datasets import Dataset
 
-    with tempfile.NamedTemporaryFile(
-        suffix=".arrow", dir=folder or scratch_folder(), delete=False
-    ) as file:
-        stream = iter(rows)
-        with pa.ipc.new_stream(file, schema) as writer:
-            while batch := list(islice(stream, _ROWS_A_BATCH)):
+    stream = iter(rows)
+    with ExitStack() as stack:
+        new_file = partial(
+            tempfile.NamedTemporaryFile,
+            suffix=".arrow",
+            dir=folder or scratch_folder(),
+            delete=False,
+        )
+        files = [stack.enter_context(new_file()) for _ in schemas]
+        writers = [
+            stack.enter_context(pa.ipc.new_stream(file, schema))
+            for file, schema in zip(files, schemas, strict=True)
+        ]
+        while batch := list(islice(stream, _ROWS_A_BATCH)):
+            for writer, schema in zip(writers, schemas, strict=True):
                 writer.write_batch(pa.RecordBatch.from_pylist(batch, schema=schema))
-    return Dataset.from_file(file.name)
+    return [Dataset.from_file(file.name) for file in files]
+
+
+def beside(*tables: Dataset) -> Dataset:
+    """Put the columns of tables beside each other, row by row."""
+    from datasets import concatenate_datasets
+
+    return concatenate_datasets(list(tables), axis=1)
 
 
 def integer_lists(rows: Iterable[Mapping[str, Any]], *, folder: str | None = None) -> Dataset:
@@ -65,18 +91,21 @@ def iterate(table: Dataset, columns: list[str] | None = None) -> Iterator[dict[s
 def batches(table: Dataset, columns: list[str] | None = None) -> Iterator[dict[str, list[Any]]]:
     """Go through a table in batches of columns.
 
-    A table that is a whole file is read, not mapped: mapped pages stay in memory once touched.
+    A table of whole files is read, not mapped: mapped pages stay in memory once touched.
     """
     import pyarrow as pa
 
-    path = _whole_file(table)
-    if path is None:
+    paths = _whole_files(table)
+    if not paths:
         chosen = table.select_columns(columns) if columns else table
         yield from chosen.iter(batch_size=_ROWS_A_BATCH)
         return
-    with pa.OSFile(path) as file:
-        for batch in pa.ipc.open_stream(file):
-            yield batch.select(columns or table.column_names).to_pydict()
+    names = columns or table.column_names
+    with ExitStack() as stack:
+        streams = [pa.ipc.open_stream(stack.enter_context(pa.OSFile(path))) for path in paths]
+        for parts in zip(*streams, strict=True):
+            found = {name: part[name] for part in parts for name in part.schema.names}
+            yield {name: found[name].to_pylist() for name in names}
 
 
 def fingerprint(table: Dataset) -> str:
@@ -90,18 +119,20 @@ def fingerprint(table: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _whole_file(table: Dataset) -> str | None:
-    """Name the file that holds exactly this table, if there is one."""
+def _whole_files(table: Dataset) -> list[str]:
+    """Name the files that hold exactly this table, its columns side by side, if there are any."""
     import pyarrow as pa
 
-    files = table.cache_files
-    if len(files) != 1 or not files[0]["filename"].startswith(scratch_folder()):
-        return None
-    path = files[0]["filename"]
-    with pa.memory_map(path) as file:  # counts rows by the batches' headers
-        count = sum(batch.num_rows for batch in pa.ipc.open_stream(file))
-    is_whole = count == len(table) and table._indices is None
-    return path if is_whole else None
+    paths = [file["filename"] for file in table.cache_files]
+    if table._indices is not None:
+        return []
+    for path in paths:
+        if not path.startswith(scratch_folder()):
+            return []
+        with pa.memory_map(path) as file:  # counts rows by the batches' headers
+            if sum(batch.num_rows for batch in pa.ipc.open_stream(file)) != len(table):
+                return []
+    return paths
 
 
 def cache_folder() -> Path:

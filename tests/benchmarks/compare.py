@@ -182,11 +182,11 @@ def _evaluate(
 
 def _sentences(options: argparse.Namespace, count: int) -> Iterator[tuple[list[str], list[str]]]:
     """Repeat the training sentences, words and tags, until there are so many."""
-    from nlp_transfer.data.load import load_ner
     from nlp_transfer.recipe import DataSection
+    from nlp_transfer.tasks.ner.rows import NerRows
 
     data = DataSection(source=options.data, splits=options.splits)
-    train = load_ner(data, types=None)["train"]
+    train = NerRows().load(data)["train"]
     known = list(zip(train["words"], train["tags"], strict=True))
     return islice((pair for _ in range(-(-count // len(known))) for pair in known), count)
 

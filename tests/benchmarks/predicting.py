@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlp_transfer.data.load import load_ner
 from nlp_transfer.data.tags import to_iob2
 from nlp_transfer.metrics.entities import entity_f1
 from nlp_transfer.recipe import DataSection
+from nlp_transfer.tasks.ner.rows import NerRows
 
 Words = Sequence[Sequence[str]]
 Tags = list[list[str]]
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="predict again until then")
     parser.add_argument("--precision", default="auto", help="of ours")
     options = parser.parse_args()
-    test = load_ner(DataSection(source=options.source, splits=options.splits), types=None)["test"]
+    test = NerRows().load(DataSection(source=options.source, splits=options.splits))["test"]
     times = -(-options.sentences // len(test))
     words = (list(test["words"]) * times)[: options.sentences]
     gold = (list(test["tags"]) * times)[: options.sentences]

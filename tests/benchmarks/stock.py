@@ -25,11 +25,11 @@ from transformers import (
     set_seed,
 )
 
-from nlp_transfer.data.load import load_ner
 from nlp_transfer.data.tags import iob2_labels, to_iob2
 from nlp_transfer.metrics.entities import entity_f1
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import DataSection
+from nlp_transfer.tasks.ner.rows import NerRows
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
     """Run the stock recipe once."""
-    splits = load_ner(DataSection(source=options.source, splits=options.splits), types=None)
+    splits = NerRows().load(DataSection(source=options.source, splits=options.splits))
     set_seed(options.seed)
     labels = iob2_labels(splits.labels)
     folder = resolve_checkpoint(options.checkpoint)

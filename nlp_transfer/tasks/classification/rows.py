@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from nlp_transfer.data.check import check_classification
+from nlp_transfer.data.check import check_splits
 from nlp_transfer.data.label_counts import unseen_labels
-from nlp_transfer.data.load import load_classification
 from nlp_transfer.data.raw_words import RawWords
+from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.records import LossLedger, Nouns, Splits
+from nlp_transfer.tasks.classification.loading import check_classes, load_texts
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ClassificationRows:
     """Rows of a text, or a pair of texts, and their labels."""
 
-    classes: tuple[str, ...] | None
+    classes: tuple[str, ...] | None = None
     """Declared class names, in order; None takes them from the data."""
-    multi_label: bool
+    multi_label: bool = False
 
     nouns: ClassVar[Nouns] = Nouns("text", "text", "texts", "class", "labels")
 
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         """Load labelled texts."""
-        return load_classification(
-            data, classes=self.classes, multi_label=self.multi_label, held_out=held_out
-        )
+        return load_texts(data, self.classes, multi_label=self.multi_label, held_out=held_out)
 
     def check(self, splits: Splits, needed: tuple[str, ...]) -> None:
         """Refuse empty or unlabelled splits, and training data of one class."""
-        check_classification(splits, needed)
+        check_splits(splits, needed)
+        for name in needed:
+            unlabelled = sum(labels is None for labels in splits[name]["labels"])
+            if unlabelled:
+                raise UserError(
+                    f"{unlabelled} of {len(splits[name])} examples of the {name} split have no "
+                    f"label. Choose a labelled split with data.splits.{name}=NAME, or null to "
+                    "split one off."
+                )
+        if "train" in needed:
+            _check_columns(splits["train"], check_classes(splits["train"]))
 
     def raw_words(self, splits: Splits, data: DataSection) -> RawWords | None:
         """Texts are not split into words."""
@@ -41,3 +56,17 @@ class ClassificationRows:
         """Count what reading lost, and the gold labels that the training split does not have."""
         losses = splits.losses.get(split, LossLedger())
         return losses + LossLedger(labels_unseen=unseen_labels(splits, split))
+
+
+def _check_columns(rows: Dataset, classes: int) -> None:
+    """Refuse texts that repeat where their labels do not; warn where hardly a label does."""
+    if classes * 2 <= len(rows):
+        return
+    texts = len(set(rows["text"]))
+    found = f"The train split has {classes:,} classes for {texts:,} different texts"
+    if classes > texts:
+        raise UserError(
+            f"{found}: the column of the texts seems to be read as the labels, and the other way "
+            "round. Name them with data.columns.text=COLUMN and data.columns.label=COLUMN."
+        )
+    log.warning("%s, under 2 examples a class. Is data.columns.label the right one?", found)

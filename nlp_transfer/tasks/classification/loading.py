@@ -1,0 +1,83 @@
+"""A data section in, labelled texts out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from nlp_transfer.data.class_names import Renames, check_joined, settle
+from nlp_transfer.data.load import PLACE, ReadRows, as_splits, declared_labels, schema_of
+from nlp_transfer.data.sources import open_source
+from nlp_transfer.data.tables import iterate, write_table
+from nlp_transfer.data.unread import UnreadTexts
+from nlp_transfer.errors import UserError
+from nlp_transfer.recipe import DataSection
+from nlp_transfer.records import LossLedger, Row, Splits
+from nlp_transfer.tasks.classification.reading import TextReader
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def load_texts(
+    data: DataSection, classes: tuple[str, ...] | None, *, multi_label: bool, held_out: bool
+) -> Splits:
+    """Load texts and their labels.
+
+    classes:  declared class names, in their order; None takes them from the source
+    held_out: split off from train what the source does not have
+    """
+    raw = open_source(data, {"label_separator"} if multi_label else set())
+    schema = schema_of("text", "text_pair", *PLACE, lists=["labels"])
+    tables, losses, unread = {}, {}, {}
+    found: dict[str, set[str]] = {}
+    for split in raw:
+        reader = TextReader(data, split.label_names, multi_label=multi_label)
+        watched = UnreadTexts(data)
+        rows = ReadRows(split, reader.read, watched.watch)
+        found[split.name] = set()
+        tables[split.name] = write_table(_collecting(rows, found[split.name]), schema)
+        rows.check_not_empty()
+        reader.labels.finish()
+        losses[split.name] = rows.losses + _incomplete_pairs(tables[split.name])
+        unread[split.name] = watched.names()
+        check_joined(reader.labels.cut - set(classes or data.label_names or ()))
+    for name, renames in settle(found, classes or data.label_names).items():
+        if renames:
+            tables[name] = write_table(_renamed(iterate(tables[name]), renames), schema)
+            found[name] = {label for labels in tables[name]["labels"] for label in labels or ()}
+    if not multi_label and "train" in tables:
+        check_classes(tables["train"])
+    all_found = set().union(*found.values())
+    labels = declared_labels(data, raw, all_found, wanted=classes, setting="task.classes")
+    return as_splits(tables, data, labels=labels, losses=losses, unread=unread, held_out=held_out)
+
+
+def check_classes(rows: Dataset) -> int:
+    """Count the classes of rows; refuse a single one: there is nothing to learn."""
+    classes = {name for labels in rows["labels"] for name in labels or ()}
+    if len(classes) < 2:
+        raise UserError(
+            f"The train split has one class only ({', '.join(classes) or 'none'}): training needs "
+            "at least 2. Check data.columns.label and data.splits.train."
+        )
+    return len(classes)
+
+
+def _incomplete_pairs(rows: Dataset) -> LossLedger:
+    """Count the rows without a second text where others have one."""
+    missing = rows.data["text_pair"].null_count
+    return LossLedger(pairs_incomplete=missing if missing < len(rows) else 0)
+
+
+def _collecting(rows: Iterable[dict[str, Any]], found: set[str]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        found.update(row["labels"] or ())
+        yield row
+
+
+def _renamed(rows: Iterable[Row], renames: Renames) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        read = [renames.get(name, name) for name in row["labels"] or ()]
+        known = row["labels"] is not None and None not in read
+        yield {**row, "labels": read if known else None}
