@@ -32,11 +32,11 @@ def pretrain(
     from nlp_transfer.runs.starting import begin_with, show_again
     from nlp_transfer.runs.writing import write_pretrained
     from nlp_transfer.training.arguments import training_arguments
+    from nlp_transfer.training.domain_texts import read_texts_again
     from nlp_transfer.training.pretraining import (
         describe_texts,
         load_texts,
         read_on,
-        read_texts_again,
         section_of,
     )
 

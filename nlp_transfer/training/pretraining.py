@@ -5,21 +5,22 @@ source: Gururangan et al. 2020 (domain- and task-adaptive pretraining); Devlin e
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import TrainingArguments, set_seed
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainingArguments,
+    set_seed,
+)
 
 from nlp_transfer.data.masking import MaskedWindows, cut_texts
-from nlp_transfer.data.tables import iterate
-from nlp_transfer.data.unlabelled import unlabelled_rows
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import autocast, token_batches
 from nlp_transfer.models.architecture import embedding_rows
@@ -34,14 +35,15 @@ from nlp_transfer.models.loading import (
     load_model,
     load_tokenizer,
 )
-from nlp_transfer.recipe import Recipe, TrainingSection
-from nlp_transfer.strategies.base import Batch, Forward
+from nlp_transfer.recipe import TrainingSection
+from nlp_transfer.strategies.base import Batch, Forward, TransferRecipe
 from nlp_transfer.tasks.base import pad
 from nlp_transfer.tasks.objective import IGNORED
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.building import log_new_parameters
-from nlp_transfer.training.fingerprints import Read, checkpoint_read
+from nlp_transfer.training.domain_texts import shuffled_texts, texts_read
+from nlp_transfer.training.fingerprints import Read
 from nlp_transfer.training.progress import Progress
 
 HEADLINE = "masked accuracy"
@@ -52,8 +54,8 @@ _KEY = "model.checkpoint"
 class Reading:
     """What a model reads, and is measured on."""
 
-    model: Any
-    tokenizer: Any
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
     train: MaskedWindows
     held_out: MaskedWindows
     lengths: list[int]
@@ -62,14 +64,14 @@ class Reading:
     """Fingerprints of the texts and the checkpoint."""
 
 
-def load_texts(recipe: Recipe[Any, Any]) -> Reading:
+def load_texts(recipe: TransferRecipe) -> Reading:
     """Load texts and checkpoint, and cut the texts into windows.
 
     raises: UserError for too few texts, or a checkpoint that cannot guess words
     """
     section, options = recipe.pretraining, recipe.model
     folder = resolve_checkpoint(options.checkpoint, revision=options.revision)
-    texts = _shuffled_texts(recipe)
+    texts = shuffled_texts(recipe)
     # Whatever the recipe trusts: code that a checkpoint brings is run by finetune and prepare only.
     tokenizer = load_tokenizer(folder)
     if tokenizer.mask_token_id is None:
@@ -96,7 +98,7 @@ def load_texts(recipe: Recipe[Any, Any]) -> Reading:
     set_seed(seed)
     model = _load_model(folder, recipe)
     check_vocabulary(embedding_rows(model), tokenizer, folder, _KEY)
-    read = _what_is_read(recipe, texts, start=folder)
+    read = texts_read(recipe, texts, start=folder)
     return Reading(model, tokenizer, train, held_out, lengths, counts, read)
 
 
@@ -106,53 +108,7 @@ def describe_texts(reading: Reading) -> dict[str, Any]:
     return {"splits": {"train": train}, "read": reading.read}
 
 
-def read_texts_again(recipe: Recipe[Any, Any]) -> dict[str, Any]:
-    """Fingerprint what a run of the recipe would read now, as data.json has it."""
-    return {"read": _what_is_read(recipe, _shuffled_texts(recipe))}
-
-
-def _what_is_read(
-    recipe: Recipe[Any, Any], texts: Sequence[str], *, start: Path | None = None
-) -> Read:
-    content = "\n".join(texts).encode("utf-8", "surrogatepass")
-    own = {"sha256": hashlib.sha256(content).hexdigest(), "examples": len(texts)}
-    return {"texts": own, **checkpoint_read(recipe, start=start)}
-
-
-def _shuffled_texts(recipe: Recipe[Any, Any]) -> list[str]:
-    """Read all texts; the seed decides which of them are held out."""
-    texts = list(_texts(recipe))
-    if len(texts) < 2:
-        raise UserError(
-            f"{_origin(recipe)}: {len(texts)} text is too little: some are read, some are to "
-            "measure on."
-            if texts
-            else f"{_origin(recipe)}: there is no text."
-        )
-    Random(recipe.training.seed).shuffle(texts)
-    return texts
-
-
-def _texts(recipe: Recipe[Any, Any]) -> Iterator[str]:
-    """Read the texts of a file, or those of the training split; never those that are scored."""
-    if recipe.pretraining.texts is not None:
-        rows = unlabelled_rows(recipe.pretraining.texts, task="text", setting="pretraining.texts")
-    else:
-        splits = recipe.task.rows.load(recipe.data)
-        recipe.task.rows.check(splits, ("train",))
-        rows = iterate(splits["train"])
-    for row in rows:
-        if "words" in row:
-            yield " ".join(row["words"])
-        else:
-            yield " ".join(filter(None, (row["text"], row.get("text_pair"))))
-
-
-def _origin(recipe: Recipe[Any, Any]) -> str:
-    return recipe.pretraining.texts or recipe.data.source
-
-
-def _load_model(folder: Path, recipe: Recipe[Any, Any]) -> Any:
+def _load_model(folder: Path, recipe: TransferRecipe) -> PreTrainedModel:
     """Load a checkpoint with its language-modelling head; one that it lacks starts at random."""
     from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoModelForMaskedLM
 
@@ -238,7 +194,7 @@ def _loss_sum(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def read_on(
-    recipe: Recipe[Any, Any], reading: Reading, checkpoints: Path, resumed: Path | None
+    recipe: TransferRecipe, reading: Reading, checkpoints: Path, resumed: Path | None
 ) -> dict[str, Any]:
     """Train the model in place.
 
@@ -264,7 +220,7 @@ def read_on(
     }
 
 
-def section_of(recipe: Recipe[Any, Any]) -> TrainingSection:
+def section_of(recipe: TransferRecipe) -> TrainingSection:
     """Return the training section with what the pretraining section says instead."""
     own = recipe.pretraining
     changes = {
