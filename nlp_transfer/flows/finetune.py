@@ -8,17 +8,17 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer.flows.report import read_report
 from nlp_transfer.logs import lines_shown
-from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import located
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.disk import noticing_full_disk
 from nlp_transfer.runs.interrupts import explaining_interrupt
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.starting import announce, begin, show_again
+from nlp_transfer.strategies.base import TransferRecipe
 from nlp_transfer.strategies.plan import Plan, plan_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @lines_shown()
 def finetune(
-    recipe: Recipe[Any, Any],
+    recipe: TransferRecipe,
     *,
     output: str | Path | None = None,
     fresh: bool = False,
@@ -66,7 +66,7 @@ def finetune(
 
 
 def _run(
-    recipe: Recipe[Any, Any], plan: Plan, folder: RunFolder, args: TrainingArguments, *, fresh: bool
+    recipe: TransferRecipe, plan: Plan, folder: RunFolder, args: TrainingArguments, *, fresh: bool
 ) -> None:
     """Go all the way; what `tasks`, `models`... list is one a task, the recipe's own first."""
     from nlp_transfer.publish.card import card_text

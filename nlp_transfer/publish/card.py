@@ -9,12 +9,12 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
-from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.paths import is_module_reference
 from nlp_transfer.report.escaping import markdown_templates
 from nlp_transfer.report.report import Report
 from nlp_transfer.report.tables import caveats, headline, split_tables, training_table
 from nlp_transfer.secrets import without_secrets
+from nlp_transfer.strategies.base import TransferRecipe
 
 REPO_PLACEHOLDER = '"REPO"'
 """Stands in the card of a run folder until `publish` knows the repository's name."""
@@ -22,7 +22,7 @@ REPO_PLACEHOLDER = '"REPO"'
 _TEMPLATES = markdown_templates("nlp_transfer.publish")
 
 
-def card_text(recipe: Recipe[Any, Any], report: Report, labels: Sequence[str]) -> str:
+def card_text(recipe: TransferRecipe, report: Report, labels: Sequence[str]) -> str:
     """Write the model card: YAML metadata, then what a reader needs to use the model.
 
     labels: entity types or class names
@@ -69,7 +69,7 @@ def short_name(path: str) -> str:
     return Path(path).expanduser().name or Path(path).expanduser().resolve().name or "folder"
 
 
-def _card_data(recipe: Recipe[Any, Any], metrics: dict[str, Any]) -> ModelCardData:
+def _card_data(recipe: TransferRecipe, metrics: dict[str, Any]) -> ModelCardData:
     task_type = "token-classification" if metrics["task"] == "ner" else "text-classification"
     on_hub = _is_hub_data(recipe)
     results = [
@@ -115,7 +115,7 @@ def _figures(figures: dict[str, Any]) -> list[tuple[str, str, float]]:
     return [("accuracy", "accuracy", table["accuracy"]), ("f1", "macro F1", table["macro"]["f1"])]
 
 
-def _hub_base(recipe: Recipe[Any, Any]) -> str | None:
+def _hub_base(recipe: TransferRecipe) -> str | None:
     """Return the Hub id of the base model, or None for a local one."""
     name: str = recipe.model.checkpoint
     if name == EMBEDDED:
@@ -123,12 +123,12 @@ def _hub_base(recipe: Recipe[Any, Any]) -> str | None:
     return None if is_local(name) else name
 
 
-def _is_hub_data(recipe: Recipe[Any, Any]) -> bool:
+def _is_hub_data(recipe: TransferRecipe) -> bool:
     source: str = recipe.data.source
     return not (source.startswith("samples/") or is_module_reference(source) or is_local(source))
 
 
-def _data_name(recipe: Recipe[Any, Any]) -> str:
+def _data_name(recipe: TransferRecipe) -> str:
     """Name the data so that it means the same on every machine."""
     source: str = recipe.data.source
     if source.startswith("samples/") or is_module_reference(source) or not is_local(source):
@@ -136,6 +136,6 @@ def _data_name(recipe: Recipe[Any, Any]) -> str:
     return short_name(source)
 
 
-def _is_adapter(recipe: Recipe[Any, Any]) -> bool:
+def _is_adapter(recipe: TransferRecipe) -> bool:
     """Tell whether model/ of a run of this recipe holds adapters only."""
     return any(getattr(strategy, "merge", True) is False for strategy in recipe.strategies)

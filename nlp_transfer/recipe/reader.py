@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.recipe.base import Section
 from nlp_transfer.recipe.data_section import DataSection
 from nlp_transfer.recipe.faults import COMMAND_LINE, Explainer
 from nlp_transfer.recipe.json_schema import schema_of
@@ -27,7 +28,7 @@ from nlp_transfer.recipe.recipe import Recipe
 from nlp_transfer.recipe.shipped import shipped_recipes
 from nlp_transfer.recipe.yaml_reader import KeyPath, read_yaml, yaml_text
 
-RecipeT = TypeVar("RecipeT", bound="Recipe[Any, Any]")
+RecipeT = TypeVar("RecipeT", bound="Recipe[Section, Section]")
 
 FOLDER_KEY = "folder"
 """Where environment.json of a run keeps the path of its folder."""

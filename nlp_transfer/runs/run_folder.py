@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from nlp_transfer import files
 from nlp_transfer.errors import UserError
-from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
 from nlp_transfer.runs.disk import check_writable
+from nlp_transfer.strategies.base import TransferRecipe
 from nlp_transfer.training.fingerprints import changes
 
 State = Literal["new", "unfinished", "finished"]
@@ -63,7 +63,7 @@ class RunFolder:
             return "new"
         return "finished" if (self.path / "metrics.json").is_file() else "unfinished"
 
-    def check(self, recipe: Recipe[Any, Any], *, fresh: bool = False) -> State:
+    def check(self, recipe: TransferRecipe, *, fresh: bool = False) -> State:
         """Check that the folder can hold the run of this recipe.
 
         fresh:  the run in it will be deleted, so the folder counts as new
@@ -87,7 +87,7 @@ class RunFolder:
             check_writable(self.path)
         return state
 
-    def _stored(self, recipe: Recipe[Any, Any]) -> object:
+    def _stored(self, recipe: TransferRecipe) -> object:
         """Read the recipe of the run: its paths where they are now, keys that are new by default.
 
         recipe: one of the same type

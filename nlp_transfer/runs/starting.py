@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.processes import is_main_process, wait_for_all, world_size
-from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.reader import FOLDER_KEY
 from nlp_transfer.runs.disk import check_disk_space, disk_bytes
 from nlp_transfer.runs.run_folder import RunFolder
+from nlp_transfer.strategies.base import TransferRecipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def announce(what: str, recipe: Recipe[Any, Any], folder: RunFolder) -> None:
+def announce(what: str, recipe: TransferRecipe, folder: RunFolder) -> None:
     """Say what begins, before the libraries that it needs are loaded: they take seconds."""
     start, data = recipe.model.checkpoint, recipe.data.source
     log.info("%s: %s %s on %s, in %s", recipe.name, what, start, data, folder.path)
@@ -30,7 +30,7 @@ def announce(what: str, recipe: Recipe[Any, Any], folder: RunFolder) -> None:
 
 def begin(
     folder: RunFolder,
-    recipe: Recipe[Any, Any],
+    recipe: TransferRecipe,
     tasks: Sequence[TaskWindows],
     learner: LoadedModel,
     *,
@@ -45,7 +45,7 @@ def begin(
 
 def begin_with(
     folder: RunFolder,
-    recipe: Recipe[Any, Any],
+    recipe: TransferRecipe,
     data: Mapping[str, Any],
     model: nn.Module,
     *,

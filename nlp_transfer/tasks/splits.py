@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 from nlp_transfer.data.unread import not_read
 from nlp_transfer.doctor.repeats import amount, count_repeats, leaks
 from nlp_transfer.doctor.rows import is_ner
 from nlp_transfer.errors import UserError
-from nlp_transfer.recipe import Recipe
+from nlp_transfer.recipe import Recipe, Section
 from nlp_transfer.records import LossLedger, Repeats, Splits
+from nlp_transfer.tasks.base import Task
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _READING = {
 }
 
 
-def load_splits(recipe: Recipe[Any, Any], needed: Sequence[str]) -> Splits:
+def load_splits(recipe: Recipe[Task, Section], needed: Sequence[str]) -> Splits:
     """Load and check the data of a recipe.
 
     needed: the splits that must be there, hold examples and have labels
@@ -53,7 +53,7 @@ def load_repeats(splits: Splits, scored: Sequence[str]) -> dict[str, Repeats]:
     return found
 
 
-def check_lost(recipe: Recipe[Any, Any], split: str, ledger: LossLedger) -> None:
+def check_lost(recipe: Recipe[Task, Section], split: str, ledger: LossLedger) -> None:
     """Refuse a split that loses a greater share of its gold entities than the recipe allows."""
     limit = recipe.evaluation.max_lost_entities
     lost = ledger.entities_truncated + ledger.entities_dropped + ledger.entities_unseen_type

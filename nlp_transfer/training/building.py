@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from torch import nn
 from transformers import set_seed
@@ -15,8 +14,8 @@ from nlp_transfer.models.build import LoadedModel, build_model
 from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
 from nlp_transfer.models.saved import Settings
 from nlp_transfer.models.shared_encoder import share_encoder, side_parameter
-from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import Splits
+from nlp_transfer.strategies.base import TransferRecipe
 from nlp_transfer.training.examples import TaskExamples
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ def _built(task: TaskExamples) -> LoadedModel:
     return loaded
 
 
-def _columns_read(recipe: Recipe[Any, Any], splits: Splits) -> dict[str, str | int]:
+def _columns_read(recipe: TransferRecipe, splits: Splits) -> dict[str, str | int]:
     """Name the columns that the model learns from, for raw rows to be read by them later."""
     named = recipe.data.columns
     columns: dict[str, str | int] = {role: named[role] for role in ROLES if role in named}

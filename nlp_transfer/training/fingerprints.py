@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.models.checkpoint import resolve_checkpoint
-from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.paths import local_path
 from nlp_transfer.records import Splits
+from nlp_transfer.strategies.base import TransferRecipe
 
 Read = dict[str, dict[str, Any]]
 """What was read, by its name in messages: {sha256}, with examples where they can be counted."""
@@ -20,7 +20,7 @@ _BLOCK = 2**20  # bytes read at a time
 
 
 def what_is_read(
-    recipe: Recipe[Any, Any], splits: Splits, needed: Sequence[str], *, start: Path | None = None
+    recipe: TransferRecipe, splits: Splits, needed: Sequence[str], *, start: Path | None = None
 ) -> Read:
     """Fingerprint the data as it was read, and the local files and models beside it.
 
@@ -38,7 +38,7 @@ def what_is_read(
     return read | checkpoint_read(recipe, start=start)
 
 
-def checkpoint_read(recipe: Recipe[Any, Any], *, start: Path | None = None) -> Read:
+def checkpoint_read(recipe: TransferRecipe, *, start: Path | None = None) -> Read:
     """Fingerprint the checkpoint, where it is known or lies on this machine.
 
     start: its folder, where it is known

@@ -6,14 +6,13 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from nlp_transfer import __version__
 from nlp_transfer.data.tables import cache_folder
 from nlp_transfer.files import whole_folder, write_json
 from nlp_transfer.models.build import LoadedModel
-from nlp_transfer.recipe import Recipe
 from nlp_transfer.records import EncodedSplit, LossLedger, Splits
+from nlp_transfer.strategies.base import TransferRecipe
 from nlp_transfer.training.encoding import encode
 
 _LEDGER = "ledger.json"
@@ -21,7 +20,7 @@ _LAYOUT = 3  # of the folder; another one is another key
 
 
 def prepared_folder(
-    recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel
+    recipe: TransferRecipe, splits: Splits, split: str, loaded: LoadedModel
 ) -> Path:
     """Name the folder of one tokenized split by the content of data, tokenizer and options."""
     tokenizer = json.loads(loaded.tokenizer.backend_tokenizer.to_str())
@@ -42,7 +41,7 @@ def prepared_folder(
 
 
 def encode_or_load(
-    recipe: Recipe[Any, Any], splits: Splits, split: str, loaded: LoadedModel, *, processes: int
+    recipe: TransferRecipe, splits: Splits, split: str, loaded: LoadedModel, *, processes: int
 ) -> EncodedSplit:
     """Load what `nlpt prepare` has built for exactly this data, or encode it now.
 
