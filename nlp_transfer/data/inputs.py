@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from nlp_transfer.data.formats import format_of
 from nlp_transfer.data.formats.brat import is_brat
@@ -29,6 +29,8 @@ from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.recipe import DataSection
 
 log = logging.getLogger(__name__)
+
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 _STDIN_FORMATS = ("auto", "text", "jsonl")
 _BRAT = (".txt", ".ann")
@@ -100,7 +102,7 @@ def _rows(path: Path, data: DataSection, kept: Columns) -> Iterator[RawRow]:
         assert found.read is not None
         rows = found.read(file, with_numbers(told, found), annotated=False)
         for row in whole_sentences(rows, told, annotated=False):
-            yield RawRow(row.where, {str(name): _plain(v) for name, v in row.values.items()})
+            yield _plain_row(row)
 
 
 def _files(path: Path, data: DataSection) -> list[Path]:
@@ -161,7 +163,7 @@ def _stdin(data: DataSection) -> Iterator[RawRow]:
             yield RawRow(f"stdin:{number}", {"text": line.rstrip("\r\n")})
         elif line.strip():
             for row in rows_of(parse(line, "stdin", number), f"stdin:{number}"):
-                yield RawRow(row.where, _plain(row.values))
+                yield _plain_row(row)
 
 
 def _decoded(stream: Iterable[str], encoding: str) -> Iterator[str]:
@@ -184,7 +186,11 @@ def _is_object(line: str) -> bool:
     return isinstance(item[0] if isinstance(item, list) and item else item, dict)
 
 
-def _plain(value: Any) -> Any:
+def _plain_row(row: RawRow) -> RawRow:
+    return RawRow(row.where, {str(name): _plain(value) for name, value in row.values.items()})
+
+
+def _plain(value: object) -> Json:
     """Return a value as JSON can hold it: tables also have dates, decimals, bytes and NaN."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
@@ -196,4 +202,4 @@ def _plain(value: Any) -> Any:
         return [_plain(inner) for inner in value]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    return str(value.isoformat() if hasattr(value, "isoformat") else value)

@@ -32,7 +32,7 @@ class Item:
     tokens: list[str] | None
     text_pair: str | None
     document: str | None
-    fields: Mapping[str, Any]
+    fields: Mapping[str, object]
     read: Mapping[Role, str]
     """The field that each role was read from, by role."""
 
@@ -41,7 +41,7 @@ class Item:
         return self.text if self.text is not None else " ".join(self.tokens or ())
 
 
-Given = str | Sequence[str] | Mapping[str, Any] | RawRow | Item
+Given = str | Sequence[str] | Mapping[str, object] | RawRow | Item
 """What is taken for an item: a text, words where a model reads words, or fields by name."""
 
 
@@ -200,7 +200,7 @@ def _are_words(value: object) -> TypeGuard[Sequence[str]]:
     return isinstance(value, list | tuple) and all(isinstance(word, str) for word in value)
 
 
-def beside(item: Item, result: Mapping[str, Any], reserved: Collection[str]) -> dict[str, Any]:
+def beside(item: Item, result: Mapping[str, object], reserved: Collection[str]) -> dict[str, Any]:
     """Put the fields of a row before its result, in the row's order; none replaces another.
 
     reserved: names that results use: another field with such a name gets "input_" before it

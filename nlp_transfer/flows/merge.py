@@ -28,18 +28,14 @@ def merge(
     raises:  UserError when runs differ in task, labels, architecture or tokenizer
     """
     from nlp_transfer.inference.predictor import Predictor
-    from nlp_transfer.inference.soup import check_shares, check_whole, greedy_soup, soup
+    from nlp_transfer.inference.soup import check_way, check_whole, greedy_soup, soup
     from nlp_transfer.models.saved import save_model
     from nlp_transfer.tasks.splits import load_splits
 
     output = Path(output)
     if output.exists():
         raise UserError(f"--output: {output} exists already. Name a new folder.")
-    if how not in ("uniform", "greedy"):
-        raise UserError(f"--how: {how!r} is unknown (uniform, greedy).")
-    if (how == "greedy") != (recipe is not None) or (how == "greedy" and weights):
-        raise UserError("--how greedy needs --recipe and no --weights; uniform takes no --recipe.")
-    check_shares(weights, len(runs))
+    check_way(how, weights, len(runs), scored=recipe is not None)
     models = [Predictor.from_run(run, engine="torch", setting="RUN") for run in runs]
     check_whole(models)
     if recipe is None:

@@ -48,6 +48,7 @@ def predict(
     from nlp_transfer.inference.opening import open_models
     from nlp_transfer.inference.results import watched
 
+    chosen = {"precision": precision, "engine": engine, "scheme": scheme, "words": words}
     in_parts = keeps_parts(data.source, target, resume=resume)
     wait_for_all()
     predictor = open_models(
@@ -64,19 +65,6 @@ def predict(
     if target is None or not in_parts:
         write_results(watched(predictor(items)), to=to, output=target)
         return
-    job = {
-        "files": file_stamps(data.source, *predictor.folders),
-        "input": data.model_dump(mode="json"),
-        "precision": precision,
-        "engine": engine,
-        "scheme": scheme or "auto",
-        "words": words,
-    }
-    predict_in_parts(
-        lambda share: watched(predictor(share)),
-        items,
-        to=to,
-        output=target,
-        job=job,
-        resume=resume,
-    )
+    read = {"files": file_stamps(data.source, *predictor.folders)}
+    job = {**read, "input": data.model_dump(mode="json"), **chosen}
+    predict_in_parts(predictor, items, to=to, output=target, job=job, resume=resume)

@@ -15,6 +15,7 @@ from nlp_transfer.data.formats.results import Result, to_json
 from nlp_transfer.data.formats.writing import check_target, write_results
 from nlp_transfer.data.items import Item
 from nlp_transfer.errors import Interrupted, UserError
+from nlp_transfer.inference.results import watched
 from nlp_transfer.processes import is_main_process, rank, wait_for_all, world_size
 
 log = logging.getLogger(__name__)
@@ -62,13 +63,7 @@ def predict_in_parts(
     """
     check_target(to, output)
     folder = output.with_name(f"{output.name}.parts")
-    job = {**job, "processes": world_size()}
-    if resume:
-        _check_same(folder, job)
-    wait_for_all()  # every process has looked at the folder before one changes it
-    if is_main_process():
-        _begin(folder, job, resume=resume)
-    wait_for_all()
+    _begin(folder, {**job, "processes": world_size()}, resume=resume)
     try:
         _predict_share(predict, items, _part(folder, rank()))
     except KeyboardInterrupt:
@@ -76,12 +71,17 @@ def predict_in_parts(
             f"interrupted: {folder} keeps what is predicted; the same command with --resume goes on"
         ) from None
     if is_main_process():
-        if to == "jsonl" and world_size() == 1:  # the only part is the output
-            with files.whole_path(output) as beside:
-                shutil.move(_part(folder, 0), beside)
-        else:
-            write_results(_merged(folder), to=to, output=output)
-        shutil.rmtree(folder)
+        _finish(folder, to=to, output=output)
+
+
+def _finish(folder: Path, *, to: str, output: Path) -> None:
+    """Make the output of the parts; JSON lines of one process are the output."""
+    if to == "jsonl" and world_size() == 1:
+        with files.whole_path(output) as beside:
+            shutil.move(_part(folder, 0), beside)
+    else:
+        write_results(_merged(folder), to=to, output=output)
+    shutil.rmtree(folder)
 
 
 def file_stamps(*paths: str) -> dict[str, list[list[str | int]]]:
@@ -112,6 +112,16 @@ def _check_same(folder: Path, job: Mapping[str, object]) -> None:
 
 
 def _begin(folder: Path, job: Mapping[str, object], *, resume: bool) -> None:
+    """Let every process look at the folder before one changes it."""
+    if resume:
+        _check_same(folder, job)
+    wait_for_all()
+    if is_main_process():
+        _make(folder, job, resume=resume)
+    wait_for_all()
+
+
+def _make(folder: Path, job: Mapping[str, object], *, resume: bool) -> None:
     if folder.exists() and not (folder / _JOB).is_file() and any(folder.iterdir()):
         raise UserError(f"--output: {folder} holds other things. Delete it or rename the output.")
     if folder.exists() and not resume:
@@ -134,7 +144,7 @@ def _predict_share(predict: Predict, items: Iterable[Item], part: Path) -> None:
     if done:
         log.info("going on after %s results", f"{done:,}")
     with growing.open("a", encoding="utf-8", buffering=1) as stream:  # a line at a time
-        for result in predict(islice(_share(items), done, None)):
+        for result in watched(predict(islice(_share(items), done, None))):
             stream.write(to_json(result, stream) + "\n")
     growing.replace(part)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.checkpoint import resolve_checkpoint
@@ -13,6 +14,7 @@ from nlp_transfer.recipe.paths import local_path
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedConfig
 
 ENGINES = ("auto", "torch", "onnx")
 FOLDER = "onnx"
@@ -26,10 +28,17 @@ _TORCH_FILES = ("*.safetensors", "*.bin", "adapter_config.json")
 _SLOW_FUSIONS = ["SkipLayerNormFusion"]
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """What a model answers, under transformers' name."""
+
+    logits: torch.Tensor
+
+
 class OnnxModel:
     """Answers as a transformers model does: called with a batch, it returns logits. CPU only."""
 
-    def __init__(self, folder: Path, config: Any) -> None:
+    def __init__(self, folder: Path, config: PreTrainedConfig) -> None:
         """Load the model of a folder.
 
         config: the transformers configuration beside it
@@ -64,11 +73,11 @@ class OnnxModel:
         """Do nothing: an exported model is always ready to predict."""
         return self
 
-    def __call__(self, **batch: torch.Tensor) -> Any:
+    def __call__(self, **batch: torch.Tensor) -> Outputs:
         """Compute a batch.
 
         batch:   input_ids, attention_mask and what else was exported, (windows, pieces) each
-        returns: an object with .logits, (windows, pieces, labels) or (windows, labels)
+        returns: logits of (windows, pieces, labels) or (windows, labels)
         """
         import torch
 
@@ -85,10 +94,10 @@ class OnnxModel:
                 f"{self._file} has {logits.shape[-1]} outputs, config.json beside it names "
                 f"{len(self.config.id2label)}. Export it again: nlpt export RUN"
             )
-        return SimpleNamespace(logits=logits)
+        return Outputs(logits)
 
 
-def import_extra(package: str) -> Any:
+def import_extra(package: str) -> ModuleType:
     """Import a package of the `export` extra.
 
     raises: UserError that says how to install it

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
+from nlp_transfer.data.formats.results import Result
+
 log = logging.getLogger(__name__)
 
 _MANY = 10
@@ -40,7 +42,7 @@ def check_is_list(items: object) -> None:
         )
 
 
-def watched(results: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def watched(results: Iterable[Result]) -> Iterator[Result]:
     """Hand results on, counted on a terminal; say where entities were asked for and none found."""
     from tqdm.auto import tqdm
 

@@ -39,7 +39,6 @@ def soup(models: Sequence[Predictor], shares: Sequence[float] | None = None) -> 
     """
     from nlp_transfer.strategies.parts.weights import mean, weighted_sum
 
-    check_shares(shares, len(models))
     weights = _matched_weights(models)
     mixed = weighted_sum(weights, shares) if shares else mean(weights)
     models[0].loaded.model.load_state_dict(mixed)
@@ -77,15 +76,26 @@ def greedy_soup(models: Sequence[Predictor], score: Callable[[Predictor], float]
 
 def _matched_weights(models: Sequence[Predictor]) -> list[dict[str, torch.Tensor]]:
     """Check that models can be averaged, and copy their weights in the first one's label order."""
-    from nlp_transfer.strategies.parts.weights import in_label_order
+    from nlp_transfer.strategies.parts.weights import check_same_architecture, in_label_order
 
-    check_soup(models)
     labels = models[0].labels
+    for other in models[1:]:
+        check_same_answers(models[0], other)
+        names = f"{models[0].options.checkpoint} and {other.options.checkpoint}"
+        check_same_architecture(models[0].loaded, other.loaded, names)
     return [in_label_order(model.loaded.model, model.labels, labels) for model in models]
 
 
-def check_shares(shares: Sequence[float] | None, models: int) -> None:
-    """Refuse shares that are not one a model, negative, or do not add up to 1."""
+def check_way(how: str, shares: Sequence[float] | None, models: int, *, scored: bool) -> None:
+    """Refuse shares that are not one a model, negative, or do not add up to 1.
+
+    how:    uniform, or greedy, which takes no shares
+    scored: there is data to score on, which greedy alone takes
+    """
+    if how not in ("uniform", "greedy"):
+        raise UserError(f"--how: {how!r} is unknown (uniform, greedy).")
+    if (how == "greedy") != scored or (how == "greedy" and shares):
+        raise UserError("--how greedy needs --recipe and no --weights; uniform takes no --recipe.")
     if shares is None:
         return
     if len(shares) != models:
@@ -94,14 +104,3 @@ def check_shares(shares: Sequence[float] | None, models: int) -> None:
         raise UserError(
             f"--weights: they must be 0 or more and add up to 1, not to {sum(shares):g}."
         )
-
-
-def check_soup(models: Sequence[Predictor]) -> None:
-    """Refuse models that differ in task, labels, architecture or tokenizer."""
-    from nlp_transfer.strategies.parts.weights import check_same_architecture
-
-    first = models[0]
-    for other in models[1:]:
-        check_same_answers(first, other)
-        names = f"{first.options.checkpoint} and {other.options.checkpoint}"
-        check_same_architecture(first.loaded, other.loaded, names)
