@@ -73,12 +73,13 @@ class Repeats:
     """Examples that repeat an earlier one of their split, with its labels."""
     conflicts: int = 0
     """Examples whose text has other labels at another place: no model can get all of them right."""
-    seen: tuple[int, ...] = ()
-    """Row numbers of the examples in train or validation."""
+    seen: int = 0
+    """Examples in train or validation."""
+    seen_rows: tuple[int, ...] = field(default=(), compare=False)
+    """Their row numbers; not kept in files."""
 
     def as_dict(self) -> dict[str, int]:
-        """Count them, as data.json and metrics.json have them."""
-        return {**asdict(self), "seen": len(self.seen)}
+        return {name: count for name, count in asdict(self).items() if name != "seen_rows"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Nouns:
     items: str
     label: str
     """What the items are sorted into."""
+    labels: str
     answers: str
     """What a row is labelled with, several."""
 
@@ -187,3 +189,19 @@ class Table:
     note: str = ""
     figures: bool = True
     """Whether all columns but the first hold figures; these stand on the right."""
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a model card says of a task."""
+
+    pipeline_tag: str
+    """The Hub's name of the task."""
+    does: str
+    """What the model does, in a sentence."""
+    labels: str
+    """What people call the labels."""
+    auto_class: str
+    """The transformers class that loads such a model."""
+    advice: str = ""
+    """What to know when transformers is used alone, as Markdown."""

@@ -11,10 +11,14 @@ from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
 from nlp_transfer import load_recipe
+from nlp_transfer.doctor.finding import Example, Finding
+from nlp_transfer.doctor.summary import Lengths, Summary
 from nlp_transfer.publish.card import card_text
+from nlp_transfer.report.inspection import Inspection
 from nlp_transfer.report.inspection import markdown_page as inspection_page
 from nlp_transfer.report.pages import html_page, markdown_page
 from nlp_transfer.secrets import mask_command_line
+from nlp_transfer.tasks import task_named
 from tests.test_report import class_report_of, ner_report, terminal_text
 
 NASTY = (
@@ -134,14 +138,13 @@ def test_a_card_shows_what_a_recipe_says_as_it_is(tmp_path, name):
 
 
 def test_an_inspection_shows_texts_and_file_names_as_they_are():
-    sizes = {"examples": 1, "words": 1, "documents": 0, "labels": dict.fromkeys(NASTY, 1),
-             "lengths": {"words": {"median": 1, "p95": 1, "max": 1}}}  # fmt: skip
-    findings = [
-        {"code": "x", "severity": "info", "split": "test", "count": 1, "message": name,
-         "fix": name, "examples": [{"where": name, "text": name}]}
+    lengths = {"words": Lengths(1, 1, 1)}
+    summary = Summary(1, 1, 0, 0, dict.fromkeys(NASTY, 1), lengths, losses={})
+    findings = tuple(
+        Finding("x", "info", name, name, split="test", examples=(Example(name, name),))
         for name in NASTY
-    ]  # fmt: skip
-    result = {"task": "classification", "splits": {"test": sizes}, "findings": findings}
+    )
+    result = Inspection(task_named("classification"), {"test": summary}, findings)
     page = rendered(inspection_page(result))
     assert page.tags == {"h1", "h2", "h3", "p", "strong", "table", "thead", "tbody", "tr", "th",
                          "td", "ul", "li", "code"}  # fmt: skip

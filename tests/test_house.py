@@ -23,7 +23,6 @@ ROOMS = (
     "flows",
     "publish",
     "report",
-    "inspection",
     "runs",
     "training",
     "onnx",

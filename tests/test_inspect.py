@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nlp_transfer.inspection import split_of
+from nlp_transfer.data.sources.choosing import split_of
 
 Run = Callable[..., tuple[int, str, str]]
 Find = Callable[..., dict[str, Any]]

@@ -102,13 +102,15 @@ def test_notebook_has_a_bar_and_lines_though_it_brings_handlers_of_its_own(
 
 def test_report_shows_its_headlines_and_not_the_whole_dict() -> None:
     row = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 4, "f1_ci95": [0.4, 0.6]}
+    averages = dict.fromkeys(("micro", "macro", "weighted"), row)
     figures = {"entity": {"overall": row, "per_type": {"<b>": row}}, "partial_credit": {}}
-    figures |= {"token": {"per_tag": {}, "accuracy": 0.9}, "ledger": {"sentences": 4}}
-    report = Report({"recipe": "mine", "splits": {"test": figures}, "notes": ["uncased"]})
-    assert repr(report) == (
+    figures |= {"token": {"per_tag": {}, **averages, "accuracy": 0.9}, "ledger": {"sentences": 4}}
+    metrics = {"task": "ner", "recipe": "mine", "splits": {"test": figures}, "notes": ["uncased"]}
+    assert repr(Report.read(metrics)) == (
         "<Report of mine: test entity F1 0.5000 (95 % interval 0.4000 to 0.6000); 1 note>"
     )
-    assert repr(Report({})) == "<Report of None: no splits>"
+    nothing = Report.read({"task": "ner", "recipe": "mine", "splits": {}})
+    assert repr(nothing) == "<Report of mine: no splits>"
 
 
 def test_report_of_a_run_is_a_page_below_the_cell(tiny_recipe: Recipes, tmp_path: Path) -> None:

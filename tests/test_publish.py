@@ -338,7 +338,9 @@ def test_card_of_a_classifier_on_hub_data(tmp_path: Path) -> None:
         " model: {checkpoint: samples/minilm}, strategies: [{name: full}],"
         " publish: {license: apache-2.0, language: en}}"
     )
-    card = ModelCard(card_text(load_recipe(str(recipe)), Report(metrics), ["no", "a|b", "rare"]))
+    card = ModelCard(
+        card_text(load_recipe(str(recipe)), Report.read(metrics), ["no", "a|b", "rare"])
+    )
     assert card.data.license == "apache-2.0"
     assert card.data.language == "en"
     assert card.data.datasets == ["me/texts"]

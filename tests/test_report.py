@@ -32,7 +32,7 @@ def ner_report(types=("PER", "LOC"), ledger=LEDGER) -> Report:
         "token": label_figures(gold, predicted).as_dict("per_tag"),
         "ledger": ledger.as_dict(),
     }
-    return Report(
+    return Report.read(
         {
             "schema": 1,
             "task": "ner",
@@ -51,7 +51,7 @@ def class_report_of(labels=("no", "on")) -> Report:
         one_each=True, samples=100,
     )  # fmt: skip
     splits = {"test": {"class": figures.as_dict(), "ledger": LossLedger().as_dict()}}
-    return Report({"schema": 1, "task": "classification", "recipe": "mine", "splits": splits})
+    return Report.read({"schema": 1, "task": "classification", "recipe": "mine", "splits": splits})
 
 
 def terminal_text(report: Report) -> str:
@@ -88,18 +88,18 @@ def parsed(page: str) -> Cells:
 @pytest.mark.parametrize("report", [ner_report(), class_report_of()], ids=["ner", "classes"])
 def test_every_page_says_the_headline_of_every_split(write, report):
     page = write(report)
-    for split in report.metrics["splits"]:
-        assert headline(report.metrics, split) in page
+    for split in report.splits:
+        assert headline(report, split) in page
 
 
 def test_the_headline_has_the_figure_and_its_interval():
     report = ner_report()
     overall = report.metrics["splits"]["test"]["entity"]["overall"]
     low, high = overall["f1_ci95"]
-    assert headline(report.metrics, "test") == (
+    assert headline(report, "test") == (
         f"test entity F1 0.6667 (95 % interval {low:.4f} to {high:.4f})"
     )
-    assert headline(class_report_of().metrics, "test").startswith("test macro F1 1.0000 (95 %")
+    assert headline(class_report_of(), "test").startswith("test macro F1 1.0000 (95 %")
 
 
 @pytest.mark.parametrize("write", [markdown_page, html_page, terminal_text])
@@ -158,14 +158,14 @@ def test_pages_show_the_ledger_training_and_notes():
 
 def test_the_ledger_says_whether_something_was_lost():
     ledgers = LossLedger(words=5), LossLedger(words=5, words_truncated=2)
-    whole, lossy = (split_tables(ner_report(ledger=led).metrics, "test")[-1] for led in ledgers)
+    whole, lossy = (split_tables(ner_report(ledger=led), "test")[-1] for led in ledgers)
     assert whole.note == "Nothing was lost."
     assert lossy.note != whole.note
     assert ("words not read in full", "2") in lossy.rows
 
 
 def test_figures_are_fractions_with_four_digits():
-    for table in split_tables(ner_report().metrics, "test")[:-1]:
+    for table in split_tables(ner_report(), "test")[:-1]:
         for row in table.rows:
             assert all(re.fullmatch(r"[01]\.\d{4}", cell) for cell in row[1:4] if cell)
 

@@ -1,72 +1,50 @@
 """The data doctor: splits in, findings out. Each check is a pure function from splits to findings.
 
 A check goes through the rows in batches and keeps counts, hashes and a few places, never texts,
-so that its memory does not grow with their length.
+so that its memory does not grow with their length. What only the rows of one task can have wrong,
+its own checks find.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
-from nlp_transfer.doctor import classes, entities, labels, texts, words
 from nlp_transfer.doctor.duplicates import conflicting_labels, duplicates, leakage
-from nlp_transfer.doctor.files import files
-from nlp_transfer.doctor.finding import SEVERITIES, Finding, Severity
+from nlp_transfer.doctor.finding import Finding
 from nlp_transfer.doctor.ids import duplicate_ids
-from nlp_transfer.doctor.losses import losses, unread_texts
-from nlp_transfer.doctor.pieces import count_pieces, is_uncased
-from nlp_transfer.doctor.raw_text import raw_text
-from nlp_transfer.doctor.rows import is_ner
-from nlp_transfer.doctor.summary import summarise
-from nlp_transfer.recipe import WordRule
+from nlp_transfer.doctor.labels import names
+from nlp_transfer.doctor.losses import losses
+from nlp_transfer.doctor.rows import RowReader
 from nlp_transfer.records import Splits
 
-Check = Callable[[Splits], Iterator[Finding]]
 
-ALWAYS: tuple[Check, ...] = (
-    labels.amounts,
-    losses,
-    leakage,
-    duplicates,
-    conflicting_labels,
-    labels.names,
-    duplicate_ids,
-)
-NER: tuple[Check, ...] = (
-    labels.unseen_tags,
-    entities.inconsistent_types,
-    entities.missed_annotations,
-    entities.shapes,
-    words.words,
-    words.sentence_lengths,
-)
-CLASSIFICATION: tuple[Check, ...] = (
-    unread_texts,
-    classes.unlabelled,
-    classes.joined_labels,
-    classes.order,
-    texts.texts,
-    texts.quotes,
-)
+def examine(splits: Splits, read: RowReader) -> Iterator[Finding]:
+    """Run every check that fits all data.
 
-__all__ = [
-    "SEVERITIES",
-    "Finding",
-    "Severity",
-    "count_pieces",
-    "examine",
-    "is_uncased",
-    "summarise",
-]
-
-
-def examine(splits: Splits, *, words: WordRule = "unicode") -> Iterator[Finding]:
-    """Run every check that fits the data.
-
-    words: how raw text will be split for a model that learns from tagged sentences
+    read: the task's rows
     """
-    ner = any(is_ner(splits[split]) for split in splits)
-    for check in (*ALWAYS, *(NER if ner else CLASSIFICATION), files):
-        yield from check(splits)
-    if ner:
-        yield from raw_text(splits, words)
+    yield from losses(splits)
+    yield from leakage(splits, read)
+    yield from duplicates(splits, read)
+    yield from conflicting_labels(splits, read)
+    yield from names(splits)
+    yield from duplicate_ids(splits)
+
+
+def missing_splits(splits: Splits, scored: Sequence[str]) -> Iterator[Finding]:
+    """Find the splits that a run needs and the data does not have.
+
+    scored: those that are scored when a run ends
+    """
+    if "train" not in splits:
+        message = f"no train split ({', '.join(splits)} only): there is nothing to learn from"
+        yield Finding("no_train", "error", message, "Give it with data.splits.train=FILE.")
+        return
+    for split in dict.fromkeys(("validation", *scored)):
+        if split not in splits:
+            yield Finding(
+                f"no_{split}",
+                "info",
+                f"no {split} split: it will be split off from train",
+                f"Nothing to do, or give one with data.splits.{split}=FILE.",
+            )

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer.data.visible import shown
 from nlp_transfer.doctor.finding import Finding, Severity, Tally, agree, counted
 from nlp_transfer.doctor.rows import (
     Keys,
+    RowReader,
     content_key,
     digest,
-    is_ner,
     keys_of,
-    labelled,
-    noun,
+    places,
     texts,
 )
-from nlp_transfer.records import Splits
+from nlp_transfer.records import Row, Splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -84,13 +83,13 @@ class _Copies:
         return f"case or white space ({self.by_blanks:,} for white space alone)"
 
 
-def duplicates(splits: Splits) -> Iterator[Finding]:
+def duplicates(splits: Splits, read: RowReader) -> Iterator[Finding]:
     """Find rows that repeat the text and the labels of an earlier row of their own split."""
     for split in splits:
         rows = splits[split]
         seen, copies = _Seen(), _Copies(rows)
-        for row, (where, text, labels) in enumerate(labelled(rows)):
-            keys = keys_of(text, "\0".join(labels or ()))
+        for row, (where, text, answer) in enumerate(_labelled(rows, read)):
+            keys = keys_of(text, "\0".join(answer or ()))
             found = seen.find(keys)
             if found:
                 copies.add(where, text, found)
@@ -98,75 +97,74 @@ def duplicates(splits: Splits) -> Iterator[Finding]:
         yield from copies.findings(
             "duplicates",
             "warning" if split == "train" else "info",
-            counted(len(rows), noun(rows)),
+            counted(len(rows), read.nouns.example),
             ("repeats an earlier one", "repeat an earlier one"),
             "Remove the copies, or keep them if they show how often a text really occurs.",
             split,
         )
 
 
-def leakage(splits: Splits) -> Iterator[Finding]:
+def leakage(splits: Splits, read: RowReader) -> Iterator[Finding]:
     """Find validation and test rows that training, or choosing the best model, has seen."""
     for source, others in LEAKS:
         present = [split for split in others if split in splits]
         if source not in splits or not present:
             continue
         seen = _Seen()
-        for row, (_, text) in enumerate(texts(splits[source])):
+        for row, text in enumerate(texts(read, splits[source])):
             seen.add(keys_of(text), row)
         for split in present:
             rows, copies = splits[split], _Copies(splits[source])
-            for where, text in texts(rows):
+            for where, text in zip(places(rows), texts(read, rows), strict=True):
                 found = seen.find(keys_of(text))
                 if found:
                     copies.add(where, text, found)
             yield from copies.findings(
                 f"leakage_{source}",
                 "warning",
-                counted(len(rows), f"{split} {noun(rows)}"),
+                counted(len(rows), f"{split} {read.nouns.example}"),
                 (f"is in {source}", f"are in {source}"),
                 f"Remove them from {source}: scores on {split} are too good with them.",
                 split,
             )
 
 
-def conflicting_labels(splits: Splits) -> Iterator[Finding]:
-    """Find texts that occur with different labels, or sentences with different tags."""
+def conflicting_labels(splits: Splits, read: RowReader) -> Iterator[Finding]:
+    """Find examples that occur with different answers."""
     known: dict[int, tuple[int, str, int]] = {}
     met: set[int] = set()
     tallies: dict[str | None, Tally] = {}
     for split in splits:
-        for row, (where, text, labels) in enumerate(labelled(splits[split])):
-            if labels is None:
+        for row, (where, text, answer) in enumerate(_labelled(splits[split], read)):
+            if answer is None:
                 continue
-            key = content_key(text, labels, ner=is_ner(splits[split]))
-            answer = digest(*labels)
-            first = known.setdefault(key, (answer, split, row))
-            if first[0] == answer or key in met:
+            key = content_key(text, answer, read)
+            hashed = digest(*answer)
+            first = known.setdefault(key, (hashed, split, row))
+            if first[0] == hashed or key in met:
                 continue
             met.add(key)
             tally = tallies.setdefault(split if first[1] == split else None, Tally())
-            shown_text = "" if tally.full else _contrast(text, labels, splits[first[1]][first[2]])
-            tally.add(where, shown_text)
+            both = splits[split][row], splits[first[1]][first[2]]
+            tally.add(where, "" if tally.full else _contrast(text, *both, read))
     for scope, tally in tallies.items():
-        rows = splits[scope or next(iter(splits))]
         across = "" if scope else ", in different splits"
         yield tally.finding(
             "conflicting_labels" if scope else "conflicting_labels_across",
             "warning",
-            f"{counted(tally.count, noun(rows))} {agree(tally.count, 'has', 'have')} different "
-            f"{'tags' if is_ner(rows) else 'labels'} at different places{across}",
+            f"{counted(tally.count, read.nouns.example)} {agree(tally.count, 'has', 'have')} "
+            f"different {read.nouns.answers} at different places{across}",
             "Decide which is right, and correct the others.",
             split=scope,
         )
 
 
-def _contrast(text: str, labels: list[str], first: dict[str, Any]) -> str:
+def _labelled(rows: Dataset, read: RowReader) -> Iterator[tuple[str, str, list[str] | None]]:
+    """Yield where every row is from, its text and its answer."""
+    return zip(places(rows), texts(read, rows), read.answers(rows), strict=True)
+
+
+def _contrast(text: str, one: Row, other: Row, read: RowReader) -> str:
     """Say what a row and the first one of the same text call the same thing."""
-    where = first["where"]
-    if "words" not in first:
-        theirs = ", ".join(sorted(first["labels"]))
-        return f"{', '.join(labels) or 'none'}, {theirs or 'none'} at {where}: {shown(text)}"
-    pairs = zip(first["words"], labels, first["tags"], strict=True)
-    word, tag, other = next(pair for pair in pairs if pair[1] != pair[2])
-    return f"{shown(word)} {tag}, {other} at {where}: {shown(text)}"
+    ours, theirs = read.contrast(one, other)
+    return f"{ours}, {theirs} at {other['where']}: {shown(text)}"

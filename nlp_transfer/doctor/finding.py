@@ -43,6 +43,11 @@ class Finding:
         }
 
 
+def by_severity(finding: Finding) -> int:
+    """Sort errors first; notes last."""
+    return SEVERITIES.index(finding.severity)
+
+
 class Tally:
     """Counts what a check meets, and keeps the first few places."""
 

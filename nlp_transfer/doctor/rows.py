@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from nlp_transfer.data.tables import batches
+from nlp_transfer.data.tags import Span
+from nlp_transfer.records import Nouns, Row, Splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -19,38 +22,54 @@ def columns(rows: Dataset, *names: str) -> Iterator[tuple[Any, ...]]:
         yield from zip(*(batch[name] for name in names), strict=True)
 
 
-def is_ner(rows: Dataset) -> bool:
-    """Tell tagged sentences from texts."""
-    return "words" in rows.column_names
+class RowReader(Protocol):
+    """The rows of a task, as it reads them: its face of that name."""
+
+    @property
+    def nouns(self) -> Nouns:
+        """What people call the examples and what they are labelled with."""
+
+    @property
+    def case_matters(self) -> bool:
+        """Whether the case of a word may well decide the answer."""
+
+    @property
+    def spans(self) -> Callable[[Dataset], Iterator[list[Span]]] | None:
+        """Yields what is marked in each row, by its words; None where only rows have labels."""
+
+    def texts(self, rows: Dataset) -> Iterator[list[str]]:
+        """Yield the text of each row, or both of a pair."""
+
+    def words(self, rows: Dataset) -> Iterator[list[str]]:
+        """Yield the words of each row."""
+
+    def answers(self, rows: Dataset) -> Iterator[list[str] | None]:
+        """Yield the gold answer of each row in a fixed order; None where there is none."""
+
+    def label_counts(self, rows: Dataset) -> Counter[str]:
+        """Count how often each label is given."""
+
+    def contrast(self, one: Row, other: Row) -> tuple[str, str]:
+        """Say what two rows of the same text call it, or the first thing they call otherwise."""
 
 
-def noun(rows: Dataset) -> str:
-    """Name one row."""
-    return "sentence" if is_ner(rows) else "text"
+def places(rows: Dataset) -> Iterator[str]:
+    """Yield where each row is from."""
+    return (where for (where,) in columns(rows, "where"))
 
 
-def texts(rows: Dataset) -> Iterator[tuple[str, str]]:
-    """Yield (where, text) of every row: words joined by blanks, both texts of a pair."""
-    if is_ner(rows):
-        for where, words in columns(rows, "where", "words"):
-            yield where, " ".join(words)
-        return
-    for where, text, pair in columns(rows, "where", "text", "text_pair"):
-        yield where, _both(text, pair)
+def unseen_labels(read: RowReader, splits: Splits, split: str) -> int:
+    """Count the gold labels of a split that train does not have; none where there is no train."""
+    if "train" not in splits:
+        return 0
+    train = read.label_counts(splits["train"])
+    found = read.label_counts(splits[split])
+    return sum(count for name, count in found.items() if name not in train)
 
 
-def labelled(rows: Dataset) -> Iterator[tuple[str, str, list[str] | None]]:
-    """Yield (where, text, tags or labels in a fixed order) of every row."""
-    if is_ner(rows):
-        for where, words, tags in columns(rows, "where", "words", "tags"):
-            yield where, " ".join(words), tags
-        return
-    for where, text, pair, labels in columns(rows, "where", "text", "text_pair", "labels"):
-        yield where, _both(text, pair), labels if labels is None else sorted(labels)
-
-
-def _both(text: str, pair: str | None) -> str:
-    return text if pair is None else f"{text} | {pair}"
+def texts(read: RowReader, rows: Dataset) -> Iterator[str]:
+    """Yield the text of every row, both of a pair in one."""
+    return map(" | ".join, read.texts(rows))
 
 
 class Keys(NamedTuple):
@@ -77,10 +96,10 @@ def loose_key(text: str, labels: str = "") -> int:
     return digest(_folded(text), labels)
 
 
-def content_key(text: str, labels: Sequence[str], *, ner: bool) -> int:
-    """Hash what should have one answer; the case of a word may well decide its tag."""
+def content_key(text: str, answer: Sequence[str], read: RowReader) -> int:
+    """Hash what should have one answer."""
     # The number of words is part of it, for a word may hold blanks.
-    return digest(text, str(len(labels))) if ner else loose_key(text)
+    return digest(text, str(len(answer))) if read.case_matters else loose_key(text)
 
 
 def _folded(text: str) -> str:

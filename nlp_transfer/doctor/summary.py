@@ -3,61 +3,71 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.data.label_counts import label_counts
 from nlp_transfer.doctor.losses import counts_of
-from nlp_transfer.doctor.rows import columns, is_ner
+from nlp_transfer.doctor.rows import RowReader, columns
 from nlp_transfer.records import Splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def summarise(splits: Splits, split: str) -> dict[str, Any]:
-    """Count what a split holds, as `nlpt inspect --json` names it."""
+@dataclass(frozen=True)
+class Lengths:
+    """How long examples are; each figure is a length that occurs."""
+
+    median: int = 0
+    p95: int = 0
+    max: int = 0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a split holds."""
+
+    examples: int
+    words: int
+    entities: int
+    documents: int
+    """Runs of rows of one document."""
+    labels: Mapping[str, int]
+    lengths: Mapping[str, Lengths]
+    """In words, and in characters; blanks between words count as one."""
+    losses: Mapping[str, int]
+    """What reading it cost."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def summarise(splits: Splits, split: str, read: RowReader) -> Summary:
+    """Count what a split holds."""
     rows = splits[split]
-    found = label_counts(rows)
-    words, characters = _lengths(rows)
-    return {
-        "examples": len(rows),
-        "words": sum(words),
-        "entities": found.total() if is_ner(rows) else 0,
-        "documents": _documents(rows),
-        "labels": {name: found[name] for name in (*splits.labels, *sorted(found))},
-        "lengths": {"words": _distribution(words), "characters": _distribution(characters)},
-        "losses": counts_of(splits, split),
-    }
+    found = read.label_counts(rows)
+    words = array("q", (len(own) for own in read.words(rows)))
+    characters = array("q", (sum(map(len, texts)) for texts in read.texts(rows)))
+    return Summary(
+        examples=len(rows),
+        words=sum(words),
+        entities=found.total() if read.spans else 0,
+        documents=_documents(rows),
+        labels={name: found[name] for name in (*splits.labels, *sorted(found))},
+        lengths={"words": _lengths(words), "characters": _lengths(characters)},
+        losses=counts_of(splits, split),
+    )
 
 
-def _lengths(rows: Dataset) -> tuple[array[int], array[int]]:
-    """Return the words and the characters of each row; blanks between words count as one."""
-    words, characters = array("q"), array("q")
-    if is_ner(rows):
-        for (sentence,) in columns(rows, "words"):
-            words.append(len(sentence))
-            characters.append(sum(map(len, sentence)) + max(0, len(sentence) - 1))
-    else:
-        for pair in columns(rows, "text", "text_pair"):
-            words.append(sum(len((text or "").split()) for text in pair))
-            characters.append(sum(len(text or "") for text in pair))
-    return words, characters
-
-
-def _distribution(values: array[int]) -> dict[str, int]:
-    """Return median, 95th percentile and maximum, each a length that occurs."""
+def _lengths(values: array[int]) -> Lengths:
     if not values:
-        return {"median": 0, "p95": 0, "max": 0}
-    ordered = sorted(values)
-    return {
-        "median": ordered[(len(ordered) - 1) // 2],
-        "p95": ordered[(len(ordered) - 1) * 95 // 100],
-        "max": ordered[-1],
-    }
+        return Lengths()
+    ordered, last = sorted(values), len(values) - 1
+    return Lengths(ordered[last // 2], ordered[last * 95 // 100], ordered[-1])
 
 
 def _documents(rows: Dataset) -> int:
-    """Count the runs of rows of one document."""
     count, before = 0, None
     for (document,) in columns(rows, "document"):
         count += document is not None and document != before

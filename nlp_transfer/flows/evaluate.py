@@ -57,7 +57,7 @@ def evaluate(
         rows={split: rows},
         predictions={split: predictions},
         ledgers={split: ledger},
-        repeats=load_repeats(splits, [split]),
+        repeats=load_repeats(recipe.task, splits, [split]),
         samples=recipe.evaluation.bootstrap,
-        notes=casing_notes(predictor.loaded, rows),
+        notes=casing_notes(recipe.task, predictor.loaded, rows),
     )

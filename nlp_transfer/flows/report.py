@@ -20,4 +20,10 @@ def read_report(run: str | Path) -> Report:
             f"{run} is a pretraining run: its figures are in metrics.json. Fine-tune from it with "
             f"model.checkpoint={run}."
         )
-    return Report(metrics)
+    try:
+        return Report.read(metrics)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{folder.path / 'metrics.json'} is damaged, or of another version of nlp_transfer "
+            f"({type(error).__name__}: {error}). Score the model again with nlpt evaluate."
+        ) from None

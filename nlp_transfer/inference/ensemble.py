@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.recipe import WordRule
-from nlp_transfer.records import LossLedger
-from nlp_transfer.tasks.base import Row
+from nlp_transfer.records import LossLedger, Row
 from nlp_transfer.tasks.ner.foreign import ForeignNerTask
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ from nlp_transfer.inference.results import Results, check_is_list
 from nlp_transfer.models.architecture import encoder, output_labels
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.recipe import ModelSection, WordRule
-from nlp_transfer.records import LossLedger, Prediction
-from nlp_transfer.tasks.base import Row, Task, WindowRow
+from nlp_transfer.records import LossLedger, Prediction, Row
+from nlp_transfer.tasks.base import Task, WindowRow
 
 if TYPE_CHECKING:
     import numpy as np

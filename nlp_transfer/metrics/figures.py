@@ -9,6 +9,9 @@ from typing import Any
 Interval = tuple[float, float]
 """The ends of a 95 % interval."""
 
+COLUMNS = ("precision", "recall", "F1", "support")
+"""What `Score.cells` has beside the name."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -21,6 +24,11 @@ class Score:
     """How many gold items it is about; None where all lines are about the same."""
     f1_ci95: Interval | None = None
 
+    def cells(self, name: str) -> tuple[str, ...]:
+        """Write the line under a name for a table with COLUMNS."""
+        support = "" if self.support is None else f"{self.support:,}"
+        return (name, *map(four_digits, (self.precision, self.recall, self.f1)), support)
+
     def as_dict(self) -> dict[str, Any]:
         line = {name: value for name, value in asdict(self).items() if value is not None}
         return {**line, "f1_ci95": list(self.f1_ci95)} if self.f1_ci95 else line
@@ -29,6 +37,11 @@ class Score:
     def read(cls, line: Mapping[str, Any]) -> Score:
         interval = line.get("f1_ci95")
         return cls(**{**line, "f1_ci95": (interval[0], interval[1]) if interval else None})
+
+
+def four_digits(fraction: float) -> str:
+    """Write a fraction for people."""
+    return f"{fraction:.4f}"
 
 
 Scores = Mapping[str, Score]
@@ -80,6 +93,16 @@ class LabelFigures:
     roc_auc: float | None = None
     """Mean one-against-rest area; None where it is not defined, or was not asked for."""
 
+    def cells(self) -> list[tuple[str, ...]]:
+        """Write all lines for a table with COLUMNS."""
+        lines = [score.cells(name) for name, score in self.per_label.items()]
+        averages = {"micro": self.micro, "macro": self.macro, "weighted": self.weighted}
+        lines += [score.cells(f"{name} average") for name, score in averages.items()]
+        lines.append(("accuracy", "", "", four_digits(self.accuracy), ""))
+        if self.roc_auc is not None:
+            lines.append(("ROC AUC (one against rest)", "", "", four_digits(self.roc_auc), ""))
+        return lines
+
     def as_dict(self, per_label: str = "per_label") -> dict[str, Any]:
         """Write the figures; per_label: the key of the lines."""
         figures = {
@@ -97,3 +120,33 @@ class LabelFigures:
         per_label_scores = read_scores(figures[per_label])
         accuracy, area = figures["accuracy"], figures.get("roc_auc")
         return cls(per_label_scores, micro, macro, weighted, accuracy, area)
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The one figure of a split that counts.
+
+    >>> str(Headline("macro F1", "f1", {"f1": 0.5, "support": 4}, (0.4, 0.6)))
+    'macro F1 0.5000 (95 % interval 0.4000 to 0.6000)'
+    """
+
+    name: str
+    """What people call it."""
+    key: str
+    """What metrics.json calls it."""
+    line: Mapping[str, float]
+    """The figure under its key, and what stands beside it."""
+    interval: Interval
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.name} {self.line[self.key]:.4f} (95 % interval {low:.4f} to {high:.4f})"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self.line, f"{self.key}_ci95": list(self.interval)}
+
+    @classmethod
+    def read(cls, name: str, key: str, line: Mapping[str, Any]) -> Headline:
+        low, high = line[f"{key}_ci95"]
+        beside = {k: value for k, value in line.items() if k != f"{key}_ci95"}
+        return cls(name, key, beside, (low, high))

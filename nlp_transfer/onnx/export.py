@@ -17,7 +17,7 @@ from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.logs import quiet
 from nlp_transfer.onnx.int8 import prepare_for_int8, quantize_weights
 from nlp_transfer.onnx.record import ExportRecord, Parity
-from nlp_transfer.tasks.base import Row
+from nlp_transfer.records import Row
 
 if TYPE_CHECKING:
     import torch

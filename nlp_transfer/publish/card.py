@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
-from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
@@ -27,8 +26,7 @@ def card_text(recipe: TransferRecipe, report: Report, labels: Sequence[str]) -> 
 
     labels: entity types or class names
     """
-    metrics: Any = report.metrics
-    splits = list(metrics["splits"])
+    splits = list(report.splits)
     base = recipe.model.checkpoint
     body = _TEMPLATES.get_template("card.md.jinja").render(
         recipe=recipe,
@@ -37,17 +35,17 @@ def card_text(recipe: TransferRecipe, report: Report, labels: Sequence[str]) -> 
         data=_data_name(recipe),
         labels=labels,
         headlines=[
-            {"headline": headline(metrics, split), "caveats": caveats(metrics, split)}
+            {"headline": headline(report, split), "caveats": caveats(report, split)}
             for split in splits
         ],
         split=splits[-1] if splits else None,
-        tables=split_tables(metrics, splits[-1]) if splits else [],
+        tables=split_tables(report, splits[-1]) if splits else [],
         notes=report.notes,
-        training=training_table(metrics.get("training", {})),
+        training=training_table(report.training or {}),
         adapter=_is_adapter(recipe),
-        ner=metrics["task"] == "ner",
+        task=recipe.task.results.card,
     )
-    card = f"---\n{_card_data(recipe, metrics).to_yaml()}\n---\n\n{body}"
+    card = f"---\n{_card_data(recipe, report).to_yaml()}\n---\n\n{body}"
     return str(ModelCard(without_secrets(card)))
 
 
@@ -69,8 +67,8 @@ def short_name(path: str) -> str:
     return Path(path).expanduser().name or Path(path).expanduser().resolve().name or "folder"
 
 
-def _card_data(recipe: TransferRecipe, metrics: dict[str, Any]) -> ModelCardData:
-    task_type = "token-classification" if metrics["task"] == "ner" else "text-classification"
+def _card_data(recipe: TransferRecipe, report: Report) -> ModelCardData:
+    task_type = recipe.task.results.card.pipeline_tag
     on_hub = _is_hub_data(recipe)
     results = [
         EvalResult(
@@ -84,8 +82,8 @@ def _card_data(recipe: TransferRecipe, metrics: dict[str, Any]) -> ModelCardData
             metric_name=name,
             metric_value=value,
         )
-        for split, figures in metrics["splits"].items()
-        for metric, name, value in _figures(figures)
+        for split, of_split in report.splits.items()
+        for metric, name, value in of_split.figures.compared()
     ]
     base = _hub_base(recipe)
     return ModelCardData(
@@ -101,18 +99,6 @@ def _card_data(recipe: TransferRecipe, metrics: dict[str, Any]) -> ModelCardData
         tags=["nlp_transfer", task_type],
         eval_results=results or None,
     )
-
-
-def _figures(figures: dict[str, Any]) -> list[tuple[str, str, float]]:
-    if "entity" in figures:
-        row = figures["entity"]["overall"]
-        return [
-            ("precision", "entity precision (strict)", row["precision"]),
-            ("recall", "entity recall (strict)", row["recall"]),
-            ("f1", "entity F1 (strict)", row["f1"]),
-        ]
-    table = figures["class"]
-    return [("accuracy", "accuracy", table["accuracy"]), ("f1", "macro F1", table["macro"]["f1"])]
 
 
 def _hub_base(recipe: TransferRecipe) -> str | None:

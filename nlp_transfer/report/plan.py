@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nlp_transfer.records import Table
+from nlp_transfer.records import LossLedger, Table
 from nlp_transfer.report.tables import ledger_lines
 from nlp_transfer.report.terminal import print_table, stdout_console
+from nlp_transfer.tasks import task_named
+from nlp_transfer.tasks.base import Rows
 
 
 def print_plan(plan: Mapping[str, Any]) -> None:
@@ -33,7 +35,8 @@ def print_plan(plan: Mapping[str, Any]) -> None:
 def print_prepared(summary: Mapping[str, Any]) -> None:
     """Print counts, window lengths and the loss ledger of every split."""
     splits: Mapping[str, Any] = summary["splits"]
-    columns = [_split_lines(splits[split], summary["task"]) for split in splits]
+    read = task_named(summary["task"]).rows
+    columns = [_split_lines(splits[split], read) for split in splits]
     rows = tuple(
         (name, *(f"{column.get(name, 0):,}" for column in columns))
         for name in dict.fromkeys(name for column in columns for name in column)
@@ -45,9 +48,9 @@ def print_prepared(summary: Mapping[str, Any]) -> None:
         print_prepared(side)
 
 
-def _split_lines(split: Mapping[str, Any], task: str) -> dict[str, int]:
+def _split_lines(split: Mapping[str, Any], read: Rows) -> dict[str, int]:
     return {
-        **ledger_lines(split["ledger"], task),
+        **ledger_lines(LossLedger(**split["ledger"]), read),
         "pieces": split["pieces"],
         "pieces of the median window": split["median_window"],
         "pieces of the longest window": split["longest_window"],

@@ -1,15 +1,17 @@
-"""metrics.json in, titled tables out: what every form of the report shows."""
+"""A report in, titled tables and sentences out: what every form of it shows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from nlp_transfer.doctor.repeats import amount, doubts, leaks
+from nlp_transfer.data.raw_words import RawWords
+from nlp_transfer.doctor.finding import counted
+from nlp_transfer.doctor.repeats import doubts, leaks
 from nlp_transfer.metrics.bootstrap import interval_doubt
-from nlp_transfer.records import Table
+from nlp_transfer.records import LossLedger, Table
+from nlp_transfer.report.report import Fact, Report, SplitReport
+from nlp_transfer.tasks.base import Rows
 
-_COLUMNS = ("precision", "recall", "F1", "support")
 _LEDGER_NAMES = {
     "sentences": "sentences or texts",
     "words": "words",
@@ -28,12 +30,12 @@ _LEDGER_NAMES = {
     "pairs_incomplete": "rows of pairs without a second text (read alone)",
     "examples_added": "training examples added by strategies",
 }
-# Lines of the ledger that say nothing about the other task.
-_NER_ONLY = {
+# What means nothing for rows of every task; the task says for which it does.
+_OF_SOME_TASKS = {
     "entities", "words_without_pieces", "entities_unseen_type", "entities_truncated",
-    "entities_dropped", "tags_repaired", "spans_trimmed", "spans_expanded",
+    "entities_dropped", "tags_repaired", "spans_trimmed", "spans_expanded", "labels_unseen",
+    "pairs_incomplete",
 }  # fmt: skip
-_CLASSIFICATION_ONLY = {"labels_unseen", "pairs_incomplete"}
 _COUNTS = {"sentences", "words", "entities", "windows"}
 # What reading may have cost; most data has none of it, so a line appears where there is some.
 _RARE = {
@@ -42,14 +44,13 @@ _RARE = {
 }  # fmt: skip
 
 
-def split_tables(metrics: Mapping[str, Any], split: str) -> list[Table]:
+def split_tables(report: Report, split: str) -> list[Table]:
     """List the tables of one split, the headline first."""
-    figures = metrics["splits"][split]
-    tables = list(_entity_tables(figures) if "entity" in figures else _class_tables(figures))
-    return [*tables, _ledger_table(figures, metrics)]
+    of_split = report.splits[split]
+    return [*of_split.figures.tables(), _ledger_table(of_split, report.task.rows, report.words)]
 
 
-def training_table(training: Mapping[str, float | str | None]) -> Table:
+def training_table(training: Mapping[str, Fact]) -> Table:
     """Tabulate how long training took and how much learned."""
     rows = ((n.replace("_", " "), _fact(v)) for n, v in training.items() if v is not None)
     return Table("Training", ("", ""), tuple(rows))
@@ -62,137 +63,59 @@ def _fact(value: float | str) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def side_tasks(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the figures of other tasks that learned along, by name; each like metrics itself."""
-    tasks: Mapping[str, Any] = metrics.get("tasks", {})
-    return tasks
-
-
-def headline(metrics: Mapping[str, Any], split: str) -> str:
+def headline(report: Report, split: str) -> str:
     """Say the one figure that counts, with its interval."""
-    return f"{split} {_with_interval(*headline_row(metrics['splits'][split]))}"
+    return f"{split} {report.splits[split].figures.headline}"
 
 
-def headline_row(figures: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """Return the name and the row of the one figure that counts."""
-    if "entity" in figures:
-        return "entity F1", figures["entity"]["overall"]
-    return "macro F1", figures["class"]["macro"]
-
-
-def caveats(metrics: Mapping[str, Any], split: str) -> list[str]:
+def caveats(report: Report, split: str) -> list[str]:
     """Say why the interval may mean little, what repeats, and the headline of what is new."""
-    figures = metrics["splits"][split]
-    count = figures["ledger"]["sentences"]
-    low, high = headline_row(figures)[1]["f1_ci95"]
-    doubt = interval_doubt(low, high, count)
-    few = [f"{split}: {doubt}."] if doubt else []
-    return [*_repeats(figures, split), *few]
+    of_split = report.splits[split]
+    low, high = of_split.figures.headline.interval
+    doubt = interval_doubt(low, high, of_split.ledger.sentences)
+    said = [*_repeats(of_split, report.task.rows), *([doubt] if doubt else [])]
+    leak = _leak(of_split, report.task.rows)
+    first = [f"{split}: {leak}. {_without_leaks(of_split)}"] if leak else []
+    return [*first, *(f"{split}: {sentence}." for sentence in said)]
 
 
-def _repeats(figures: Mapping[str, Any], split: str) -> list[str]:
-    repeats = figures.get("repeats")
-    if not repeats:  # a report of an earlier version
+def _repeats(split: SplitReport, rows: Rows) -> list[str]:
+    if not split.repeats:
         return []
-    ner = "entity" in figures
-    of = amount(figures["ledger"]["sentences"], ner=ner)
-    said = [f"{split}: {doubt}." for doubt in doubts(repeats, of, ner=ner)]
-    leak = leaks(repeats, of)
-    return [f"{split}: {leak}. {_without_leaks(figures)}", *said] if leak else said
+    of = counted(split.ledger.sentences, rows.nouns.example)
+    return list(doubts(split.repeats, of, rows.nouns))
 
 
-def _without_leaks(figures: Mapping[str, Any]) -> str:
-    unseen = figures["unseen"]
-    if not unseen["examples"]:
+def _leak(split: SplitReport, rows: Rows) -> str | None:
+    of = counted(split.ledger.sentences, rows.nouns.example)
+    return leaks(split.repeats, of) if split.repeats else None
+
+
+def _without_leaks(split: SplitReport) -> str:
+    unseen = split.unseen
+    if not unseen or not unseen.headline:
         return "Nothing is left to measure on."
-    figure = _with_interval(headline_row(figures)[0], unseen)
-    return f"On the other {unseen['examples']:,}: {figure}."
+    return f"On the other {unseen.examples:,}: {unseen.headline}."
 
 
-def _with_interval(name: str, row: Mapping[str, Any]) -> str:
-    low, high = row["f1_ci95"]
-    return f"{name} {row['f1']:.4f} (95 % interval {low:.4f} to {high:.4f})"
-
-
-def _entity_tables(figures: Mapping[str, Any]) -> Iterator[Table]:
-    entity = figures["entity"]
-    rows = [_row(name, row) for name, row in entity["per_type"].items()]
-    yield Table(
-        "Entities",
-        ("type", *_COLUMNS),
-        (*rows, _row("overall", entity["overall"])),
-        "Strict CoNLL scores: an entity counts only if its type and all its words are right.",
-    )
-    yield Table(
-        "Partial credit",
-        ("match", "precision", "recall", "F1"),
-        tuple(_row(name, row)[:4] for name, row in figures["partial_credit"].items()),
-        "strict: borders and type; exact: borders; partial: an overlap counts half; "
-        "type: type of an overlap.",
-    )
-    token = figures["token"]
-    yield Table(
-        "Words, tag by tag",
-        ("tag", *_COLUMNS),
-        (*(_row(name, row) for name, row in token["per_tag"].items()), *_averages(token)),
-        "NOT the CoNLL figure: every word counts, O too. Do not compare these with entity F1.",
-    )
-
-
-def _class_tables(figures: Mapping[str, Any]) -> Iterator[Table]:
-    table = figures["class"]
-    rows = [_row(name, row) for name, row in table["per_label"].items()]
-    extra = (
-        [("ROC AUC (one against rest)", "", "", _figure(table["roc_auc"]), "")]
-        if "roc_auc" in table
-        else []
-    )
-    yield Table(
-        "Classes",
-        ("label", *_COLUMNS),
-        (*rows, *_averages(table), *extra),
-        "macro is the mean over the classes; weighted counts each class by its support.",
-    )
-
-
-def _averages(table: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    for name in ("micro", "macro", "weighted"):
-        yield _row(f"{name} average", table[name])
-    yield ("accuracy", "", "", _figure(table["accuracy"]), "")
-
-
-def ledger_lines(ledger: Mapping[str, int], task: str) -> dict[str, int]:
+def ledger_lines(ledger: LossLedger, rows: Rows) -> dict[str, int]:
     """Pick the lines of a ledger that mean something for a task, under their full names."""
-    hidden = _CLASSIFICATION_ONLY if task == "ner" else _NER_ONLY
+    counts = ledger.as_dict()
+    hidden = _OF_SOME_TASKS - rows.losses
     return {
-        text: ledger[name]
+        text: counts[name]
         for name, text in _LEDGER_NAMES.items()
-        if name not in hidden and (name not in _RARE or ledger[name])
+        if name not in hidden and (name not in _RARE or counts[name])
     }
 
 
-def _ledger_table(figures: Mapping[str, Any], metrics: Mapping[str, Any]) -> Table:
-    ledger: Mapping[str, int] = figures["ledger"]
-    lost = sum(count for name, count in ledger.items() if name not in _COUNTS)
+def _ledger_table(split: SplitReport, rows: Rows, words: RawWords | None) -> Table:
+    lost = sum(count for name, count in split.ledger.as_dict().items() if name not in _COUNTS)
     note = "Nothing was lost." if not lost else "Every one of these is counted in the scores above."
-    repeats = figures.get("repeats")
-    of = amount(ledger["sentences"], ner=metrics["task"] == "ner")
-    if repeats and (leak := leaks(repeats, of)):
+    if leak := _leak(split, rows):
         note += f" But {leak}."
-    lines = ledger_lines(ledger, metrics["task"])
-    shown = [(text, f"{count:,}") for text, count in lines.items()]
-    if words := metrics.get("words"):
-        what = (
-            f"training sentences of {words['sentences']:,} whose raw text splits into their words"
-        )
-        shown.append((what, f"{words['same']:,}"))
+    shown = [(text, f"{count:,}") for text, count in ledger_lines(split.ledger, rows).items()]
+    if words:
+        what = f"training sentences of {words.sentences:,} whose raw text splits into their words"
+        shown.append((what, f"{words.same:,}"))
     return Table("Loss ledger", ("what", "count"), tuple(shown), note)
-
-
-def _row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
-    support = f"{row['support']:,}" if "support" in row else ""
-    return (name, _figure(row["precision"]), _figure(row["recall"]), _figure(row["f1"]), support)
-
-
-def _figure(value: float) -> str:
-    return f"{value:.4f}"

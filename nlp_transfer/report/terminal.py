@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from rich.box import HEAVY_HEAD
 from rich.console import Console, RenderableType
@@ -17,7 +16,7 @@ from rich.text import Text
 from nlp_transfer.records import Table
 from nlp_transfer.report.escaping import visible
 from nlp_transfer.report.report import Report
-from nlp_transfer.report.tables import caveats, headline, side_tasks, split_tables
+from nlp_transfer.report.tables import caveats, headline, split_tables
 
 _UNBOUNDED = 10_000
 """Columns that no table needs."""
@@ -38,9 +37,9 @@ def stdout_console() -> Console:
 
 def print_report(report: Report, console: Console) -> None:
     """Print the last split in full, the headline of every split, and the notes."""
-    for name, side in side_tasks(report.metrics).items():
+    for name, side in report.tasks.items():
         _print_figures(side, console, f"{name}, ")
-    _print_figures(report.metrics, console)
+    _print_figures(report, console)
     for note in report.notes:
         console.print(f"Note: {note}", highlight=False, markup=False)
 
@@ -72,15 +71,15 @@ def print_table(table: Table, console: Console, *, cell: Cell = _plain) -> None:
     console.print(rich)
 
 
-def _print_figures(metrics: Mapping[str, Any], console: Console, of: str = "") -> None:
+def _print_figures(report: Report, console: Console, of: str = "") -> None:
     """Print one task's figures.
 
     of: what to put before each title
     """
-    splits = list(metrics["splits"])
-    for table in split_tables(metrics, splits[-1]):
+    splits = list(report.splits)
+    for table in split_tables(report, splits[-1]):
         print_table(replace(table, title=f"{of}{splits[-1]}: {table.title}"), console)
     for split in splits:
-        console.print(f"{of}{headline(metrics, split)}", style="bold", highlight=False)
-        for caveat in caveats(metrics, split):
+        console.print(f"{of}{headline(report, split)}", style="bold", highlight=False)
+        for caveat in caveats(report, split):
             console.print(f"{of}{caveat}", style="yellow", highlight=False, markup=False)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from transformers.utils import ModelOutput
 
     from nlp_transfer.models.build import LoadedModel
-    from nlp_transfer.tasks.base import Row, Task
+    from nlp_transfer.records import Row
+from nlp_transfer.tasks.base import Task
 
 Batch = Mapping[str, "torch.Tensor"]
 """What the model reads, with `labels`, and `windows`: the number of each window in train."""

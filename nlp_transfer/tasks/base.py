@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nlp_transfer.data.items import Item
 from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.data.words import Splitter
+from nlp_transfer.doctor.finding import Finding
+from nlp_transfer.doctor.rows import RowReader
+from nlp_transfer.metrics.figures import Headline
 from nlp_transfer.models.build import NewHead
 from nlp_transfer.recipe import DataSection, ModelSection, Section
-from nlp_transfer.records import LossLedger, Nouns, Prediction, Splits
+from nlp_transfer.records import CardFacts, LossLedger, Prediction, Row, Splits, Table
 from nlp_transfer.tasks.objective import Objective
 
 if TYPE_CHECKING:
@@ -26,16 +29,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedTokenizerBase
 
-Row = Mapping[str, Any]
 WindowRow = dict[str, Any]
 
 
-class Rows(Protocol):
+class Rows(RowReader, Protocol):
     """The labelled examples of a task."""
 
     @property
-    def nouns(self) -> Nouns:
-        """What people call the examples and what they are labelled with."""
+    def losses(self) -> frozenset[str]:
+        """Counts of the loss ledger that not every task has."""
 
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         """Load the data of a recipe; `held_out` splits off from train what is not there."""
@@ -50,8 +52,25 @@ class Rows(Protocol):
         """Count what reading a split lost, and its gold labels that the training split has not."""
 
 
+class Checks(Protocol):
+    """What the data doctor looks for in these rows only."""
+
+    def amounts(self, splits: Splits) -> Iterator[Finding]:
+        """Find labels that are missing, rare or far more frequent than others."""
+
+    def own(self, splits: Splits) -> Iterator[Finding]:
+        """Find what no other task's rows can have wrong."""
+
+    def raw_text(self, splits: Splits, data: DataSection) -> Iterator[Finding]:
+        """Find examples that would be read otherwise as raw text."""
+
+
 class Windows(Protocol):
     """Rows as the model reads them."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether long examples are read to their end."""
 
     def encode(
         self,
@@ -134,6 +153,23 @@ class Decoder(Protocol):
         """Choose the prediction of one example from (items, outputs)."""
 
 
+class Figures(Protocol):
+    """Every figure of a split."""
+
+    @property
+    def headline(self) -> Headline:
+        """The one that counts."""
+
+    def tables(self) -> Sequence[Table]:
+        """Show them to people, the headline first."""
+
+    def compared(self) -> Sequence[tuple[str, str, float]]:
+        """Choose what the Hub compares models by: its name of the metric, ours, the figure."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Write them as metrics.json has them."""
+
+
 class Scores(Protocol):
     """How good predictions are."""
 
@@ -144,13 +180,17 @@ class Scores(Protocol):
     def headline_figure(self, rows: Dataset, predictions: Sequence[Prediction]) -> float:
         """Compute the headline figure alone, a fraction; quick enough for every epoch."""
 
-    def figures(
-        self, rows: Dataset, predictions: Sequence[Prediction], *, samples: int
-    ) -> dict[str, Any]:
-        """Compute every figure of one split, as metrics.json names them.
+    def figures(self, rows: Dataset, predictions: Sequence[Prediction], *, samples: int) -> Figures:
+        """Compute every figure of one split.
 
         samples: resamples of the bootstrap intervals
         """
+
+    def read(self, figures: Mapping[str, Any]) -> Figures:
+        """Read what `as_dict` of figures wrote."""
+
+    def read_headline(self, line: Mapping[str, Any]) -> Headline:
+        """Read what `as_dict` of a headline wrote."""
 
     def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:
         """Say what a model predicts for everything, where it does so and the data has more."""
@@ -176,6 +216,10 @@ class Results(Protocol):
     def example(self, row: Row, prediction: Prediction) -> dict[str, Any]:
         """Describe one row of a split, gold and predicted, for predictions.jsonl."""
 
+    @property
+    def card(self) -> CardFacts:
+        """What a model card says of the task."""
+
 
 class Task(Section):
     """A task: its recipe section, and its faces."""
@@ -191,6 +235,11 @@ class Task(Section):
     @abstractmethod
     def rows(self) -> Rows:
         """The labelled examples."""
+
+    @property
+    @abstractmethod
+    def checks(self) -> Checks:
+        """What the data doctor looks for in them only."""
 
     @property
     @abstractmethod

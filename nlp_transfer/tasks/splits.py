@@ -6,8 +6,8 @@ import logging
 from collections.abc import Sequence
 
 from nlp_transfer.data.unread import not_read
-from nlp_transfer.doctor.repeats import amount, count_repeats, leaks
-from nlp_transfer.doctor.rows import is_ner
+from nlp_transfer.doctor.finding import counted
+from nlp_transfer.doctor.repeats import count_repeats, leaks
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Recipe, Section
 from nlp_transfer.records import LossLedger, Repeats, Splits
@@ -43,12 +43,12 @@ def load_splits(recipe: Recipe[Task, Section], needed: Sequence[str]) -> Splits:
     return splits
 
 
-def load_repeats(splits: Splits, scored: Sequence[str]) -> dict[str, Repeats]:
+def load_repeats(task: Task, splits: Splits, scored: Sequence[str]) -> dict[str, Repeats]:
     """Count what repeats in the scored splits, and warn of leaks before any time is spent."""
-    found = count_repeats(splits, scored)
+    found = count_repeats(splits, scored, task.rows)
     for split, repeats in found.items():
-        examples = amount(len(splits[split]), ner=is_ner(splits[split]))
-        if leak := leaks(repeats.as_dict(), examples):
+        examples = counted(len(splits[split]), task.rows.nouns.example)
+        if leak := leaks(repeats, examples):
             log.warning("%s: %s (nlpt inspect shows them)", split, leak)
     return found
 

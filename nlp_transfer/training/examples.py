@@ -98,7 +98,9 @@ def _loaded(task: PlannedTask, earlier_round: str | None) -> TaskExamples:
             splits=splits,
             needed=needed,
             raw_words=_measured(recipe, splits),
-            repeats=load_repeats(splits, [split for split in needed if split != "train"]),
+            repeats=load_repeats(
+                recipe.task, splits, [split for split in needed if split != "train"]
+            ),
             read=what_is_read(recipe, splits, needed, start=start),
         )
 

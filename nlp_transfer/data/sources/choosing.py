@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.recipe import DataSection
+from nlp_transfer.recipe.paths import local_path
 from nlp_transfer.records import SPLIT_NAMES
 
 log = logging.getLogger(__name__)
@@ -55,3 +59,37 @@ def _names(data: DataSection, split: str, theirs: Sequence[str]) -> list[str]:
             return []
         return [given] if given in theirs else [name.strip() for name in given.split("+")]
     return next(([word] for word in SPLIT_WORDS[split] if word in theirs), [])
+
+
+def data_of_files(sources: Sequence[str]) -> dict[str, Any]:
+    """Write the data section that reads files named after their splits, a folder or a Hub id.
+
+    raises: UserError when two files are for one split
+    """
+    if len(sources) == 1:  # whatever its name, one file alone is looked at as train
+        return {"source": sources[0]}
+    chosen: dict[str, str] = {}
+    for name in sources:
+        path = local_path(name)
+        if not path.is_file():
+            kind = "a folder" if path.is_dir() else "no file"
+            raise UserError(f"{name} is {kind}. Give several files, or one folder or Hub id alone.")
+        split = split_of(path.name)
+        if split in chosen:
+            raise UserError(
+                f"{chosen[split]} and {name} would both be the {split} split. Name them after "
+                f"their splits, or say which is which: {sources[0]} data.splits.test=OTHER"
+            )
+        chosen[split] = str(path.resolve())
+    # Of a folder, only the files that are named: null keeps the others out.
+    folder = str(Path(next(iter(chosen.values()))).parent)
+    return {"source": folder, "splits": {split: chosen.get(split) for split in SPLIT_NAMES}}
+
+
+def split_of(name: str) -> str:
+    """Tell which split a file is from the last split word in its name; without one, train."""
+    for word in reversed(re.findall("[a-z]+", name.lower())):
+        for split, words in SPLIT_WORDS.items():
+            if word in words:
+                return split
+    return "train"

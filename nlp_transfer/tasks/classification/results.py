@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 from nlp_transfer.data.items import Item
 from nlp_transfer.data.words import Splitter
-from nlp_transfer.records import Classification, Prediction
-from nlp_transfer.tasks.base import Row
+from nlp_transfer.records import CardFacts, Classification, Prediction, Row
 
 
 @dataclass(frozen=True)
@@ -22,6 +21,19 @@ class ClassificationResults:
         "text", "text_pair", "label", "labels", "score", "scores", "entities",
     )  # fmt: skip
     word_lists: ClassVar[bool] = False
+
+    @property
+    def card(self) -> CardFacts:
+        """Say whether a text may have several labels."""
+        does = "gives a text every label that fits it"
+        if not self.multi_label:
+            does = "puts a text into one of its classes"
+        return CardFacts(
+            "text-classification",
+            f"This model {does}.",
+            "Labels",
+            "AutoModelForSequenceClassification",
+        )
 
     def row(self, item: Item, split: Splitter) -> dict[str, Any]:
         """Take the text of an item, and its second one: {text, text_pair}."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from nlp_transfer.data.check import check_splits
-from nlp_transfer.data.label_counts import unseen_labels
 from nlp_transfer.data.raw_words import RawWords
+from nlp_transfer.doctor.rows import columns, unseen_labels
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
-from nlp_transfer.records import LossLedger, Nouns, Splits
+from nlp_transfer.records import LossLedger, Nouns, Row, Splits
 from nlp_transfer.tasks.classification.loading import check_classes, load_texts
 
 if TYPE_CHECKING:
@@ -28,7 +30,10 @@ class ClassificationRows:
     """Declared class names, in order; None takes them from the data."""
     multi_label: bool = False
 
-    nouns: ClassVar[Nouns] = Nouns("text", "text", "texts", "class", "labels")
+    nouns: ClassVar[Nouns] = Nouns("text", "text", "texts", "class", "classes", "labels")
+    case_matters: ClassVar[bool] = False
+    losses: ClassVar[frozenset[str]] = frozenset(("labels_unseen", "pairs_incomplete"))
+    spans: ClassVar[None] = None
 
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         """Load labelled texts."""
@@ -52,10 +57,33 @@ class ClassificationRows:
         """Texts are not split into words."""
         return None
 
+    def texts(self, rows: Dataset) -> Iterator[list[str]]:
+        """Yield the text of each row, or both of a pair."""
+        for text, pair in columns(rows, "text", "text_pair"):
+            yield [text] if pair is None else [text, pair]
+
+    def words(self, rows: Dataset) -> Iterator[list[str]]:
+        """Yield what white space separates."""
+        return ([word for text in texts for word in text.split()] for texts in self.texts(rows))
+
+    def answers(self, rows: Dataset) -> Iterator[list[str] | None]:
+        """Yield the sorted labels of each row."""
+        for (labels,) in columns(rows, "labels"):
+            yield labels if labels is None else sorted(labels)
+
+    def label_counts(self, rows: Dataset) -> Counter[str]:
+        """Count the texts of each class."""
+        return Counter(name for (labels,) in columns(rows, "labels") for name in labels or ())
+
+    def contrast(self, one: Row, other: Row) -> tuple[str, str]:
+        """List the labels of both."""
+        ours, theirs = (", ".join(sorted(row["labels"])) or "none" for row in (one, other))
+        return ours, theirs
+
     def unseen(self, splits: Splits, split: str) -> LossLedger:
         """Count what reading lost, and the gold labels that the training split does not have."""
         losses = splits.losses.get(split, LossLedger())
-        return losses + LossLedger(labels_unseen=unseen_labels(splits, split))
+        return losses + LossLedger(labels_unseen=unseen_labels(self, splits, split))
 
 
 def _check_columns(rows: Dataset, classes: int) -> None:

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nlp_transfer.records import Classification, Prediction
+from nlp_transfer.metrics.figures import COLUMNS, Headline, LabelFigures
+from nlp_transfer.records import Classification, Prediction, Table
 from nlp_transfer.tasks.base import only_answer
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+
+@dataclass(frozen=True)
+class ClassificationFigures:
+    """Scores of the classes."""
+
+    classes: LabelFigures
+
+    @property
+    def headline(self) -> Headline:
+        """The mean F1 of the classes."""
+        return _headline(self.classes.macro.as_dict())
+
+    def tables(self) -> Sequence[Table]:
+        """Show every class, and what sums them up."""
+        note = "macro is the mean over the classes; weighted counts each class by its support."
+        return (Table("Classes", ("label", *COLUMNS), tuple(self.classes.cells()), note),)
+
+    def compared(self) -> Sequence[tuple[str, str, float]]:
+        """Choose accuracy and macro F1."""
+        macro = self.classes.macro.f1
+        return ("accuracy", "accuracy", self.classes.accuracy), ("f1", "macro F1", macro)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"class": self.classes.as_dict()}
 
 
 @dataclass(frozen=True)
@@ -30,8 +56,8 @@ class ClassificationScores:
 
     def figures(
         self, rows: Dataset, predictions: Sequence[Prediction], *, samples: int
-    ) -> dict[str, Any]:
-        """Return the classification report."""
+    ) -> ClassificationFigures:
+        """Score the classes."""
         import numpy as np
 
         from nlp_transfer.metrics.labels import class_figures
@@ -40,13 +66,25 @@ class ClassificationScores:
         matrix = np.array([[row.get(name, 0.0) for name in names] for row in scores])
         one_each = not self.multi_label
         figures = class_figures(gold, predicted, matrix, names, one_each=one_each, samples=samples)
-        return {"class": figures.as_dict()}
+        return ClassificationFigures(figures)
+
+    def read(self, figures: Mapping[str, Any]) -> ClassificationFigures:
+        """Read figures as `ClassificationFigures.as_dict` writes them."""
+        return ClassificationFigures(LabelFigures.read(figures["class"]))
+
+    def read_headline(self, line: Mapping[str, Any]) -> Headline:
+        """Read a line of scores of the classes."""
+        return _headline(line)
 
     def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:
         """Name the class that every text has, or say that none has any."""
         gold, predicted, _, _ = _compared(rows, predictions)
         answer = only_answer(map(_joined, gold), map(_joined, predicted))
         return answer and f"{answer} for every text"
+
+
+def _headline(line: Mapping[str, Any]) -> Headline:
+    return Headline.read(ClassificationScores.headline, "f1", line)
 
 
 def _compared(

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from nlp_transfer.recipe import LabelNames
 from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.classification.checks import ClassificationChecks
 from nlp_transfer.tasks.classification.decoding import ClassificationDecoder
 from nlp_transfer.tasks.classification.head import ClassificationHead
 from nlp_transfer.tasks.classification.results import ClassificationResults
@@ -42,6 +43,11 @@ class ClassificationTask(Task):
     def rows(self) -> ClassificationRows:
         """Labelled texts."""
         return ClassificationRows(self.classes, self.multi_label)
+
+    @property
+    def checks(self) -> ClassificationChecks:
+        """Doubtful labels and texts."""
+        return ClassificationChecks(self.rows)
 
     @property
     def windows(self) -> ClassificationWindows:

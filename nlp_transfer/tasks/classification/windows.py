@@ -8,8 +8,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from nlp_transfer.recipe import ModelSection
-from nlp_transfer.records import LossLedger
-from nlp_transfer.tasks.base import Row, WindowRow, pad
+from nlp_transfer.records import LossLedger, Row
+from nlp_transfer.tasks.base import WindowRow, pad
 from nlp_transfer.tasks.objective import IGNORED
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ class ClassificationWindows:
     multi_label: bool
     long_texts: Literal["windows", "truncate"]
     """Read to the end in windows, or cut off and counted; pairs are always cut."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether long texts are read in windows."""
+        return self.long_texts == "windows"
 
     def encode(
         self,
@@ -63,7 +68,7 @@ class ClassificationWindows:
         paired: bool,
     ) -> Iterator[tuple[list[WindowRow], LossLedger]]:
         """Tokenize rows that are all pairs, or all not."""
-        windowed = self.long_texts == "windows" and not paired
+        windowed = self.whole and not paired
         encoding = tokenizer(
             [row["text"] for row in rows],
             [row["text_pair"] for row in rows] if paired else None,

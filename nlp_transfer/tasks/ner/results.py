@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 from nlp_transfer.data.items import Item
 from nlp_transfer.data.tags import spans
 from nlp_transfer.data.words import Splitter
-from nlp_transfer.records import Prediction, Tagging
-from nlp_transfer.tasks.base import Row
+from nlp_transfer.records import CardFacts, Prediction, Row, Tagging
 
 
 @dataclass(frozen=True)
@@ -19,6 +18,14 @@ class NerResults:
 
     keys: ClassVar[tuple[str, ...]] = ("text", "tokens", "tags", "entities")
     word_lists: ClassVar[bool] = True
+    card: ClassVar[CardFacts] = CardFacts(
+        "token-classification",
+        "This model finds entities in text and tells their type.",
+        "Entity types",
+        "AutoModelForTokenClassification",
+        "A word's tag is that of its first piece; the pieces after it were not trained\n"
+        '(in a `pipeline`, set `aggregation_strategy="first"`).\n',
+    )
 
     def row(self, item: Item, split: Splitter) -> dict[str, Any]:
         """Take the words of an item, or split its text: {words, document}, {text, offsets}."""

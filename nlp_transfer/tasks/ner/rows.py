@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from nlp_transfer.data.check import check_splits
-from nlp_transfer.data.label_counts import unseen_labels
 from nlp_transfer.data.raw_words import RawWords, measure
 from nlp_transfer.data.segmenters import checked_rule
+from nlp_transfer.data.tags import Span, spans
+from nlp_transfer.data.visible import shown
+from nlp_transfer.doctor.rows import columns, unseen_labels
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
-from nlp_transfer.records import LossLedger, Nouns, Splits
+from nlp_transfer.records import LossLedger, Nouns, Row, Splits
 from nlp_transfer.tasks.ner.loading import load_sentences
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +32,14 @@ class NerRows:
     types: tuple[str, ...] | None = None
     """Declared entity types, in order; None takes them from the data."""
 
-    nouns: ClassVar[Nouns] = Nouns("sentence", "entity", "entities", "type", "tags")
+    nouns: ClassVar[Nouns] = Nouns("sentence", "entity", "entities", "type", "types", "tags")
+    case_matters: ClassVar[bool] = True
+    losses: ClassVar[frozenset[str]] = frozenset(
+        (
+            "entities", "words_without_pieces", "entities_unseen_type", "entities_truncated",
+            "entities_dropped", "tags_repaired", "spans_trimmed", "spans_expanded",
+        )
+    )  # fmt: skip
 
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         """Load tagged sentences, converted to IOB2."""
@@ -53,7 +67,37 @@ class NerRows:
         """Measure how often the text of training sentences splits into the words they have."""
         return measure(splits["train"], data.words)
 
+    def texts(self, rows: Dataset) -> Iterator[list[str]]:
+        """Join the words of each sentence by blanks."""
+        return ([" ".join(words)] for words in self.words(rows))
+
+    def words(self, rows: Dataset) -> Iterator[list[str]]:
+        """Yield the words of each sentence."""
+        return (words for (words,) in columns(rows, "words"))
+
+    def answers(self, rows: Dataset) -> Iterator[list[str] | None]:
+        """Yield the tags of each sentence."""
+        return (tags for (tags,) in columns(rows, "tags"))
+
+    def spans(self, rows: Dataset) -> Iterator[list[Span]]:
+        """Yield the entities of each sentence."""
+        return (spans(tags) for (tags,) in columns(rows, "tags"))
+
+    def label_counts(self, rows: Dataset) -> Counter[str]:
+        """Count the entities of each type, lost ones too."""
+        counts: Counter[str] = Counter()
+        for tags, lost in columns(rows, "tags", "lost"):
+            counts.update(tag[2:] for tag in tags if tag.startswith("B-"))
+            counts.update(lost or ())
+        return counts
+
+    def contrast(self, one: Row, other: Row) -> tuple[str, str]:
+        """Name the first word that has different tags, with its tag, and the other tag."""
+        pairs = zip(one["words"], one["tags"], other["tags"], strict=True)
+        word, tag, theirs = next(pair for pair in pairs if pair[1] != pair[2])
+        return f"{shown(word)} {tag}", theirs
+
     def unseen(self, splits: Splits, split: str) -> LossLedger:
         """Count what reading lost, and the entities of types that the training split has not."""
         losses = splits.losses.get(split, LossLedger())
-        return losses + LossLedger(entities_unseen_type=unseen_labels(splits, split))
+        return losses + LossLedger(entities_unseen_type=unseen_labels(self, splits, split))

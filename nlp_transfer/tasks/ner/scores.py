@@ -2,16 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nlp_transfer.records import Prediction, Tagging
+from nlp_transfer.metrics.figures import COLUMNS, EntityFigures, Headline, LabelFigures
+from nlp_transfer.records import Prediction, Table, Tagging
 from nlp_transfer.tasks.base import only_answer
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+
+@dataclass(frozen=True)
+class NerFigures:
+    """Scores of entities, and of the tags of words."""
+
+    entities: EntityFigures
+    token: LabelFigures
+
+    @property
+    def headline(self) -> Headline:
+        """Entity F1 of all types."""
+        return _headline(self.entities.overall.as_dict())
+
+    def tables(self) -> Sequence[Table]:
+        """Show entities, partial credit and tags."""
+        entities, matches = self.entities, self.entities.partial_credit
+        per_type = [score.cells(name) for name, score in entities.per_type.items()]
+        return (
+            Table(
+                "Entities",
+                ("type", *COLUMNS),
+                (*per_type, entities.overall.cells("overall")),
+                "Strict CoNLL scores: an entity counts only if its type and all its words are "
+                "right.",
+            ),
+            Table(
+                "Partial credit",
+                ("match", *COLUMNS[:3]),
+                tuple(score.cells(name)[:4] for name, score in matches.items()),
+                "strict: borders and type; exact: borders; partial: an overlap counts half; "
+                "type: type of an overlap.",
+            ),
+            Table(
+                "Words, tag by tag",
+                ("tag", *COLUMNS),
+                tuple(self.token.cells()),
+                "NOT the CoNLL figure: every word counts, O too. Do not compare these with entity "
+                "F1.",
+            ),
+        )
+
+    def compared(self) -> Sequence[tuple[str, str, float]]:
+        """Choose the three figures of all entities."""
+        overall = self.entities.overall
+        return (
+            ("precision", "entity precision (strict)", overall.precision),
+            ("recall", "entity recall (strict)", overall.recall),
+            ("f1", "entity F1 (strict)", overall.f1),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self.entities.as_dict(), "token": self.token.as_dict("per_tag")}
 
 
 @dataclass(frozen=True)
@@ -28,20 +82,33 @@ class NerScores:
 
     def figures(
         self, rows: Dataset, predictions: Sequence[Prediction], *, samples: int
-    ) -> dict[str, Any]:
-        """Return the entity, partial-credit and token-level tables."""
+    ) -> NerFigures:
+        """Score entities and tags."""
         from nlp_transfer.metrics.entities import entity_figures
         from nlp_transfer.metrics.labels import label_figures
 
         gold, predicted = list(rows["tags"]), _tags(predictions)
         entities = entity_figures(gold, predicted, lost=_lost(rows), samples=samples)
-        return {**entities.as_dict(), "token": label_figures(gold, predicted).as_dict("per_tag")}
+        return NerFigures(entities, label_figures(gold, predicted))
+
+    def read(self, figures: Mapping[str, Any]) -> NerFigures:
+        """Read figures as `NerFigures.as_dict` writes them."""
+        token = LabelFigures.read(figures["token"], "per_tag")
+        return NerFigures(EntityFigures.read(figures), token)
+
+    def read_headline(self, line: Mapping[str, Any]) -> Headline:
+        """Read a line of entity scores."""
+        return _headline(line)
 
     def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:
         """Name the tag that every word has, mostly O."""
         gold = chain.from_iterable(rows["tags"])
         answer = only_answer(gold, chain.from_iterable(_tags(predictions)))
         return answer and f"{answer} for every word"
+
+
+def _headline(line: Mapping[str, Any]) -> Headline:
+    return Headline.read(NerScores.headline, "f1", line)
 
 
 def _tags(predictions: Sequence[Prediction]) -> list[tuple[str, ...]]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from nlp_transfer.recipe import LabelNames
 from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.ner.checks import NerChecks
 from nlp_transfer.tasks.ner.decoding import NerDecoder
 from nlp_transfer.tasks.ner.head import NerHead
 from nlp_transfer.tasks.ner.results import NerResults
@@ -40,6 +41,11 @@ class NerTask(Task):
     def rows(self) -> NerRows:
         """Tagged sentences."""
         return NerRows(self.types)
+
+    @property
+    def checks(self) -> NerChecks:
+        """Doubtful tags, entities and words."""
+        return NerChecks(self.rows)
 
     @property
     def windows(self) -> NerWindows:

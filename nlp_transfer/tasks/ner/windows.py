@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from nlp_transfer.data.tags import spans
 from nlp_transfer.models.windows import Piece, WordPieces, cut_windows
 from nlp_transfer.recipe import ModelSection
-from nlp_transfer.records import LossLedger
-from nlp_transfer.tasks.base import Row, WindowRow, pad
+from nlp_transfer.records import LossLedger, Row
+from nlp_transfer.tasks.base import WindowRow, pad
 from nlp_transfer.tasks.objective import IGNORED
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ class NerWindows:
 
     context_words: int
     """Unlabelled words of the same document shown on each side of a sentence."""
+
+    whole: ClassVar[bool] = True
 
     def encode(
         self,
