@@ -35,8 +35,25 @@ def training_arguments(
     strategies:  those of the recipe, which may depend on arguments
     raises:      UserError where transformers refuses arguments, or a package is missing for them
     """
+    settings = _settings(section, checkpoints)
+    for strategy in strategies:
+        settings |= strategy.arguments()
+    if steps is not None:
+        settings |= {"max_steps": steps, "eval_strategy": "no", "save_strategy": "no"}
+        settings["load_best_model_at_end"] = False
+    try:
+        args = TrainingArguments(**settings)
+    except (ValueError, TypeError, ImportError) as error:
+        raise UserError(f"training.arguments: {error}") from None
+    check_optimizer(args)
+    check_packages(args)
+    return args
+
+
+def _settings(section: TrainingSection, checkpoints: Path) -> dict[str, Any]:
+    """Say what TrainingArguments are by default here, and what the section sets."""
     precision = resolve_precision(section.precision)
-    settings: dict[str, Any] = {
+    return {
         "output_dir": str(checkpoints),
         "num_train_epochs": section.epochs,
         "learning_rate": section.learning_rate,
@@ -65,15 +82,3 @@ def training_arguments(
         "restore_callback_states_from_checkpoint": True,  # patience goes on where it was
         **section.arguments,
     }
-    for strategy in strategies:
-        settings |= strategy.arguments()
-    if steps is not None:
-        settings |= {"max_steps": steps, "eval_strategy": "no", "save_strategy": "no"}
-        settings["load_best_model_at_end"] = False
-    try:
-        args = TrainingArguments(**settings)
-    except (ValueError, TypeError, ImportError) as error:
-        raise UserError(f"training.arguments: {error}") from None
-    check_optimizer(args)
-    check_packages(args)
-    return args

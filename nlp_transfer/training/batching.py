@@ -3,13 +3,39 @@ processes."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 import numpy as np
 import torch
+from datasets import Dataset
 from torch.utils.data import Sampler
 
+from nlp_transfer.tasks.base import WindowRow
+from nlp_transfer.tasks.objective import IGNORED
+
 _BUCKET_GROWTH = 1.08  # windows whose lengths differ by less are shuffled together
+
+
+class TrainingWindows(torch.utils.data.Dataset[WindowRow]):
+    """Windows of all tasks by number; `~number` is the same window with its labels ignored."""
+
+    def __init__(self, windows: Sequence[Dataset]) -> None:
+        """windows: of each task, the recipe's own first"""
+        self._windows = windows
+        self._starts = [0, *accumulate(len(own) for own in windows)]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, number: int) -> WindowRow:
+        if number >= 0:
+            task = bisect_right(self._starts, number) - 1
+            row = self._windows[task][number - self._starts[task]]
+            return {**row, "window": number, "task": task}
+        row = self[~number]
+        return {**row, "labels": [IGNORED] * len(row["labels"])}
 
 
 class TokenBatchSampler(Sampler[list[int]]):

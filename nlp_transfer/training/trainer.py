@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import logging
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate.utils import gather_object
-from datasets import Dataset
 from torch import nn
-from transformers import EarlyStoppingCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
 
 from nlp_transfer.inference.engine import predict_distributions, windows_by_example
 from nlp_transfer.models.architecture import named_parameters, output_labels
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.records import Prediction
-from nlp_transfer.strategies.base import Batch, Forward, LossFunction, Strategy, TrainingData
+from nlp_transfer.strategies.base import (
+    Batch,
+    Forward,
+    LossFunction,
+    Strategy,
+    TrainingData,
+    TransferRecipe,
+)
 from nlp_transfer.tasks.base import Task, WindowRow
-from nlp_transfer.tasks.objective import IGNORED
+from nlp_transfer.training.batching import TrainingWindows
 from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.examples import SplitData, TaskWindows
 from nlp_transfer.training.optimization import leaves_zero_gradients
@@ -31,26 +35,6 @@ from nlp_transfer.training.seen_rows import SeenRows, seen_rows
 from nlp_transfer.training.weighting import objective, window_weights
 
 log = logging.getLogger(__name__)
-
-
-class TrainingWindows(torch.utils.data.Dataset[WindowRow]):
-    """Windows of all tasks by number; `~number` is the same window with its labels ignored."""
-
-    def __init__(self, windows: Sequence[Dataset]) -> None:
-        """windows: of each task, the recipe's own first"""
-        self._windows = windows
-        self._starts = [0, *accumulate(len(own) for own in windows)]
-
-    def __len__(self) -> int:
-        return self._starts[-1]
-
-    def __getitem__(self, number: int) -> WindowRow:
-        if number >= 0:
-            task = bisect_right(self._starts, number) - 1
-            row = self._windows[task][number - self._starts[task]]
-            return {**row, "window": number, "task": task}
-        row = self[~number]
-        return {**row, "labels": [IGNORED] * len(row["labels"])}
 
 
 class TransferTrainer(BudgetTrainer):
@@ -82,11 +66,6 @@ class TransferTrainer(BudgetTrainer):
         self._examples = [data.rows for data in learned]
         self._rows: SeenRows | None = None
         self._validation = validation
-        callbacks = [callback for strategy in strategies for callback in strategy.callbacks()]
-        callbacks.append(Progress(task.scores.headline))
-        patience = recipe.training.early_stopping
-        if patience is not None and args.load_best_model_at_end:
-            callbacks.append(EarlyStoppingCallback(patience))
         super().__init__(
             lengths=[length for data in learned for length in data.train.lengths],
             training=recipe.training,
@@ -103,7 +82,7 @@ class TransferTrainer(BudgetTrainer):
             eval_dataset=validation.encoded.windows,
             data_collator=self._collate,
             compute_loss_func=self._loss(learned, args.label_smoothing_factor),
-            callbacks=callbacks,
+            callbacks=_callbacks(recipe, args),
         )
 
     def _collate(self, rows: Sequence[WindowRow]) -> dict[str, torch.Tensor]:
@@ -208,6 +187,15 @@ class TransferTrainer(BudgetTrainer):
         mine = [task.decoder.decode(distribution, labels) for distribution in distributions]
         gathered = dict(gather_object(list(zip(numbers, mine, strict=True))))
         return [gathered[number] for number in range(count)]
+
+
+def _callbacks(recipe: TransferRecipe, args: TrainingArguments) -> list[TrainerCallback]:
+    callbacks = [made for strategy in recipe.strategies for made in strategy.callbacks()]
+    callbacks.append(Progress(recipe.task.scores.headline))
+    patience = recipe.training.early_stopping
+    if patience is not None and args.load_best_model_at_end:
+        callbacks.append(EarlyStoppingCallback(patience))
+    return callbacks
 
 
 def _set_learning_rate(
