@@ -47,7 +47,7 @@ def pretrain(
     with explaining_interrupt(folder, begun=False, fresh=fresh):
         located(recipe, paths_exist=True)
         reading = load_texts(recipe)
-        begin_with(folder, recipe, describe_texts(reading), reading.model, fresh=fresh)
+        begin_with(folder, recipe, describe_texts(reading), reading.loaded.model, fresh=fresh)
     with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
         metrics = read_on(recipe, reading, folder.checkpoints, folder.last_checkpoint())
         write_pretrained(folder, reading, metrics)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -55,8 +55,7 @@ def load_trained(
     tokenizer = load_tokenizer(folder, setting)
     if onnx:
         check_vocabulary(config.vocab_size, tokenizer, folder, setting)
-        stand_in: Any = OnnxModel(folder, config)
-        return LoadedModel(stand_in, tokenizer), task, settings
+        return LoadedModel(OnnxModel(folder, config), tokenizer), task, settings
     model = read_model(task.head.auto_class, config, folder, setting, shared=shared)
     check_vocabulary(embedding_rows(model), tokenizer, folder, setting)
     settings = settings.within(position_limit(model), folder, setting)

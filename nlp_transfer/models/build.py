@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.models.architecture import embedding_rows, is_fine_tuned
+from nlp_transfer.models.architecture import embedding_rows, is_fine_tuned, named_parameters
 from nlp_transfer.models.carry_over import keep_layers, with_new_head
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary
@@ -23,12 +23,15 @@ from nlp_transfer.models.loading import (
 from nlp_transfer.recipe import ModelSection
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from peft import PeftModel
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+    from nlp_transfer.models.loading import AutoClass
 
 log = logging.getLogger(__name__)
 
 _KEY = "model.checkpoint"
-OR_ALLOW = (
+_OR_ALLOW = (
     "Correct config.json or the files, take another checkpoint, or let what is missing start at "
     "random with model.allow_random=true."
 )
@@ -39,7 +42,7 @@ OR_ALLOW = (
 class NewHead:
     """The head that a checkpoint gets."""
 
-    auto_class: Any
+    auto_class: AutoClass
     """The transformers auto class of models with such a head."""
     labels: tuple[str, ...]
     """Names of its outputs, in order."""
@@ -51,7 +54,7 @@ class NewHead:
 class LoadedModel:
     """A model with a head for the task, and its tokenizer."""
 
-    model: PreTrainedModel
+    model: PreTrainedModel | PeftModel
     tokenizer: PreTrainedTokenizerBase
     new_parameters: frozenset[str] = frozenset()
     """Names of the parameters that the checkpoint did not have: they start at random."""
@@ -59,7 +62,8 @@ class LoadedModel:
 
 def build_model(folder: Path, head: NewHead, options: ModelSection) -> LoadedModel:
     """Load a checkpoint, give it a head with named labels, and say what starts at random."""
-    config = _encoder_config(folder, options, head.auto_class)
+    config = _config(folder, options)
+    _check_is_encoder(config, head.auto_class, folder)
     fine_tuned = is_fine_tuned(config)
     config.num_labels = len(head.labels)
     config.id2label = dict(enumerate(head.labels))
@@ -68,14 +72,8 @@ def build_model(folder: Path, head: NewHead, options: ModelSection) -> LoadedMod
         config.problem_type = head.problem_type
     if options.dropout is not None:
         _set_dropout(config, options.dropout)
-    model, weights = load_model(
-        head.auto_class, folder, config, _KEY, trust_remote_code=options.trust_remote_code
-    )
-    if not options.allow_random:
-        check_encoder(model, weights, folder, _KEY, advice=OR_ALLOW)
-    check_finite(model, f"{_KEY}: {folder}")
+    model, new = _read(head.auto_class, config, folder, options)
     set_attention(model, options.attention)
-    new = weights.random
     if fine_tuned:
         # A head that fits by its size may still be for other labels, or for others' order.
         log.info("%s is fine-tuned: encoder carried over, head new", options.checkpoint)
@@ -83,29 +81,88 @@ def build_model(folder: Path, head: NewHead, options: ModelSection) -> LoadedMod
         new |= random
     if options.layers is not None:
         model = keep_layers(model, options.layers)
+    return _with_tokenizer(model, new, folder, options)
+
+
+def build_masked_lm(folder: Path, options: ModelSection) -> LoadedModel:
+    """Load a checkpoint with its language-modelling head; one that it lacks starts at random.
+
+    Whatever a recipe trusts: code that a checkpoint brings is run by finetune and prepare only.
+    """
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoModelForMaskedLM
+
+    options = options.model_copy(update={"trust_remote_code": False})
+    config = _config(folder, options)
+    if type(config) not in MODEL_FOR_MASKED_LM_MAPPING:
+        raise UserError(f"{_KEY}: a {config.model_type!r} model does not guess masked words.")
+    model, new = _read(AutoModelForMaskedLM, config, folder, options)
+    return _with_tokenizer(model, new, folder, options)
+
+
+def log_new_parameters(loaded: LoadedModel, checkpoint: str, *, head: str) -> None:
+    """Say how many parameters start at random.
+
+    head: what people call them
+    """
+    new, total = count_new(loaded), sum(p.numel() for p in loaded.model.parameters())
+    log.info(
+        "%s: %s of %s parameters start at random (the %s)",
+        checkpoint,
+        f"{new:,}",
+        f"{total:,}",
+        head,
+    )
+
+
+def count_new(loaded: LoadedModel) -> int:
+    """Count the parameters that start at random."""
+    return sum(
+        p.numel() for name, p in named_parameters(loaded.model) if name in loaded.new_parameters
+    )
+
+
+def _config(folder: Path, options: ModelSection) -> PreTrainedConfig:
+    if (folder / ADAPTER_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
+        raise UserError(
+            f"{_KEY}: {folder} holds an adapter, not a whole model. Start from its base "
+            "model, or from a run that merges the adapter (strategies lora: merge: true)."
+        )
+    return load_config(folder, _KEY, trust_remote_code=options.trust_remote_code)
+
+
+def _check_is_encoder(config: PreTrainedConfig, auto_class: AutoClass, folder: Path) -> None:
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING
+
+    known = type(config) in auto_class._model_mapping
+    if not known or type(config) not in MODEL_FOR_MASKED_LM_MAPPING or config.is_encoder_decoder:
+        raise UserError(
+            f"{_KEY}: {folder} is a {config.model_type!r} model, which is not an encoder "
+            "for this task. Choose one of the BERT family: bert, roberta, distilbert, electra, "
+            "albert, deberta, xlm-roberta, camembert, mpnet, modernbert..."
+        )
+
+
+def _read(
+    auto_class: AutoClass, config: PreTrainedConfig, folder: Path, options: ModelSection
+) -> tuple[PreTrainedModel, frozenset[str]]:
+    """Read the weights of a checkpoint; with them, name the parameters that it has not."""
+    model, weights = load_model(
+        auto_class, folder, config, _KEY, trust_remote_code=options.trust_remote_code
+    )
+    if not options.allow_random:
+        check_encoder(model, weights, folder, _KEY, advice=_OR_ALLOW)
+    check_finite(model, f"{_KEY}: {folder}")
+    return model, weights.random
+
+
+def _with_tokenizer(
+    model: PreTrainedModel, new: frozenset[str], folder: Path, options: ModelSection
+) -> LoadedModel:
+    """Add the tokenizer of a checkpoint, and refuse windows or pieces that the model has not."""
     check_length(model, options)
     tokenizer = load_tokenizer(folder, trust_remote_code=options.trust_remote_code)
     check_vocabulary(embedding_rows(model), tokenizer, folder, _KEY)
     return LoadedModel(model, tokenizer, new)
-
-
-def _encoder_config(folder: Path, options: ModelSection, auto_class: Any) -> Any:
-    from transformers import MODEL_FOR_MASKED_LM_MAPPING
-
-    if (folder / ADAPTER_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
-        raise UserError(
-            f"model.checkpoint: {folder} holds an adapter, not a whole model. Start from its base "
-            "model, or from a run that merges the adapter (strategies lora: merge: true)."
-        )
-    config = load_config(folder, _KEY, trust_remote_code=options.trust_remote_code)
-    known = type(config) in auto_class._model_mapping
-    if not known or type(config) not in MODEL_FOR_MASKED_LM_MAPPING or config.is_encoder_decoder:
-        raise UserError(
-            f"model.checkpoint: {folder} is a {config.model_type!r} model, which is not an encoder "
-            "for this task. Choose one of the BERT family: bert, roberta, distilbert, electra, "
-            "albert, deberta, xlm-roberta, camembert, mpnet, modernbert..."
-        )
-    return config
 
 
 # How the configurations of the families name their dropout rates.
@@ -115,7 +172,7 @@ _DROPOUTS = (
 )  # fmt: skip
 
 
-def _set_dropout(config: Any, rate: float) -> None:
+def _set_dropout(config: PreTrainedConfig, rate: float) -> None:
     """Set every dropout rate of the encoder."""
     names = [name for name in _DROPOUTS if hasattr(config, name)]
     if not names:

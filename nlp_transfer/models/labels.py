@@ -10,7 +10,7 @@ from nlp_transfer.errors import UserError, shortened
 _WRITE = 'Write it as {"0": "first name", "1": "second name"}, one for each output of the head.'
 
 
-def output_names(config: Mapping[str, Any], where: str) -> list[str]:
+def output_names(config: Mapping[str, object], where: str) -> list[str]:
     """Read the names of a model's outputs from `id2label`, or from `label2id` where it is alone.
 
     config: what config.json holds; transformers takes what is not there for two nameless outputs
@@ -36,13 +36,13 @@ def output_names(config: Mapping[str, Any], where: str) -> list[str]:
     return names
 
 
-def _mapping(value: Any, where: str) -> Mapping[Any, Any]:
+def _mapping(value: object, where: str) -> Mapping[Any, Any]:
     if not isinstance(value, dict):
         raise UserError(f"{where} is {value!r:.60}, not a mapping. {_WRITE}")
     return value
 
 
-def _numbered(value: Any, where: str) -> dict[int, str]:
+def _numbered(value: object, where: str) -> dict[int, str]:
     """Return names by number, or say which entry is no name with its number."""
     names = {}
     for number, name in _mapping(value, f"{where}: id2label").items():
@@ -76,7 +76,7 @@ def _in_order(names: Mapping[int, str], where: str) -> list[str]:
     return ordered
 
 
-def _check_same(names: list[str], named: Any, where: str) -> None:
+def _check_same(names: list[str], named: object, where: str) -> None:
     """Refuse a `label2id` of the same names in another order; a stale one is not read."""
     if isinstance(named, dict) and set(named) == set(names):
         for number, name in enumerate(names):

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.damage import explaining_damage, quiet_transformers
@@ -167,7 +167,7 @@ def load_tokenizer(
     """
     from transformers import AutoTokenizer
 
-    def load(**extra: Any) -> PreTrainedTokenizerBase:
+    def load(**extra: bool) -> PreTrainedTokenizerBase:
         with quiet_transformers():
             return AutoTokenizer.from_pretrained(
                 folder,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer.models.architecture import encoder
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
+    from transformers.utils import ModelOutput
 
 SIDES = "side_tasks"
 """The child of the main model that holds the models of the side tasks, by number from 1."""
@@ -38,8 +39,11 @@ def share_encoder(main: PreTrainedModel, sides: Sequence[PreTrainedModel]) -> No
 
 
 def _forward(
-    main: PreTrainedModel, *arguments: Any, task: torch.Tensor | None = None, **inputs: Any
-) -> Any:
+    main: PreTrainedModel,
+    *arguments: torch.Tensor,
+    task: torch.Tensor | None = None,
+    **inputs: torch.Tensor,
+) -> ModelOutput:
     """Answer as the model of a task.
 
     task: (windows,), its number, the same for all; None: the main task

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.checkpoint import resolve_checkpoint
@@ -20,8 +21,11 @@ from nlp_transfer.models.loading import (
 from nlp_transfer.models.shared_encoder import share_weights
 
 if TYPE_CHECKING:
+    import torch
     from peft import PeftConfig, PeftModel
+    from torch import nn
     from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers.utils import ModelOutput
 
     from nlp_transfer.models.loading import AutoClass
 
@@ -82,7 +86,9 @@ def _with_adapter(
 def aligned(model: PeftModel) -> PeftModel:
     """Let a prompted model answer for the pieces of the text alone, not for virtual tokens."""
 
-    def drop(_module: Any, _arguments: Any, inputs: Any, outputs: Any) -> Any:
+    def drop(
+        _: nn.Module, __: tuple[()], inputs: Mapping[str, torch.Tensor], outputs: ModelOutput
+    ) -> ModelOutput:
         if outputs["logits"].dim() == 3:
             outputs["logits"] = outputs["logits"][:, -inputs["input_ids"].shape[1] :]
         return outputs

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from nlp_transfer.models.build import count_new
 from nlp_transfer.runs.disk import disk_bytes
 from nlp_transfer.runs.run_folder import RunFolder
-from nlp_transfer.training.building import count_parameters
 from nlp_transfer.training.examples import TaskWindows, of_all, summary
 from nlp_transfer.training.fitting import Fitted
 
@@ -55,7 +55,7 @@ def estimate(
         "checkpoint": recipe.model.checkpoint,
         "strategies": [strategy.name for strategy in recipe.strategies],
         **fitted.parameters,
-        "new_parameters": count_parameters(tasks[0].loaded.model, fitted.loaded.new_parameters),
+        "new_parameters": count_new(fitted.loaded),
         "steps": steps,
         "tokens_per_batch": recipe.training.tokens_per_batch,
         "precision": trainer.precision,

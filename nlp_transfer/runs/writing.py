@@ -44,7 +44,7 @@ def write_pretrained(folder: RunFolder, reading: Reading, metrics: dict[str, Any
     """Write a model that has read, and what was measured; metrics.json last."""
     if is_main_process():
         with whole_folder(folder.path / "model", replace=True) as temporary:
-            save_model(LoadedModel(reading.model, reading.tokenizer), temporary)
+            save_model(reading.loaded, temporary)
         folder.write_json("metrics.json", metrics)
         folder.remove_checkpoints()
     wait_for_all()

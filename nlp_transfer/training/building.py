@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from torch import nn
 from transformers import set_seed
 
 from nlp_transfer.data.items import ROLES
-from nlp_transfer.models.build import LoadedModel, build_model
+from nlp_transfer.models.build import LoadedModel, build_model, log_new_parameters
 from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
 from nlp_transfer.models.saved import Settings
 from nlp_transfer.models.shared_encoder import share_encoder, side_parameter
@@ -29,12 +28,7 @@ def build(tasks: Sequence[TaskExamples]) -> list[LoadedModel]:
     own, *others = [_built(task) for task in tasks]
     own = _with_heads(own, others)
     recipe = tasks[0].recipe
-    log_new_parameters(
-        recipe.model.checkpoint,
-        own.model,
-        own.new_parameters,
-        head="new heads" if others else "new head",
-    )
+    log_new_parameters(own, recipe.model.checkpoint, head="new heads" if others else "new head")
     return [own, *others]
 
 
@@ -95,27 +89,3 @@ def choose_weights(tasks: Sequence[TaskExamples], models: Sequence[LoadedModel])
     for adapter in getattr(loaded.model, "peft_config", {}).values():
         adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
     return loaded
-
-
-def log_new_parameters(
-    checkpoint: str, model: nn.Module, names: Iterable[str], *, head: str
-) -> None:
-    """Say how many parameters start at random.
-
-    names: of the parameters that the checkpoint did not have
-    head:  what people call them
-    """
-    new, total = count_parameters(model, names), sum(p.numel() for p in model.parameters())
-    log.info(
-        "%s: %s of %s parameters start at random (the %s)",
-        checkpoint,
-        f"{new:,}",
-        f"{total:,}",
-        head,
-    )
-
-
-def count_parameters(model: nn.Module, names: Iterable[str]) -> int:
-    """Count the parameters under these names."""
-    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    return sum(sizes.get(name, 0) for name in names)

@@ -14,8 +14,6 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
     TrainingArguments,
     set_seed,
 )
@@ -23,39 +21,26 @@ from transformers import (
 from nlp_transfer.data.masking import MaskedWindows, cut_texts
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import autocast, token_batches
-from nlp_transfer.models.architecture import embedding_rows
-from nlp_transfer.models.build import OR_ALLOW
+from nlp_transfer.models.build import LoadedModel, build_masked_lm, log_new_parameters
 from nlp_transfer.models.checkpoint import resolve_checkpoint
-from nlp_transfer.models.finite import check_finite
-from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary
-from nlp_transfer.models.loading import (
-    ADAPTER_FILE,
-    CONFIG_FILE,
-    load_config,
-    load_model,
-    load_tokenizer,
-)
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Batch, Forward, TransferRecipe
 from nlp_transfer.tasks.base import pad
 from nlp_transfer.tasks.objective import IGNORED
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.budget_trainer import BudgetTrainer
-from nlp_transfer.training.building import log_new_parameters
 from nlp_transfer.training.domain_texts import shuffled_texts, texts_read
 from nlp_transfer.training.fingerprints import Read
 from nlp_transfer.training.progress import Progress
 
 HEADLINE = "masked accuracy"
-_KEY = "model.checkpoint"
 
 
 @dataclass(frozen=True)
 class Reading:
     """What a model reads, and is measured on."""
 
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
+    loaded: LoadedModel
     train: MaskedWindows
     held_out: MaskedWindows
     lengths: list[int]
@@ -72,11 +57,14 @@ def load_texts(recipe: TransferRecipe) -> Reading:
     section, options = recipe.pretraining, recipe.model
     folder = resolve_checkpoint(options.checkpoint, revision=options.revision)
     texts = shuffled_texts(recipe)
-    # Whatever the recipe trusts: code that a checkpoint brings is run by finetune and prepare only.
-    tokenizer = load_tokenizer(folder)
+    seed = recipe.training.seed
+    set_seed(seed)
+    loaded = build_masked_lm(folder, options)
+    tokenizer = loaded.tokenizer
     if tokenizer.mask_token_id is None:
         raise UserError(f"model.checkpoint: the tokenizer of {folder} has no mask token.")
-    seed = recipe.training.seed
+    if loaded.new_parameters:
+        log_new_parameters(loaded, options.checkpoint, head="language-modelling head")
     count = max(1, round(section.held_out * len(texts)))
     parts = [
         list(cut_texts(part, tokenizer, max_pieces=options.max_pieces))
@@ -95,11 +83,8 @@ def load_texts(recipe: TransferRecipe) -> Reading:
         "windows": len(train),
         "pieces": sum(lengths),
     }
-    set_seed(seed)
-    model = _load_model(folder, recipe)
-    check_vocabulary(embedding_rows(model), tokenizer, folder, _KEY)
     read = texts_read(recipe, texts, start=folder)
-    return Reading(model, tokenizer, train, held_out, lengths, counts, read)
+    return Reading(loaded, train, held_out, lengths, counts, read)
 
 
 def describe_texts(reading: Reading) -> dict[str, Any]:
@@ -108,37 +93,16 @@ def describe_texts(reading: Reading) -> dict[str, Any]:
     return {"splits": {"train": train}, "read": reading.read}
 
 
-def _load_model(folder: Path, recipe: TransferRecipe) -> PreTrainedModel:
-    """Load a checkpoint with its language-modelling head; one that it lacks starts at random."""
-    from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoModelForMaskedLM
-
-    if (folder / ADAPTER_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
-        raise UserError(f"{_KEY}: {folder} holds an adapter, not a whole model.")
-    config = load_config(folder, _KEY)
-    if type(config) not in MODEL_FOR_MASKED_LM_MAPPING:
-        raise UserError(f"{_KEY}: a {config.model_type!r} model does not guess masked words.")
-    model, weights = load_model(AutoModelForMaskedLM, folder, config, _KEY)
-    if not recipe.model.allow_random:
-        check_encoder(model, weights, folder, _KEY, advice=OR_ALLOW)
-    check_finite(model, f"{_KEY}: {folder}")
-    check_length(model, recipe.model)
-    if weights.random:
-        log_new_parameters(
-            recipe.model.checkpoint, model, weights.random, head="language-modelling head"
-        )
-    return model
-
-
 class PretrainingTrainer(BudgetTrainer):
     """Trains a model to guess hidden words."""
 
     def __init__(self, reading: Reading, section: TrainingSection, args: TrainingArguments) -> None:
         self._held_out = reading.held_out
-        self._pad_id: int = reading.tokenizer.pad_token_id
+        self._pad_id: int = reading.loaded.tokenizer.pad_token_id
         super().__init__(
             lengths=reading.lengths,
             training=section,
-            model=reading.model,
+            model=reading.loaded.model,
             args=args,
             train_dataset=reading.train,
             eval_dataset=reading.held_out,
