@@ -25,8 +25,8 @@ from transformers import (
 from nlp_transfer import Predictor, finetune, load_recipe, pretrain
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import autocast, usable_precision
+from nlp_transfer.models.architecture import position_limit
 from nlp_transfer.models.build import build_model
-from nlp_transfer.models.fit import position_limit
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.classification.task import ClassificationTask
@@ -195,6 +195,48 @@ def test_an_adapter_that_lacks_its_head_or_part_of_itself_is_refused(
     again = tiny_recipe(checkpoint=run, path=tmp_path / "again.yaml")
     with pytest.raises(UserError, match="holds an adapter, not a whole model"):
         finetune(load_recipe(str(again)), output=tmp_path / "other")
+
+
+SETTINGS: dict[str, tuple[Any, str]] = {
+    "a list": ([1], "is not what nlpt writes"),
+    "a number for the task": ({"task": 3}, "is not what nlpt writes"),
+    "a task of another head": ({"task": {"name": "classification"}}, "but its head is for ner"),
+    "an unheard way": (
+        {"task": {"name": "ner", "decoding": "magic"}},
+        "decoding is 'magic', which",
+    ),
+    "words for a number": (
+        {"max_pieces": "many"},
+        "max_pieces is 'many', which nlpt did not write",
+    ),
+    "too many positions": ({"max_pieces": 65}, r"config\.json is 65, the model reads at most 64"),
+}
+
+
+@pytest.mark.parametrize("fault", SETTINGS)
+def test_settings_that_nlpt_does_not_write_are_refused(fault: str, edited: Edit) -> None:
+    settings, message = SETTINGS[fault]
+    with pytest.raises(UserError, match=message) as caught:
+        Predictor.from_run(edited(nlp_transfer=settings))
+    assert len(_lines(caught.value)) == 1
+
+
+def test_settings_are_kept_and_what_an_older_model_does_not_say_is_as_in_a_recipe(
+    tiny_recipe: Any, tmp_path: Path, edited: Edit
+) -> None:
+    run = tmp_path / "run"
+    recipe = load_recipe(str(tiny_recipe(training={"epochs": 1, "arguments": {"max_steps": 1}})))
+    finetune(recipe, output=run)
+    kept = json.loads((run / "model" / "config.json").read_text("utf-8"))["nlp_transfer"]
+    assert kept.pop("task") == recipe.task.model_dump(mode="json")
+    assert kept.pop("words")["rule"] == "unicode"
+    assert kept == {"max_pieces": 48, "overlap": 4, "columns": {}}
+    assert Predictor.from_run(run).options.max_pieces == 48
+    older = edited(start=run / "model", nlp_transfer={"task": {"name": "ner"}})
+    predictor = Predictor.from_run(older)
+    assert (predictor.options.max_pieces, predictor.options.overlap) == (64, 64)  # 64 positions
+    found, usual = (list(Predictor.from_run(folder)(SENTENCE)) for folder in (older, run))
+    assert found == usual
 
 
 LABELS: dict[str, tuple[dict[str, Any], str | None]] = {
