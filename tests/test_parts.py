@@ -72,6 +72,22 @@ def test_interrupted_job_goes_on_to_the_same_file(
     assert output.stat().st_ino == growing_file, "results are written once"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_is_said_and_what_is_predicted_kept(nlpt: Run, model: Path) -> None:
+    Path("texts.txt").write_text("Ada left Rome\n", "utf-8")
+    command = ("predict", model, "texts.txt", *FP32, "-o", "out")
+    with interrupted_forward(at_call=0):
+        assert nlpt(*command)[0] == 130
+    growing = Path("out.parts", "0.growing")
+    growing.unlink()
+    growing.symlink_to("/dev/full")
+    code, _, said = nlpt(*command, "--resume")
+    assert (code, "The disk is full" in said, "--resume goes on" in said) == (2, True, True)
+    growing.unlink()
+    assert nlpt(*command, "--resume")[0] == 0
+    assert len(Path("out").read_text("utf-8").splitlines()) == 1
+
+
 def test_resume_without_anything_to_go_on_with_is_a_plain_job(
     nlpt: Run, model: Path, texts: Path, tmp_path: Path
 ) -> None:

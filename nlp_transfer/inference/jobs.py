@@ -24,6 +24,7 @@ Predict = Callable[[Iterable[Item]], Iterable[Result]]
 
 _BLOCK = 512  # items in a row that one process takes
 _JOB = "job.json"
+_KEPT = "keeps what is predicted; the same command with --resume goes on"
 
 
 def keeps_parts(source: str, output: Path | None, *, resume: bool) -> bool:
@@ -67,9 +68,11 @@ def predict_in_parts(
     try:
         _predict_share(predict, items, _part(folder, rank()))
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"interrupted: {folder} keeps what is predicted; the same command with --resume goes on"
-        ) from None
+        raise Interrupted(f"interrupted: {folder} {_KEPT}") from None
+    except OSError as error:
+        if not files.is_full(folder, error):
+            raise
+        raise UserError(f"The disk is full. Free some space: {folder} {_KEPT}") from error
     if is_main_process():
         _finish(folder, to=to, output=output)
 

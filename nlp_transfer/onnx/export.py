@@ -105,6 +105,7 @@ def describe(
 
 
 def _example_batch(predictor: Predictor, rows: Iterable[Row]) -> dict[str, torch.Tensor]:
+    """Return the inputs of a few windows, (windows, pieces) each."""
     encoded = predictor.encode(islice(rows, _EXAMPLES))
     windows = [window for own, _ in encoded for window in own]
     # Twice: the exporter takes a size of one for a constant.
@@ -116,7 +117,10 @@ def _example_batch(predictor: Predictor, rows: Iterable[Row]) -> dict[str, torch
 def _export(
     model: PreTrainedModel, batch: Mapping[str, torch.Tensor], folder: Path, opset: int
 ) -> None:
-    """Write a model as ONNX, if onnxruntime computes it rightly then."""
+    """Write a model as ONNX, if onnxruntime computes it rightly then.
+
+    batch: inputs to trace it with, (windows, pieces) each
+    """
     import torch
 
     with torch.inference_mode():
@@ -142,7 +146,10 @@ def _export(
 def _write_onnx(
     model: PreTrainedModel, batch: Mapping[str, torch.Tensor], path: Path, opset: int
 ) -> None:
-    """Trace a model with a batch, and write it for any number of windows and pieces."""
+    """Trace a model with a batch, and write it for any number of windows and pieces.
+
+    batch: (windows, pieces) each
+    """
     import torch
 
     class Logits(torch.nn.Module):

@@ -25,6 +25,8 @@ def prepare_for_int8(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) 
     onnxruntime scales a whole batch by its largest value, so one large piece takes precision from
     all others. Where pieces differ, each is scaled by its own largest value: the divergence from
     fp32 (simulated, two NER models) became a sixth. Word embeddings are rounded row by row.
+
+    batch: (windows, pieces) each
     """
     from torch import nn
 
@@ -39,7 +41,10 @@ def prepare_for_int8(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) 
 
 
 def _uneven_products(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> list[nn.Linear]:
-    """List the matrix products in which the largest piece is much larger than most."""
+    """List the matrix products in which the largest piece is much larger than most.
+
+    batch: (windows, pieces) each
+    """
     import torch
 
     found = []
