@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from io import StringIO
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from nlp_transfer.errors import UserError
+from nlp_transfer.flows.report import read_report
 from nlp_transfer.metrics.entities import entity_figures
 from nlp_transfer.metrics.labels import class_figures, label_figures
 from nlp_transfer.records import LossLedger
@@ -84,8 +87,41 @@ def parsed(page: str) -> Cells:
     return cells
 
 
+REPORTS = pytest.mark.parametrize(
+    "report", [ner_report(), class_report_of()], ids=["ner", "classes"]
+)
+
+
+@REPORTS
+def test_a_report_is_read_as_it_was_written(report):
+    written = json.loads(json.dumps(report.metrics))
+    again = Report.read(written)
+    assert again.metrics == written
+    assert again == report
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda metrics: metrics.pop("splits"),
+        lambda metrics: metrics.update(task="parsing"),
+        lambda metrics: metrics["splits"]["test"].pop("entity"),
+        lambda metrics: metrics["splits"]["test"]["ledger"].update(unheard_of=1),
+        lambda metrics: metrics.update(splits=[1]),
+    ],
+)
+def test_metrics_that_are_no_report_end_in_one_message(damage, tmp_path):
+    metrics = json.loads(json.dumps(ner_report().metrics))
+    damage(metrics)
+    for name in ("recipe.yaml", "environment.json"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(UserError, match=r"metrics\.json is damaged, or of another version"):
+        read_report(tmp_path)
+
+
 @pytest.mark.parametrize("write", [markdown_page, html_page, terminal_text])
-@pytest.mark.parametrize("report", [ner_report(), class_report_of()], ids=["ner", "classes"])
+@REPORTS
 def test_every_page_says_the_headline_of_every_split(write, report):
     page = write(report)
     for split in report.splits:

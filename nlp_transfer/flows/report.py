@@ -15,7 +15,7 @@ def read_report(run: str | Path) -> Report:
     if folder.state() != "finished":
         raise UserError(f"{run}: there is no finished run here (no metrics.json).")
     metrics = folder.read_json("metrics.json")
-    if metrics["task"] == "pretraining":
+    if metrics.get("task") == "pretraining":
         raise UserError(
             f"{run} is a pretraining run: its figures are in metrics.json. Fine-tune from it with "
             f"model.checkpoint={run}."
@@ -25,5 +25,6 @@ def read_report(run: str | Path) -> Report:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"{folder.path / 'metrics.json'} is damaged, or of another version of nlp_transfer "
-            f"({type(error).__name__}: {error}). Score the model again with nlpt evaluate."
+            f"({type(error).__name__}: {str(error).partition(chr(10))[0]}). Score the model again "
+            "with nlpt evaluate."
         ) from None

@@ -55,10 +55,7 @@ def class_figures(
     """
     index = {name: i for i, name in enumerate(labels)}
     truth, guess = _indicators(gold, index), _indicators(predicted, index)
-    if one_each:
-        figures = label_figures(gold, predicted)
-    else:
-        figures = _multi_label_figures(truth, guess, labels)
+    figures = label_figures(gold, predicted) if one_each else _indicated(truth, guess, labels)
     interval = interval95(
         lambda drawn: _macro_f1(truth, guess, drawn), len(truth), samples=samples, seed=seed
     )
@@ -91,7 +88,7 @@ def _macro_f1(
     return float((2 * correct[present] / total[present]).mean()) if present.any() else 0.0
 
 
-def _multi_label_figures(
+def _indicated(
     truth: NDArray[np.int64], guess: NDArray[np.int64], names: Sequence[str]
 ) -> LabelFigures:
     """Score items with any number of labels, over the labels of either side.
