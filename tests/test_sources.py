@@ -65,7 +65,7 @@ def ner_rows(path, **options):
     """Read a file as train (nothing held out), by the public way in."""
     options.setdefault("splits", {"test": path.name})
     (split,) = [
-        s for s in open_source(DataSection(source=str(path), **options)) if s.name == "test"
+        s for s in open_source(DataSection(source=str(path), **options))[1] if s.name == "test"
     ]
     return [{key: row.values[key] for key in ("tokens", "tags")} for row in split.read()]
 
@@ -361,7 +361,7 @@ def test_a_folders_splits_are_found_by_name(tmp_path, names):
         save(tmp_path / name, f"{name}\tO\n")
     found = {
         s.name: next(s.read()).values["tokens"][0]
-        for s in open_source(DataSection(source=str(tmp_path)))
+        for s in open_source(DataSection(source=str(tmp_path)))[1]
     }
     assert found == dict(zip(("train", "validation", "test"), names, strict=True))
 
@@ -383,7 +383,7 @@ def test_split_files_may_be_given_by_name_or_stem(tmp_path):
     for name in ("one.conll", "two.conll", "train.conll"):
         save(tmp_path / name, f"{name}\tO\n")
     splits = {"train": "one.conll", "test": "two", "validation": None}
-    opened = open_source(DataSection(source=str(tmp_path), splits=splits))
+    _, opened = open_source(DataSection(source=str(tmp_path), splits=splits))
     assert {s.name: next(s.read()).values["tokens"][0] for s in opened} == {
         "train": "one.conll",
         "test": "two.conll",
@@ -394,7 +394,7 @@ def test_a_recipe_written_for_the_hub_finds_the_splits_of_a_folder(tmp_path):
     for name in ("train.conll", "dev.conll", "test.conll"):
         save(tmp_path / name, f"{name}\tO\n")
     splits = {"train": "train", "validation": "validation", "test": "test"}
-    opened = open_source(DataSection(source=str(tmp_path), splits=splits))
+    _, opened = open_source(DataSection(source=str(tmp_path), splits=splits))
     assert [next(s.read()).values["tokens"][0] for s in opened] == [
         "train.conll",
         "dev.conll",

@@ -254,7 +254,7 @@ def test_the_text_of_a_span_may_have_other_white_space():
 
 
 def read(path, **options):
-    (split,) = open_source(DataSection(source=str(path), **options))
+    _, (split,) = open_source(DataSection(source=str(path), **options))
     return list(split.read())
 
 

@@ -87,7 +87,7 @@ def read_again(output, to, task="ner", **options):
     data = DataSection(source=str(output), format=READ_AS.get(to, to), **options)
     several = task == "multi-label"
     reader = SentenceReader(data) if task == "ner" else TextReader(data, multi_label=several)
-    (split,) = open_source(data)
+    _, (split,) = open_source(data)
     for raw in split.read():
         row, _ = reader.read(raw)
         if row is not None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain
 
 from nlp_transfer.data.formats.base import SPAN_KEYS, TAG_KEYS, Format
 from nlp_transfer.data.raw import RawSplit
@@ -66,7 +69,7 @@ def check_keys(data: DataSection, splits: Sequence[RawSplit], uses: Collection[s
 
 
 def refuse_unused(
-    data: DataSection, unused: Collection[str], what: str, used: Collection[str]
+    data: DataSection, unused: Collection[str], what: str, used: Collection[str] = OF_ALL
 ) -> None:
     """Refuse keys that are not at their defaults.
 
@@ -90,6 +93,21 @@ def _shares(splits: Collection[str]) -> set[str]:
         return set()
     there = [split for split in ("validation", "test") if split in splits]
     return {f"{split}_share" for split in there} | ({"split_seed"} if len(there) == 2 else set())
+
+
+def fitted(data: DataSection, splits: Sequence[RawSplit]) -> tuple[DataSection, Sequence[RawSplit]]:
+    """Leave out columns that a recipe names of its own data, and that other data does not have."""
+    named = [role for role in data.columns if f"columns.{role}" in data.lapsing]
+    rows = splits[0].read() if named and splits else iter(())
+    if (first := next(rows, None)) is None:
+        return data, splits
+    lapsed = {role for role in named if str(data.columns[role]) not in first.values}
+    if lapsed:
+        keys = ", ".join(f"data.columns.{role}" for role in named if role in lapsed)
+        log.info("%s: of the recipe's own data, and not in %s", keys, splits[0].place)
+    kept = {role: column for role, column in data.columns.items() if role not in lapsed}
+    begun = replace(splits[0], read=partial(chain, [first], rows))
+    return data.model_copy(update={"columns": kept}), [begun, *splits[1:]]
 
 
 def with_numbers(data: DataSection, found: Format) -> DataSection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.columns import Read
@@ -43,11 +44,19 @@ class ReadRows:
         self._split = split
         self._read = read
         self._group = group
+        self._begun: Iterator[RawRow] | None = None
         self._count = 0
+
+    def first(self) -> RawRow | None:
+        """Look at the first row, before any is read."""
+        self._begun = self._group(self._split.read())
+        first = next(self._begun, None)
+        self._begun = chain([first] if first else [], self._begun)
+        return first
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         nothing = LossLedger()
-        for raw in self._group(self._split.read()):
+        for raw in self._begun or self._group(self._split.read()):
             row, losses = self._read(raw)
             if losses != nothing:
                 self.losses += losses

@@ -139,7 +139,7 @@ class DataSection(Section):
     def lapsing(self) -> frozenset[str]:
         """Keys that were said for other data than this source: where they do not fit, they lapse.
 
-        Columns are among them one by one, as columns.tokens.
+        Columns and splits are among them one by one, as columns.tokens.
         """
         return self._lapsing
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nlp_transfer.data.items import Item
@@ -38,6 +38,10 @@ class Rows(RowReader, Protocol):
     @property
     def losses(self) -> frozenset[str]:
         """Counts of the loss ledger that not every task has."""
+
+    @property
+    def keys(self) -> Collection[str]:
+        """Keys of the data section about words and labels (`data.keys.OF_TASKS`) that it uses."""
 
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         """Load the data of a recipe; `held_out` splits off from train what is not there."""

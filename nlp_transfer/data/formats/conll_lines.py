@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from nlp_transfer.data.formats.conll_layout import RANGE_OR_EMPTY_NODE, Block, Layout
+from nlp_transfer.data.formats.conll_layout import Layout
+from nlp_transfer.data.formats.conll_numbers import RANGE_OR_EMPTY_NODE, Block
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.errors import UserError
 

@@ -6,10 +6,10 @@ A raw row is what the file says, before any task looks at it.
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from nlp_transfer.data.keys import OF_TASKS, check_keys
+from nlp_transfer.data.keys import OF_TASKS, check_keys, fitted
 from nlp_transfer.data.raw import RawSplit
 from nlp_transfer.data.samples import sample_folder
 from nlp_transfer.data.sources import hub, module
@@ -27,11 +27,13 @@ from nlp_transfer.recipe.paths import (
 )
 
 
-def open_source(data: DataSection, uses: Collection[str] = OF_TASKS) -> list[RawSplit]:
-    """Find the splits of `data.source`, and look into its files; nothing is read yet.
+def open_source(
+    data: DataSection, uses: Collection[str] = OF_TASKS
+) -> tuple[DataSection, Sequence[RawSplit]]:
+    """Find the splits of `data.source`, and look into its files; no row is read yet.
 
     uses:    keys of the data section that the task uses, of OF_TASKS
-    returns: one RawSplit for each split that the source has
+    returns: the section without what lapses, and each split that the source has
     raises:  UserError when nothing is found, naming what was looked for, and for a key that is
              not used
     """
@@ -44,7 +46,7 @@ def open_source(data: DataSection, uses: Collection[str] = OF_TASKS) -> list[Raw
             "data.source, data.splits: there is no such file; a name is too long for one."
         ) from None
     check_keys(data, splits, uses)
-    return splits
+    return fitted(data, splits)
 
 
 def _open(data: DataSection) -> Iterator[RawSplit]:

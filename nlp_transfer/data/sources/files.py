@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -21,6 +22,8 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.recipe.paths import exists, local_path, no_such_path
 from nlp_transfer.records import SPLIT_NAMES
+
+log = logging.getLogger(__name__)
 
 # Extensions of what lies beside data.
 NOT_DATA = {".md", ".py", ".yaml", ".yml", ".toml", ".html", ".pdf", ".lock"}
@@ -48,12 +51,7 @@ def open_file(path: Path, data: DataSection) -> Iterator[RawSplit]:
                 keys=found.keys | {"format"},
             )
         return
-    given: dict[str, Sequence[Path]] = {
-        split: _given(path.parent, split, name)
-        for split, name in data.splits.items()
-        if name is not None
-    }
-    yield from _of_files({"train": [path], **given}, data, file)
+    yield from _of_files({"train": [path], **_all_given(_given, path.parent, data)}, data, file)
 
 
 def open_folder(folder: Path, data: DataSection) -> Iterator[RawSplit]:
@@ -64,14 +62,11 @@ def open_folder(folder: Path, data: DataSection) -> Iterator[RawSplit]:
     if not data.splits and (is_brat(folder) or _is_of_classes(folder)):
         yield from _of_files({"train": [folder]}, data)
         return
-    chosen: dict[str, list[Path]] = {}
-    entries = visible(folder)
+    chosen = _all_given(_find_given, folder, data)
     for split in SPLIT_NAMES:
-        if split in data.splits:
-            if data.splits[split] is not None:
-                chosen[split] = _find_given(folder, entries, split, str(data.splits[split]))
+        if split in chosen or data.splits.get(split, "") is None:
             continue
-        found = [path for path in entries if _is_of_split(path, split)]
+        found = [path for path in visible(folder) if _is_of_split(path, split)]
         if len(found) > 1 and not all(_SHARD.search(path.name) for path in found):
             names = ", ".join(path.name for path in found)
             raise UserError(
@@ -108,9 +103,28 @@ def _given(folder: Path, split: str, name: str) -> list[Path]:
     return paths
 
 
-def _find_given(folder: Path, entries: Sequence[Path], split: str, name: str) -> list[Path]:
+def _all_given(
+    find: Callable[[Path, str, str], list[Path]], folder: Path, data: DataSection
+) -> dict[str, list[Path]]:
+    """Find what the recipe names; names that it has for its own data lapse where they fail."""
+    found: dict[str, list[Path]] = {}
+    lapsed = []
+    for split, name in data.splits.items():
+        try:
+            found |= {} if name is None else {split: find(folder, split, name)}
+        except UserError:  # noqa: PERF203 - three splits
+            if f"splits.{split}" not in data.lapsing:
+                raise
+            lapsed.append(f"data.splits.{split}={name}")
+    if lapsed:
+        log.info("%s: of the recipe's own data, and not in %s", ", ".join(lapsed), folder)
+    return found
+
+
+def _find_given(folder: Path, split: str, name: str) -> list[Path]:
     if exists(folder / name) or "+" in name:
         return _given(folder, split, name)
+    entries = visible(folder)
     by_stem = [path for path in entries if path.stem == name or path.name.split(".")[0] == name]
     if len(by_stem) == 1:
         return _expanded(by_stem)

@@ -1,13 +1,13 @@
-"""A data section in, labelled texts out."""
+"""The splits of a source in, labelled texts out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.class_names import Renames, check_joined, settle
 from nlp_transfer.data.load import PLACE, ReadRows, as_splits, declared_labels, schema_of
-from nlp_transfer.data.sources import open_source
+from nlp_transfer.data.raw import RawSplit
 from nlp_transfer.data.tables import iterate, write_table
 from nlp_transfer.data.unread import UnreadTexts
 from nlp_transfer.errors import UserError
@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 
 
 def load_texts(
-    data: DataSection, classes: tuple[str, ...] | None, *, multi_label: bool, held_out: bool
+    data: DataSection,
+    raw: Sequence[RawSplit],
+    classes: tuple[str, ...] | None,
+    *,
+    multi_label: bool,
+    held_out: bool,
 ) -> Splits:
     """Load texts and their labels.
 
+    raw:      the splits of the source
     classes:  declared class names, in their order; None takes them from the source
     held_out: split off from train what the source does not have
     """
-    raw = open_source(data, {"label_separator"} if multi_label else set())
     schema = schema_of("text", "text_pair", *PLACE, lists=["labels"])
     tables, losses, unread = {}, {}, {}
     found: dict[str, set[str]] = {}

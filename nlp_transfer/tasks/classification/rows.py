@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nlp_transfer.data.check import check_splits
 from nlp_transfer.data.raw_words import RawWords
+from nlp_transfer.data.sources import open_source
 from nlp_transfer.doctor.rows import columns, unseen_labels
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
@@ -35,9 +36,15 @@ class ClassificationRows:
     losses: ClassVar[frozenset[str]] = frozenset(("labels_unseen", "pairs_incomplete"))
     spans: ClassVar[None] = None
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """Several labels may stand in one field."""
+        return frozenset({"label_separator"} if self.multi_label else ())
+
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         """Load labelled texts."""
-        return load_texts(data, self.classes, multi_label=self.multi_label, held_out=held_out)
+        data, raw = open_source(data, self.keys)
+        return load_texts(data, raw, self.classes, multi_label=self.multi_label, held_out=held_out)
 
     def check(self, splits: Splits, needed: tuple[str, ...]) -> None:
         """Refuse empty or unlabelled splits, and training data of one class."""

@@ -1,18 +1,18 @@
-"""A data section in, tagged sentences in IOB2 out."""
+"""The splits of a source in, tagged sentences in IOB2 out."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from nlp_transfer.data.formats.base import SPAN_KEYS, TAG_KEYS
 from nlp_transfer.data.grouping import whole_sentences
-from nlp_transfer.data.keys import OF_TASKS
+from nlp_transfer.data.keys import refuse_unused
 from nlp_transfer.data.load import PLACE, ReadRows, as_splits, declared_labels, schema_of
 from nlp_transfer.data.raw import RawSplit
 from nlp_transfer.data.scheme import UNNAMED, TagEvidence, TagReading, entity_type, types_of
-from nlp_transfer.data.sources import open_source
 from nlp_transfer.data.tables import beside, iterate, write_table, write_tables
 from nlp_transfer.data.tags import to_iob2
 from nlp_transfer.errors import UserError
@@ -26,17 +26,30 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def load_sentences(data: DataSection, types: tuple[str, ...] | None, *, held_out: bool) -> Splits:
+def load_sentences(
+    data: DataSection,
+    raw: Sequence[RawSplit],
+    types: tuple[str, ...] | None,
+    *,
+    held_out: bool,
+) -> Splits:
     """Load word-level data and convert its tags to IOB2.
 
+    raw:      the splits of the source
     types:    declared entity types, in their order; None takes them from the source
     held_out: split off from train what the source does not have
     """
-    raw = open_source(data, OF_TASKS - {"label_separator"})
+    readers = [SentenceReader(data, split.label_names) for split in raw]
+    read = [
+        ReadRows(split, reader.read, lambda rows: whole_sentences(rows, data))
+        for split, reader in zip(raw, readers, strict=True)
+    ]
+    _check_keys(data, readers, read)
     tables, losses = {}, {}
     found: set[str] = set()
-    for split in raw:
-        tables[split.name], losses[split.name], own = _load_split(split, data, types)
+    for split, reader, rows in zip(raw, readers, read, strict=True):
+        loaded = _load_split(split, reader, rows, data, types)
+        tables[split.name], losses[split.name], own = loaded
         found |= own
     labels = declared_labels(
         data,
@@ -49,16 +62,30 @@ def load_sentences(data: DataSection, types: tuple[str, ...] | None, *, held_out
     return as_splits(tables, data, labels=labels, losses=losses, held_out=held_out)
 
 
+def _check_keys(
+    data: DataSection, readers: Sequence[SentenceReader], read: Sequence[ReadRows]
+) -> None:
+    """Refuse keys about tags where all rows have character spans, and the other way round."""
+    firsts = [rows.first() for rows in read]
+    spans = {r.has_spans(row) for r, row in zip(readers, firsts, strict=True) if row is not None}
+    if spans == {True}:
+        refuse_unused(data, TAG_KEYS, "rows with character spans")
+    elif spans == {False}:
+        refuse_unused(data, SPAN_KEYS, "rows with tags")
+
+
 def _load_split(
-    split: RawSplit, data: DataSection, types: tuple[str, ...] | None
+    split: RawSplit,
+    reader: SentenceReader,
+    rows: ReadRows,
+    data: DataSection,
+    types: tuple[str, ...] | None,
 ) -> tuple[Dataset, LossLedger, set[str]]:
     """Write the words of a split once, and its tags as they are and converted.
 
     returns: its rows, what reading them cost, and their entity types
     """
     evidence = TagEvidence()  # split by split: a corpus may keep its test set in another scheme
-    reader = SentenceReader(data, split.label_names)
-    rows = ReadRows(split, reader.read, lambda raw: whole_sentences(raw, data))
     of_words, of_tags = schema_of(*PLACE, lists=["words", "lost"]), schema_of(lists=["tags"])
     words, tags = write_tables(_noting(rows, evidence), of_words, of_tags)
     rows.check_not_empty()

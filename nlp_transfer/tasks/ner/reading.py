@@ -36,7 +36,7 @@ class SentenceReader(ColumnReader):
         """Return {words, tags, lost, document, id, where}; tags are in the source's own scheme."""
         if self.is_rejected(raw):
             return None, DROPPED
-        if self._has_spans(raw):
+        if self.has_spans(raw):
             return self._from_spans(raw)
         words, tags = self.value(raw, "tokens"), self.value(raw, "tags")
         if self.data.drop_missing and (words is None or tags is None):
@@ -58,7 +58,7 @@ class SentenceReader(ColumnReader):
             NOTHING_LOST,
         )
 
-    def _has_spans(self, raw: RawRow) -> bool:
+    def has_spans(self, raw: RawRow) -> bool:
         """Tell character spans from tags: by the recipe, else by the columns there are."""
         given = self.data.columns
         if self.data.format == "spans" or "spans" in given:

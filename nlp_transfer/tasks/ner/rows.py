@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from nlp_transfer.data.check import check_splits
+from nlp_transfer.data.formats.base import SPAN_KEYS, TAG_KEYS
 from nlp_transfer.data.raw_words import RawWords, measure
 from nlp_transfer.data.segmenters import checked_rule
+from nlp_transfer.data.sources import open_source
 from nlp_transfer.data.tags import Span, spans
 from nlp_transfer.data.visible import shown
 from nlp_transfer.doctor.rows import columns, unseen_labels
@@ -32,6 +34,7 @@ class NerRows:
     types: tuple[str, ...] | None = None
     """Declared entity types, in order; None takes them from the data."""
 
+    keys: ClassVar[frozenset[str]] = TAG_KEYS | SPAN_KEYS | {"words"}
     nouns: ClassVar[Nouns] = Nouns("sentence", "entity", "entities", "type", "types", "tags")
     case_matters: ClassVar[bool] = True
     losses: ClassVar[frozenset[str]] = frozenset(
@@ -44,7 +47,7 @@ class NerRows:
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         """Load tagged sentences, converted to IOB2."""
         checked_rule(data.words, "data.words")
-        return load_sentences(data, self.types, held_out=held_out)
+        return load_sentences(*open_source(data, self.keys), self.types, held_out=held_out)
 
     def check(self, splits: Splits, needed: tuple[str, ...]) -> None:
         """Refuse empty splits and training data without entities."""
