@@ -10,44 +10,59 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = [
-    "Ensemble",
-    "Predictor",
-    "Report",
-    "UserError",
-    "__version__",
-    "finetune",
-    "load_recipe",
-    "pretrain",
-]
 
 if TYPE_CHECKING:
-    from nlp_transfer.errors import UserError
-    from nlp_transfer.flows.finetune import finetune
-    from nlp_transfer.flows.pretrain import pretrain
-    from nlp_transfer.flows.recipes import load_recipe
-    from nlp_transfer.inference.ensemble import Ensemble
-    from nlp_transfer.inference.predictor import Predictor
-    from nlp_transfer.report.report import Report
+    from nlp_transfer.errors import UserError as UserError
+    from nlp_transfer.flows.dry_run import dry_run as dry_run
+    from nlp_transfer.flows.evaluate import evaluate as evaluate
+    from nlp_transfer.flows.export import export as export
+    from nlp_transfer.flows.finetune import finetune as finetune
+    from nlp_transfer.flows.inspect import inspect as inspect
+    from nlp_transfer.flows.inspect import inspect_files as inspect_files
+    from nlp_transfer.flows.merge import merge as merge
+    from nlp_transfer.flows.predict import predict as predict
+    from nlp_transfer.flows.prepare import prepare as prepare
+    from nlp_transfer.flows.pretrain import pretrain as pretrain
+    from nlp_transfer.flows.publish import publish_model as publish_model
+    from nlp_transfer.flows.recipes import load_recipe as load_recipe
+    from nlp_transfer.flows.recipes import validate as validate
+    from nlp_transfer.flows.report import read_report as read_report
+    from nlp_transfer.inference.ensemble import Ensemble as Ensemble
+    from nlp_transfer.inference.predictor import Predictor as Predictor
+    from nlp_transfer.report.report import Report as Report
 
 _HOMES = {
-    "Ensemble": "nlp_transfer.inference.ensemble",
-    "Predictor": "nlp_transfer.inference.predictor",
-    "Report": "nlp_transfer.report.report",
-    "UserError": "nlp_transfer.errors",
-    "finetune": "nlp_transfer.flows.finetune",
-    "load_recipe": "nlp_transfer.flows.recipes",
-    "pretrain": "nlp_transfer.flows.pretrain",
+    "Ensemble": "inference.ensemble",
+    "Predictor": "inference.predictor",
+    "Report": "report.report",
+    "UserError": "errors",
+    "dry_run": "flows.dry_run",
+    "evaluate": "flows.evaluate",
+    "export": "flows.export",
+    "finetune": "flows.finetune",
+    "inspect": "flows.inspect",
+    "inspect_files": "flows.inspect",
+    "load_recipe": "flows.recipes",
+    "merge": "flows.merge",
+    "predict": "flows.predict",
+    "prepare": "flows.prepare",
+    "pretrain": "flows.pretrain",
+    "publish_model": "flows.publish",
+    "read_report": "flows.report",
+    "validate": "flows.recipes",
 }
+"""What the package offers: every flow, and the values that they give and take."""
+
+__all__ = ["__version__", *_HOMES]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import on first use, so that `import nlp_transfer` and `nlpt --help` stay fast."""
     if name not in _HOMES:
         raise AttributeError(f"module 'nlp_transfer' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"nlp_transfer.{_HOMES[name]}"), name)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import nlp_transfer
 from nlp_transfer import load_recipe
 
 ROOT = Path(__file__).parent.parent
@@ -109,6 +110,20 @@ def test_an_upward_import_is_noticed_wherever_it_stands(tmp_path):
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_module_stays_short(module):
     assert len(module.read_text(encoding="utf-8").splitlines()) <= 350
+
+
+def test_the_package_offers_every_flow_and_the_values_they_deal_in():
+    flows = {
+        node.name
+        for module in (PACKAGE / "flows").glob("*.py")
+        for node in ast.parse(module.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
+    assert set(nlp_transfer.__all__) - flows == {
+        "Ensemble", "Predictor", "Report", "UserError", "__version__",
+    }  # fmt: skip
+    assert flows - set(nlp_transfer.__all__) == set()
+    assert all(hasattr(nlp_transfer, name) for name in nlp_transfer.__all__)
 
 
 def test_nothing_is_called_utils():

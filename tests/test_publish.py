@@ -19,7 +19,7 @@ from hub_server import USER, Hub, Repo, running_hub
 from huggingface_hub import ModelCard
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
-from nlp_transfer.flows.publish import publish
+from nlp_transfer.flows.publish import publish_model
 from nlp_transfer.hub import forget_outage
 from nlp_transfer.publish.card import card_text
 from nlp_transfer.publish.portable import files_to_publish
@@ -277,23 +277,23 @@ def test_unfinished_run_is_refused(run: Path, tmp_path: Path, missing: str, said
     path = copy / missing
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     with pytest.raises(UserError, match=said):
-        publish(copy, f"{USER}/tiny-ner")
+        publish_model(copy, f"{USER}/tiny-ner")
 
 
 @pytest.mark.parametrize("repo", ["a/b/c", "", "with blank", "https://huggingface.co/a/b", "a--b"])
 def test_bad_repository_name_is_refused(run: Path, repo: str) -> None:
     with pytest.raises(UserError, match="OWNER/NAME"):
-        publish(run, repo)
+        publish_model(run, repo)
 
 
 def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run"):
-        publish(tmp_path, f"{USER}/tiny-ner")
+        publish_model(tmp_path, f"{USER}/tiny-ner")
 
 
 def test_only_the_main_process_publishes(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
-    assert publish(run, f"{USER}/tiny-ner").endswith(f"{USER}/tiny-ner")
+    assert publish_model(run, f"{USER}/tiny-ner").endswith(f"{USER}/tiny-ner")
 
 
 @pytest.mark.parametrize(("setting", "offline"), [("", False), ("0", False), ("1", True)])

@@ -20,9 +20,9 @@ def publish(
     Example: nlpt publish runs/quickstart-ner me/quickstart-ner
     """
     start_logging()
-    from nlp_transfer.flows import publish as flow
+    from nlp_transfer.flows.publish import publish_model
 
-    typer.echo(flow.publish(run, repo, private=private))
+    typer.echo(publish_model(run, repo, private=private))
 
 
 command = publish

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.files import whole_folder, write_json
-from nlp_transfer.flows.recipes import load_recipe, recipe_of
+from nlp_transfer.flows.recipes import load_recipe
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.inference.soup import check_whole
 from nlp_transfer.logs import lines_shown
@@ -51,7 +51,13 @@ def export(
     raises:        UserError when the model cannot be exported, or predicts otherwise afterwards;
                    nothing is left behind then
     """
-    recipe = recipe or load_recipe(recipe_of(run), trust_runs=False)
+    if recipe is None:
+        if not Path(run, "recipe.yaml").is_file():
+            raise UserError(
+                f"--recipe: {run} holds no recipe.yaml. Name the recipe on whose test split the "
+                "export is to be checked."
+            )
+        recipe = load_recipe(str(run), trust_runs=False)
     check_options(format, quantize, opset)
     target = export_folder(run, output)
     split = recipe.evaluation.splits[-1]

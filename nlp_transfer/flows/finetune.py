@@ -47,7 +47,7 @@ def finetune(
     recipe = located(recipe)
     folder = RunFolder.of(recipe.name, output)
     announce("fine-tunes", recipe, folder)  # what is imported from here on takes seconds
-    from nlp_transfer.flows.publish import publish
+    from nlp_transfer.flows.publish import publish_model
     from nlp_transfer.publish.push import check_repo
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.examples import read_again
@@ -61,7 +61,7 @@ def finetune(
     else:
         _run(located(recipe, paths_exist=True), plan, folder, args, fresh=fresh)
     if push_to_hub:
-        publish(folder.path, push_to_hub)
+        publish_model(folder.path, push_to_hub)
     return read_report(folder.path)
 
 

@@ -15,7 +15,7 @@ from nlp_transfer.publish.refusals import explaining_refusals
 from nlp_transfer.runs.run_folder import RunFolder
 
 
-def publish(run: str | Path, repo: str, *, private: bool | None = None) -> str:
+def publish_model(run: str | Path, repo: str, *, private: bool | None = None) -> str:
     """Upload a finished run to the Hub in one commit.
 
     run:     its run folder; nothing is written there

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nlp_transfer.data.sources.module import check_runs_no_code
-from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.reader import find_recipe, read_recipe
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 
@@ -38,16 +37,3 @@ def validate(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
 
         training_arguments(recipe.training, Path("runs"), strategies=recipe.strategies)
     return recipe
-
-
-def recipe_of(run: str | Path) -> str:
-    """Name the recipe that a run folder holds.
-
-    raises: UserError when it holds none
-    """
-    if not Path(run, "recipe.yaml").is_file():
-        raise UserError(
-            f"--recipe: {run} holds no recipe.yaml. Name the recipe on whose test split the export "
-            "is to be checked."
-        )
-    return str(run)
