@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from nlp_transfer.data.tables import iterate
+from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_folder, write_json
 from nlp_transfer.flows.recipes import load_recipe
 from nlp_transfer.inference.predictor import Predictor
