@@ -46,4 +46,5 @@ def built(recipe: Any) -> Built:
     plan = plan_of(recipe)
     tasks = add_rows(load(plan))
     models = build(tasks)
-    return Built(encode(tasks, models), choose_weights(tasks, models), plan.temperature)
+    learner = choose_weights(tasks, models)
+    return Built(encode(tasks, models), learner, plan.temperature)

@@ -35,8 +35,8 @@ def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> dict[str,
     folder.check(recipe)
     tasks = add_rows(load(plan))
     models = build(tasks)
-    encoded = encode(tasks, models)
     loaded = choose_weights(tasks, models)
+    encoded = encode(tasks, models)
     clock = StepClock()
     with tempfile.TemporaryDirectory() as temporary:
         args = training_arguments(

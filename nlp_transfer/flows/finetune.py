@@ -83,8 +83,8 @@ def _run(
             finetune(plan.earlier, output=folder.earlier_round, fresh=fresh)
         tasks = add_rows(load(plan, folder.earlier_round))
         models = build(tasks)
-        windows = encode(tasks, models)
         learner = choose_weights(tasks, models)
+        windows = encode(tasks, models)
         begin(folder, recipe, windows, learner, fresh=fresh)
     with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
         resumed = folder.last_checkpoint()

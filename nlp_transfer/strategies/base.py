@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from nlp_transfer.models.build import LoadedModel
     from nlp_transfer.records import Row
-from nlp_transfer.tasks.base import Task
+    from nlp_transfer.strategies.plan import Plan
+    from nlp_transfer.tasks.base import Task
 
 Batch = Mapping[str, "torch.Tensor"]
 """What the model reads, with `labels`, and `windows`: the number of each window in train."""
@@ -141,16 +142,6 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
-class SideTasks:
-    """Other tasks that learn along."""
-
-    recipes: Mapping[str, TransferRecipe]
-    """The run of each as if it were alone, by its name."""
-    temperature: float
-    """Tasks are drawn in proportion to their size, to the power of one over this."""
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What surrounds a trained model, for strategies that choose what is kept."""
 
@@ -201,17 +192,13 @@ class Strategy(Section):
         """Return settings of transformers.TrainingArguments that the strategy depends on."""
         return {}
 
-    def earlier_round(self) -> Strategy | None:
-        """Return this strategy as the run before this one has it, where it takes several rounds."""
-        return None
+    def plan(self, plan: Plan) -> Plan:
+        """Put a round before the run, or tasks that learn along beside its own."""
+        return plan
 
     def reads(self) -> Mapping[str, str]:
         """Name the files and models that it reads, by the keys that they stand under."""
         return {}
-
-    def sides(self, recipe: TransferRecipe) -> SideTasks | None:
-        """Name other tasks that learn along with the recipe's own."""
-        return None
 
     def check(self, splits: Splits, run: RunContext) -> None:
         """Refuse what cannot work with this data, before any time is spent."""

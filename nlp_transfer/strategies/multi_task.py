@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from nlp_transfer.data.formats import AnyData
 from nlp_transfer.recipe import Section
-from nlp_transfer.strategies.base import ADAPTERS, SideTasks, Stage, Strategy, TransferRecipe
+from nlp_transfer.strategies.base import ADAPTERS, Stage, Strategy
 from nlp_transfer.strategies.full import Full
+from nlp_transfer.strategies.plan import Plan, PlannedTask
 from nlp_transfer.tasks import AnyTask
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -54,21 +56,20 @@ class MultiTask(Strategy):
         """Let processes exchange gradients though each step leaves the other heads out."""
         return {"ddp_find_unused_parameters": True}
 
-    def sides(self, recipe: TransferRecipe) -> SideTasks:
-        """Make a recipe of each side task: the same model and training, its own task and data."""
-        training = recipe.training
+    def plan(self, plan: Plan) -> Plan:
+        """Let each side task learn along, with the model and training of the recipe's own."""
+        recipe, training = plan.recipe, plan.recipe.training
         if isinstance(training.class_weights, dict):  # they name classes of the recipe's own task
             training = training.model_copy(update={"class_weights": None})
-        recipes = {
-            name: recipe.model_copy(
-                update={
-                    "name": name,
-                    "task": side.task,
-                    "data": side.data,
-                    "strategies": [Full()],
-                    "training": training,
-                }
+        shared = {"strategies": [Full()], "training": training}
+        others = (
+            PlannedTask(
+                recipe.model_copy(
+                    update={"name": name, "task": side.task, "data": side.data, **shared}
+                ),
+                name,
+                f"strategies {self.name}: side_tasks.{name}",
             )
             for name, side in self.side_tasks.items()
-        }
-        return SideTasks(recipes, self.temperature)
+        )
+        return replace(plan, tasks=(*plan.tasks, *others), temperature=self.temperature)

@@ -30,18 +30,15 @@ class Plan:
     earlier: TransferRecipe | None = None
     """The round before this one, whose run is to be finished first."""
 
+    @property
+    def recipe(self) -> TransferRecipe:
+        """The recipe that is planned."""
+        return self.tasks[0].recipe
+
 
 def plan_of(recipe: TransferRecipe) -> Plan:
     """Resolve the strategies that take several rounds or several tasks."""
-    own = PlannedTask(recipe)
-    earlier = [strategy.earlier_round() or strategy for strategy in recipe.strategies]
-    is_round = earlier != recipe.strategies
-    before = recipe.model_copy(update={"strategies": earlier}) if is_round else None
+    plan = Plan((PlannedTask(recipe),))
     for strategy in recipe.strategies:
-        if sides := strategy.sides(recipe):
-            others = (
-                PlannedTask(side, name, f"strategies {strategy.name}: side_tasks.{name}")
-                for name, side in sides.recipes.items()
-            )
-            return Plan((own, *others), sides.temperature, before)
-    return Plan((own,), earlier=before)
+        plan = strategy.plan(plan)
+    return plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -16,6 +17,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Checkpoint, File
 from nlp_transfer.records import Classification, Prediction, Splits
 from nlp_transfer.strategies.base import FineTuned, RunContext, Stage, Strategy, TransferRecipe
+from nlp_transfer.strategies.plan import Plan
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +81,13 @@ class PseudoLabels(Strategy):
                 "strategy out, or label the texts with `nlpt predict` and choose among them"
             )
 
-    def earlier_round(self) -> PseudoLabels | None:
-        """Return the strategy of the run whose model is the teacher of this one."""
-        return self.model_copy(update={"rounds": self.rounds - 1}) if self.rounds > 1 else None
+    def plan(self, plan: Plan) -> Plan:
+        """Put the run before whose model is the teacher of this one."""
+        if self.rounds == 1:
+            return plan
+        earlier = self.model_copy(update={"rounds": self.rounds - 1})
+        strategies = [earlier if one is self else one for one in plan.recipe.strategies]
+        return replace(plan, earlier=plan.recipe.model_copy(update={"strategies": strategies}))
 
     def reads(self) -> Mapping[str, str]:
         """Name the teacher and the texts."""
