@@ -24,7 +24,7 @@ from transformers import (
 
 from nlp_transfer import Predictor, finetune, load_recipe, pretrain
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.engine import autocast, usable_precision
+from nlp_transfer.inference.precision import autocast, usable_precision
 from nlp_transfer.models.architecture import position_limit
 from nlp_transfer.models.build import build_model
 from nlp_transfer.recipe import ModelSection

@@ -16,15 +16,15 @@ from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.words import Splitter, Word, split_words
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.engine import (
+from nlp_transfer.inference.engine import predict_distributions
+from nlp_transfer.inference.loading import load_trained
+from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
+from nlp_transfer.inference.precision import (
     autocast,
-    predict_distributions,
     resolve_device,
     resolve_precision,
     usable_precision,
 )
-from nlp_transfer.inference.loading import load_trained
-from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
 from nlp_transfer.inference.results import Results, check_is_list
 from nlp_transfer.models.architecture import encoder, output_labels
 from nlp_transfer.models.build import LoadedModel

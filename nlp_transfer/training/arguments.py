@@ -10,7 +10,7 @@ import torch
 from transformers import TrainingArguments
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.engine import resolve_precision
+from nlp_transfer.inference.precision import resolve_precision
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Strategy
 from nlp_transfer.training.optimization import (

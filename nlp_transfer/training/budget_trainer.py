@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from nlp_transfer.errors import shortened
-from nlp_transfer.inference.engine import usable_precision
+from nlp_transfer.inference.precision import usable_precision
 from nlp_transfer.models.fast_cpu import memory_kept, speed_up
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Batch

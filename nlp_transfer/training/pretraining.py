@@ -20,7 +20,8 @@ from transformers import (
 
 from nlp_transfer.data.masking import MaskedWindows, cut_texts
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.engine import autocast, token_batches
+from nlp_transfer.inference.engine import token_batches
+from nlp_transfer.inference.precision import autocast
 from nlp_transfer.models.build import LoadedModel, build_masked_lm, log_new_parameters
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import TrainingSection
