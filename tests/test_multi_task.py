@@ -58,10 +58,13 @@ def test_a_side_task_is_answered_as_by_its_own_model_and_each_parameter_counts_o
 ) -> None:
     options = ModelSection(checkpoint="x", max_pieces=48)
     folder = checkpoint(family)
-    own = build_model(folder, NerTask().head.new(["PER"]), options).model
-    side = build_model(folder, ClassificationTask().head.new(["a", "b"]), options).model
+    both = [
+        build_model(folder, NerTask().head.new(["PER"]), options),
+        build_model(folder, ClassificationTask().head.new(["a", "b"]), options),
+    ]
     if main == "classification":
-        own, side = side, own
+        both.reverse()
+    own, side = (loaded.model for loaded in both)
     inputs = {"input_ids": torch.tensor([[5, 6, 7, 8]])}
     alone = [model(**inputs).logits for model in (own, side)]
     names, side_names = ({name for name, _ in model.named_parameters()} for model in (own, side))
@@ -69,7 +72,8 @@ def test_a_side_task_is_answered_as_by_its_own_model_and_each_parameter_counts_o
     unshared = {name for name in side_names if name not in names or not name.startswith(encoder)}
     stock = {name: value.clone() for name, value in side.state_dict().items()}
 
-    share_encoder(own, [side])
+    new = share_encoder(both[0], [both[1]]).new_parameters
+    assert new - both[0].new_parameters == {f"side_tasks.1.{n}" for n in both[1].new_parameters}
     assert own(**inputs).logits.equal(alone[0])
     assert own(**inputs, task=torch.tensor([1])).logits.equal(alone[1])
     shared = {name for name, _ in own.named_parameters()}

@@ -52,6 +52,11 @@ def in_encoder(model: PreTrainedModel, name: str) -> bool:
     return model.base_model is model or name.startswith(f"{model.base_model_prefix}.")
 
 
+def within_encoder(model: PreTrainedModel, name: str) -> str:
+    """Return the name that a part of a model has in its encoder alone."""
+    return name.removeprefix(f"{model.base_model_prefix}.")
+
+
 def named_parameters(model: PreTrainedModel | PeftModel) -> Iterator[tuple[str, nn.Parameter]]:
     """Yield the parameters that compute; an adapter trains a copy of the head in its place."""
     for name, parameter in without_adapter(model).named_parameters():
@@ -70,8 +75,7 @@ def head_parameters(model: PreTrainedModel, new: Iterable[str] = ()) -> set[str]
 
 def head_modules(model: PreTrainedModel, new: Iterable[str]) -> list[str]:
     """Name the modules of the head: children outside the encoder, and a pooler that is new."""
-    prefix = f"{model.base_model_prefix}."
-    names = (name.removeprefix(prefix) for name in head_parameters(model, new))
+    names = (within_encoder(model, name) for name in head_parameters(model, new))
     return sorted({name.partition(".")[0] for name in names})
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError, shortened
-from nlp_transfer.models.architecture import in_encoder, layers_of, position_limit
+from nlp_transfer.models.architecture import in_encoder, layers_of, position_limit, within_encoder
 from nlp_transfer.models.loading import Weights
 from nlp_transfer.recipe import ModelSection
 
@@ -115,15 +115,14 @@ def _unused_layers(model: PreTrainedModel, unused: Iterable[str]) -> Iterator[st
     """Yield the weights of layers behind the last one that a model has."""
     from torch import nn
 
-    prefix = f"{model.base_model_prefix}."
     stacks = {
-        name.removeprefix(prefix): len(module)
+        within_encoder(model, name): len(module)
         for name, module in model.named_modules()
         if isinstance(module, nn.ModuleList)
     }
     for name in unused:
         for match in re.finditer(r"\.(\d+)\.", name):
-            stack = name[: match.start()].removeprefix(prefix)
+            stack = within_encoder(model, name[: match.start()])
             if int(match[1]) >= stacks.get(stack, int(match[1]) + 1):
                 yield name
 
@@ -135,8 +134,7 @@ def _evidence(model: PreTrainedModel, missing: Sequence[str], weights: Weights) 
         there, wanted = weights.resized[resized[0]]
         yield f"Sizes differ: {resized[0]} is {_size(there)} there and {_size(wanted)} wanted."
     absent = [name for name in missing if name not in weights.resized]
-    prefix = f"{model.base_model_prefix}."
-    names = {*absent, *(name.removeprefix(prefix) for name in absent)}
+    names = {*absent, *(within_encoder(model, name) for name in absent)}
     renamed = Counter(_prefixes(names, weights.unused))
     layers = [re.search(r"\.(\d+)\.", name) for name in absent]
     first = min((int(match[1]) for match in layers if match), default=0)

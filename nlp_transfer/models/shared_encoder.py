@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import MethodType
 from typing import TYPE_CHECKING
 
@@ -13,29 +14,38 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
     from transformers.utils import ModelOutput
 
-SIDES = "side_tasks"
+    from nlp_transfer.models.build import LoadedModel
+
+_SIDES = "side_tasks"
 """The child of the main model that holds the models of the side tasks, by number from 1."""
 
 
-def share_encoder(main: PreTrainedModel, sides: Sequence[PreTrainedModel]) -> None:
+def share_encoder(loaded: LoadedModel, sides: Sequence[LoadedModel]) -> LoadedModel:
     """Attach models to another one, whose encoder they use from now on.
 
     The main model then answers for them too, where it is called with `task`. Each keeps its head,
     and what else the encoder of the main model has not (a pooler).
 
-    sides: of the same checkpoint; their own encoders are dropped
+    sides:   of the same checkpoint; their own encoders are dropped
+    returns: the main model, to which their parameters that start at random now belong
     """
     from torch import nn
 
+    main = loaded.model
     for side in sides:
-        own = encoder(side)
+        own = encoder(side.model)
         for name, child in encoder(main).named_children():
             if name in own._modules:
                 delattr(own, name)
                 # Not as a child: parameters must be counted, moved and saved once, by their owner.
                 own.__dict__[name] = child
-    setattr(main, SIDES, nn.ModuleDict({str(n): side for n, side in enumerate(sides, start=1)}))
+    setattr(main, _SIDES, nn.ModuleDict({str(n): side.model for n, side in enumerate(sides, 1)}))
     main.forward = MethodType(_forward, main)
+    new = {
+        f"{_SIDES}.{n}.{name}" for n, side in enumerate(sides, 1) for name in side.new_parameters
+    }
+    names = {name for name, _ in main.named_parameters()}
+    return replace(loaded, new_parameters=loaded.new_parameters | (new & names))
 
 
 def _forward(
@@ -46,19 +56,20 @@ def _forward(
 ) -> ModelOutput:
     """Answer as the model of a task.
 
-    task: (windows,), its number, the same for all; None: the main task
+    task:   (windows,), its number, the same for all; None: the main task
+    inputs: (windows, pieces) each
     """
     if task is None:
         return type(main).forward(main, *arguments, **inputs)
-    return getattr(main, SIDES)[str(int(task[0]))](*arguments, **inputs)
+    return getattr(main, _SIDES)[str(int(task[0]))](*arguments, **inputs)
 
 
 def release_sides(main: PreTrainedModel) -> list[PreTrainedModel]:
     """Undo `share_encoder`: every model is whole again, and they have their encoder in common."""
-    if not hasattr(main, SIDES):
+    if not hasattr(main, _SIDES):
         return []
-    sides = list(getattr(main, SIDES).values())
-    delattr(main, SIDES)
+    sides = list(getattr(main, _SIDES).values())
+    delattr(main, _SIDES)
     del main.forward  # the method of the class again
     for side in sides:
         own = encoder(side)
@@ -79,8 +90,3 @@ def share_weights(base: PreTrainedModel, model: PreTrainedModel) -> None:
         module, _, last = name.rpartition(".")
         if module in own and hasattr(own[module], last):
             setattr(own[module], last, parameter)
-
-
-def side_parameter(number: int, name: str) -> str:
-    """Name a parameter of a side task's model as the main model does; number from 1."""
-    return f"{SIDES}.{number}.{name}"

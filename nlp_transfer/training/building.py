@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 from transformers import set_seed
 
@@ -12,7 +11,7 @@ from nlp_transfer.data.items import ROLES
 from nlp_transfer.models.build import LoadedModel, build_model, log_new_parameters
 from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
 from nlp_transfer.models.saved import Settings
-from nlp_transfer.models.shared_encoder import share_encoder, side_parameter
+from nlp_transfer.models.shared_encoder import share_encoder
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import TransferRecipe
 from nlp_transfer.training.examples import TaskExamples
@@ -26,9 +25,10 @@ def build(tasks: Sequence[TaskExamples]) -> list[LoadedModel]:
     returns: a model for each task; the first answers for all of them, by one encoder
     """
     own, *others = [_built(task) for task in tasks]
-    own = _with_heads(own, others)
-    recipe = tasks[0].recipe
-    log_new_parameters(own, recipe.model.checkpoint, head="new heads" if others else "new head")
+    if others:
+        own = share_encoder(own, others)
+    checkpoint = tasks[0].recipe.model.checkpoint
+    log_new_parameters(own, checkpoint, head="new heads" if others else "new head")
     return [own, *others]
 
 
@@ -61,20 +61,6 @@ def _columns_read(recipe: TransferRecipe, splits: Splits) -> dict[str, str | int
         if seconds.null_count < len(seconds):
             columns.setdefault("text_pair", "text_pair")
     return columns
-
-
-def _with_heads(loaded: LoadedModel, others: Sequence[LoadedModel]) -> LoadedModel:
-    """Let a model answer for other tasks too; their heads start at random."""
-    if not others:
-        return loaded
-    share_encoder(loaded.model, [other.model for other in others])
-    own = {name for name, _ in loaded.model.named_parameters()}
-    new = {
-        side_parameter(number, name)
-        for number, other in enumerate(others, start=1)
-        for name in other.new_parameters
-    }
-    return replace(loaded, new_parameters=loaded.new_parameters | (new & own))
 
 
 def choose_weights(tasks: Sequence[TaskExamples], models: Sequence[LoadedModel]) -> LoadedModel:
