@@ -7,7 +7,9 @@ import re
 import shlex
 from pathlib import Path
 
-from nlp_transfer.data.formats import FORMATS
+from nlp_transfer.data.formats import FORMATS, AnyData
+from nlp_transfer.data.formats.base import ROW_KEYS
+from nlp_transfer.data.sources import hub
 from nlp_transfer.recipe import DataSection
 
 PAGE = (Path(__file__).parent.parent / "docs" / "data.md").read_text(encoding="utf-8")
@@ -64,3 +66,20 @@ def test_the_page_names_every_format_and_only_options_that_exist():
         assert f"`{known.name}`" in PAGE or known.read is None, known.name
     for key in re.findall(r"`data\.(\w+)", PAGE):
         assert key in DataSection.model_fields, key
+
+
+def test_the_page_says_of_every_key_what_uses_it():
+    """A table of the keys that not every source uses, from what formats and sources say."""
+    readable = {f"`{known.name}`": known.keys | {"format"} for known in FORMATS if known.read}
+    others = {"data sets of the Hub": hub.KEYS, "functions": ROW_KEYS, "saved data sets": ROW_KEYS}
+    users = {
+        key: ", ".join(name for name, keys in {**readable, **others}.items() if key in keys)
+        for key in AnyData.model_fields
+    }
+    rows = [
+        f"| {', '.join(f'`{key}`' for key in users if users[key] == used)} | {used} |"
+        for used in dict.fromkeys(filter(None, users.values()))
+    ]
+    assert "\n".join(rows) in PAGE
+    told = set(re.findall(r"`(\w+)`", PAGE[PAGE.index("| keys |") : PAGE.index("Tag schemes")]))
+    assert set(AnyData.model_fields) <= told

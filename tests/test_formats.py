@@ -287,3 +287,34 @@ def test_a_key_that_is_given_with_the_data_does_not_lapse(tmp_path: Path) -> Non
     recipe = load_recipe("wnut17-ner", given)
     with pytest.raises(UserError, match=r"data\.revision: not used for .*\(conll\)"):
         recipe.task.rows.load(recipe.data)
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "expected"),
+    [
+        (
+            "few-nerd-ner",
+            "data.separator=;",
+            "few-nerd (data set of the Hub)",
+        ),
+        ("quickstart-ner", "data.streaming=true", "train.conll (conll)"),
+        ("quickstart-ner", "data.source=my_module:load data.encoding=latin-1", "(function)"),
+    ],
+)
+def test_a_recipe_is_validated_as_far_as_its_data_is_at_hand(
+    name: str, override: str, expected: str, nlpt: Run
+) -> None:
+    assert nlpt("recipes", "validate", name)[0] == 0
+    code, _, err = nlpt("recipes", "validate", name, *override.split())
+    assert code == 2
+    assert expected in err
+
+
+def test_keys_about_tags_and_about_spans_are_told_apart_by_the_rows(
+    nlpt: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "tags.jsonl").write_bytes(_json(TAGGED))
+    (tmp_path / "spans.jsonl").write_bytes(FILES["spans.jsonl"])
+    keys = ["data.repair=true", "data.misaligned=drop"]
+    assert refused(nlpt, tmp_path / "tags.jsonl", "--task", "ner", *keys) == ["misaligned"]
+    assert refused(nlpt, tmp_path / "spans.jsonl", "--task", "ner", *keys) == ["repair"]

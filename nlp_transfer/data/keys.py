@@ -55,17 +55,25 @@ _INSTEAD: Mapping[str, str] = {
 """What a key is for, and the nearest that does it elsewhere."""
 
 
-def check_keys(data: DataSection, splits: Sequence[RawSplit], uses: Collection[str]) -> None:
+def check_keys(
+    data: DataSection,
+    keys: frozenset[str],
+    what: str,
+    *,
+    uses: Collection[str],
+    found: Collection[str] = (),
+) -> None:
     """Refuse what a recipe says of its data and nothing reads.
 
+    keys:   that the source and its formats use
+    what:   the source, for people
     uses:   of OF_TASKS, what the task uses
+    found:  the splits that the source has, where they are known
     raises: UserError that names every such key, and what to do instead
     """
-    first = splits[0] if splits else None
-    what = f"{first.place} ({first.kind})" if first else data.source
-    used = OF_ALL.union(*(split.keys for split in splits)) - (OF_TASKS - set(uses))
+    used = (OF_ALL | keys) - (OF_TASKS - set(uses))
     refuse_unused(data, OF_DATA - used, what, used)
-    refuse_unused(data, _shares({split.name for split in splits}), what, used)
+    refuse_unused(data, _shares(found), what, used)
 
 
 def refuse_unused(

@@ -44,7 +44,8 @@ class _Facts:
 def files(splits: Splits) -> Iterator[Finding]:
     """Find byte order marks, odd line ends, lines of white space, comments.
 
-    Files are read as bytes and in one pass; binary and vanished files are passed over.
+    Files are read as bytes and in one pass, once more: the rows that were made of them do not say
+    how lines end. Binary and vanished files are passed over.
     """
     for split in splits:
         facts, found = _Facts(), False

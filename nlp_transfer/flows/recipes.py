@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from nlp_transfer.data.sources import check_source
 from nlp_transfer.data.sources.module import check_runs_no_code
 from nlp_transfer.recipe.reader import find_recipe, read_recipe
 from nlp_transfer.strategies.any_recipe import AnyRecipe
@@ -28,10 +29,13 @@ def load_recipe(name: str, overrides: Sequence[str] = (), *, trust_runs: bool = 
 def validate(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
     """Read a recipe and refuse all that a run of it would refuse before it loads data or a model.
 
+    What only the data of the Hub or of a function can tell is not known here.
+
     name, overrides: as `load_recipe` has them
     raises:          UserError that lists every fault with its path and line
     """
     recipe = read_recipe(AnyRecipe, name, overrides, paths_exist=True)
+    check_source(recipe.data, recipe.task.rows.keys)
     if recipe.training.arguments:  # names and types are checked; the rest takes torch, and seconds
         from nlp_transfer.training.arguments import training_arguments
 

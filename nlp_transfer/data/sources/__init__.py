@@ -9,6 +9,7 @@ import errno
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from nlp_transfer.data.formats.base import ROW_KEYS
 from nlp_transfer.data.keys import OF_TASKS, check_keys, fitted
 from nlp_transfer.data.raw import RawSplit
 from nlp_transfer.data.samples import sample_folder
@@ -18,6 +19,7 @@ from nlp_transfer.data.sources.saved import is_saved, open_saved
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.recipe.paths import (
+    exists,
     is_file,
     is_folder,
     is_module_reference,
@@ -45,8 +47,23 @@ def open_source(
         raise UserError(
             "data.source, data.splits: there is no such file; a name is too long for one."
         ) from None
-    check_keys(data, splits, uses)
+    used = frozenset[str]().union(*(split.keys for split in splits))
+    what = next((f"{split.place} ({split.kind})" for split in splits), data.source)
+    check_keys(data, used, what, uses=uses, found=[split.name for split in splits])
     return fitted(data, splits)
+
+
+def check_source(data: DataSection, uses: Collection[str]) -> None:
+    """Refuse what `open_source` would, where it can be told from files: nothing is downloaded.
+
+    No code of the user's is run.
+    """
+    if data.source.startswith("samples/") or exists(local_path(data.source)):
+        open_source(data, uses)
+        return
+    is_module = is_module_reference(data.source)
+    kind, keys = (module.KIND, ROW_KEYS) if is_module else (hub.KIND, hub.KEYS)
+    check_keys(data, keys, f"{data.source} ({kind})", uses=uses)
 
 
 def _open(data: DataSection) -> Iterator[RawSplit]:
