@@ -309,7 +309,7 @@ for line in sys.stdin:
             answer = {}
         else:
             recipe = load_recipe(name, overrides)
-            answer = {**dry_run(recipe), "rows": rows(recipe.task.rows.load(recipe.data))}
+            answer = {**dry_run(recipe).as_dict(), "rows": rows(recipe.task.rows.load(recipe.data))}
     except UserError as error:
         answer = {"error": str(error)}
     except Exception:
@@ -403,7 +403,7 @@ def test_recipe_dry_runs_on_its_hub_data(answers: Answers, name: str) -> None:
     assert {split: ledger["sentences"] for split, ledger in ledgers.items()} == dict(
         zip(("train", "validation", "test"), sizes, strict=True)
     )
-    assert plan["checkpoint"] == RECIPES[name]["model"]["checkpoint"]
+    assert plan.checkpoint == RECIPES[name]["model"]["checkpoint"]
     assert plan["steps"] > 0
 
 
@@ -429,7 +429,7 @@ def test_quickstart_recipe_dry_runs_on_what_comes_with_the_package(
         pytest.skip("the samples extra is not installed")
     plan = answers[name,]
     assert "error" not in plan, plan["error"]
-    assert plan["checkpoint"] == "samples/minilm"
+    assert plan.checkpoint == "samples/minilm"
     assert set(plan["splits"]) == {"train", "validation", "test"}
 
 
@@ -442,8 +442,8 @@ def test_student_recipe_dry_runs_on_the_run_of_its_teacher(
     tiny = [f"model.checkpoint={start}", "model.max_pieces=64", "training.arguments={max_steps: 1}"]
     finetune(load_recipe("quickstart-ner", tiny))
     plan = dry_run(load_recipe("quickstart-ner-student", ["model.max_pieces=64"]))
-    assert plan["checkpoint"] == str(tmp_path / "runs" / "quickstart-ner")
-    assert plan["splits"]["train"]["ledger"]["examples_added"] > 0
+    assert plan.checkpoint == str(tmp_path / "runs" / "quickstart-ner")
+    assert plan.data.splits["train"].ledger.examples_added > 0
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

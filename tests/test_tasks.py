@@ -90,7 +90,7 @@ def test_prepared_data_keeps_the_ledger_that_it_had(
     monkeypatch.setenv("NLPT_CACHE", str(tmp_path / "cache"))
     test = [{"tokens": ["Ada", "uses", "Linux"], "tags": ["I-PER", "O", "B-PRODUCT"]}]
     recipe = load_recipe(str(tiny_recipe("ner", source=_ner_data(tmp_path / "data", test))))
-    ledgers = [prepare_data(recipe)["splits"]["test"]["ledger"] for _ in range(2)]
+    ledgers = [prepare_data(recipe).splits["test"].ledger.as_dict() for _ in range(2)]
     report = finetune(recipe, output=tmp_path / "run")
     ledgers.append(report.metrics["splits"]["test"]["ledger"])
     assert ledgers[0] == ledgers[1] == ledgers[2]

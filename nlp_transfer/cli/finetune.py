@@ -49,7 +49,7 @@ def finetune(
 
         plan = try_two_steps(loaded, output=output)
         if as_json:
-            print_json(plan)
+            print_json(plan.as_dict())
         else:
             from nlp_transfer.report.plan import print_plan
 

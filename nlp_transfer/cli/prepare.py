@@ -29,13 +29,13 @@ def prepare(
     from nlp_transfer.flows.prepare import prepare as tokenize
     from nlp_transfer.flows.recipes import load_recipe
 
-    summary = tokenize(load_recipe(recipe, overrides or []), processes=num_proc)
+    sizes = tokenize(load_recipe(recipe, overrides or []), processes=num_proc)
     if as_json:
-        print_json(summary)
+        print_json(sizes.as_dict())
         return
     from nlp_transfer.report.plan import print_prepared
 
-    print_prepared(summary)
+    print_prepared(sizes)
 
 
 command = prepare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe.reader import located
@@ -13,13 +13,16 @@ from nlp_transfer.runs.starting import announce
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.strategies.plan import plan_of
 
+if TYPE_CHECKING:
+    from nlp_transfer.runs.estimate import Estimate
+
 
 @lines_shown()
-def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> dict[str, Any]:
+def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> Estimate:
     """Check everything a run needs, run two steps, and estimate time, memory and disk.
 
     output:  the run folder that would be used
-    returns: the plan; nothing is written
+    returns: what it would take; nothing is written
     """
     recipe = located(recipe, paths_exist=True)
     plan = plan_of(recipe)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import Interrupted
 from nlp_transfer.logs import lines_shown
@@ -11,18 +11,22 @@ from nlp_transfer.recipe.reader import located
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.strategies.plan import plan_of
 
+if TYPE_CHECKING:
+    from nlp_transfer.training.sizes import DataSizes
+
 log = logging.getLogger(__name__)
 
 
 @lines_shown()
-def prepare(recipe: AnyRecipe, *, processes: int = 1) -> dict[str, Any]:
+def prepare(recipe: AnyRecipe, *, processes: int = 1) -> DataSizes:
     """Tokenize the data of a recipe and keep it on disk, where `finetune` finds it.
 
     returns: counts, window lengths and loss ledger of every split, and the folder of each
     """
     log.info("%s: tokenizes its data", recipe.name)
     from nlp_transfer.training.building import build
-    from nlp_transfer.training.examples import add_rows, encode, load, of_all, prepared_summary
+    from nlp_transfer.training.examples import add_rows, encode, load
+    from nlp_transfer.training.sizes import data_sizes
 
     recipe = located(recipe, paths_exist=True)
     try:
@@ -33,4 +37,4 @@ def prepare(recipe: AnyRecipe, *, processes: int = 1) -> dict[str, Any]:
             "interrupted: splits that were tokenized to their end are kept; the same command goes "
             "on with the others"
         ) from None
-    return of_all(encoded, prepared_summary)
+    return data_sizes(encoded, kept=True)

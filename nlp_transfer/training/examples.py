@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 from datasets import Dataset
 
 from nlp_transfer.data.raw_words import RawWords
@@ -23,7 +22,7 @@ from nlp_transfer.strategies.base import OpenModels, RunContext, TransferRecipe
 from nlp_transfer.strategies.plan import Plan, PlannedTask
 from nlp_transfer.tasks.splits import check_lost, load_repeats, load_splits
 from nlp_transfer.training.fingerprints import Read, what_is_read
-from nlp_transfer.training.prepared import encode_or_load, prepared_folder
+from nlp_transfer.training.prepared import encode_or_load
 
 log = logging.getLogger(__name__)
 
@@ -214,32 +213,3 @@ def _split_json(task: TaskWindows, split: str) -> dict[str, Any]:
 
 def _words_json(task: TaskExamples) -> dict[str, Any]:
     return {"words": task.raw_words.as_dict()} if task.raw_words else {}
-
-
-def summary(task: TaskWindows) -> dict[str, Any]:
-    """Count what each split holds: its ledger, and the lengths of its windows in pieces."""
-    splits = {}
-    for split, data in task.data.items():
-        lengths = np.array(data.encoded.lengths)
-        splits[split] = {
-            "ledger": data.encoded.ledger.as_dict(),
-            "pieces": int(lengths.sum()),
-            "median_window": int(np.median(lengths)),
-            "longest_window": int(lengths.max()),
-        }
-    return {
-        "recipe": task.recipe.name,
-        "task": task.recipe.task.name,
-        "labels": list(task.splits.labels),
-        "splits": splits,
-        **_words_json(task),
-    }
-
-
-def prepared_summary(task: TaskWindows) -> dict[str, Any]:
-    """Count what each split holds, and name the folders in which the tokenized splits are kept."""
-    folders = {
-        split: str(prepared_folder(task.recipe, task.splits, split, task.loaded))
-        for split in task.data
-    }
-    return {**summary(task), "folders": folders}
