@@ -18,7 +18,7 @@ from nlp_transfer.runs.disk import noticing_full_disk
 from nlp_transfer.runs.interrupts import explaining_interrupt
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.starting import announce, begin, show_again
-from nlp_transfer.strategies.base import TransferRecipe
+from nlp_transfer.strategies.context import TransferRecipe
 from nlp_transfer.strategies.plan import Plan, plan_of
 
 if TYPE_CHECKING:

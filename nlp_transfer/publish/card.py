@@ -13,7 +13,7 @@ from nlp_transfer.report.escaping import markdown_templates
 from nlp_transfer.report.report import Report
 from nlp_transfer.report.tables import caveats, headline, split_tables, training_table
 from nlp_transfer.secrets import without_secrets
-from nlp_transfer.strategies.base import TransferRecipe
+from nlp_transfer.strategies.context import TransferRecipe
 
 REPO_PLACEHOLDER = '"REPO"'
 """Stands in the card of a run folder until `publish` knows the repository's name."""

@@ -13,7 +13,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
 from nlp_transfer.runs.disk import check_writable
-from nlp_transfer.strategies.base import TransferRecipe
+from nlp_transfer.strategies.context import TransferRecipe
 from nlp_transfer.training.fingerprints import changes
 
 State = Literal["new", "unfinished", "finished"]

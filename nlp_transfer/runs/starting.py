@@ -11,7 +11,7 @@ from nlp_transfer.processes import is_main_process, wait_for_all, world_size
 from nlp_transfer.recipe.reader import FOLDER_KEY
 from nlp_transfer.runs.disk import check_disk_space, disk_bytes
 from nlp_transfer.runs.run_folder import RunFolder
-from nlp_transfer.strategies.base import TransferRecipe
+from nlp_transfer.strategies.context import TransferRecipe
 
 if TYPE_CHECKING:
     from torch import nn

@@ -11,7 +11,8 @@ from nlp_transfer.data import alter
 from nlp_transfer.data.added import with_added
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import RunContext, Stage, Strategy, TransferRecipe
+from nlp_transfer.strategies.base import Stage, Strategy
+from nlp_transfer.strategies.context import RunContext, TransferRecipe
 
 _DEFAULTS = {
     "ner": {"replace_entities": 0.5, "change_case": 0.0, "join_sentences": 0.1},

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.strategies.base import ADAPTERS, Kept, Outcome, Stage, Strategy, TransferRecipe
+from nlp_transfer.strategies.base import ADAPTERS, Kept, Stage, Strategy
+from nlp_transfer.strategies.context import Outcome, TransferRecipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainerCallback

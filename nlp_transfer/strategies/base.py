@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict
 
-from nlp_transfer.recipe import ModelSection, Recipe, Section
-from nlp_transfer.records import EncodedSplit, Prediction, Splits
-from nlp_transfer.tasks.objective import IGNORED
+from nlp_transfer.recipe import Section
+from nlp_transfer.records import Splits
+from nlp_transfer.strategies.context import (
+    LossFunction,
+    Outcome,
+    RunContext,
+    TrainingData,
+    TransferRecipe,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
-    from datasets import Dataset
-    from numpy.typing import NDArray
     from torch import nn
     from transformers import PreTrainedModel, TrainerCallback
-    from transformers.utils import ModelOutput
 
     from nlp_transfer.models.build import LoadedModel
-    from nlp_transfer.records import Row
     from nlp_transfer.strategies.plan import Plan
-    from nlp_transfer.tasks.base import Task
-
-Batch = Mapping[str, "torch.Tensor"]
-"""What the model reads, with `labels`, and `windows`: the number of each window in train."""
-Forward = Callable[[Batch], "ModelOutput"]
-"""Computes the model's outputs (`logits`, ...) for a batch; each call draws its own dropout."""
-LossFunction = Callable[[Forward, Batch, "torch.Tensor"], "torch.Tensor"]
-"""The loss of a batch. The last argument is the number of labelled items of the whole step, over
-all processes and accumulated batches: a sum over the batch divided by it adds up to the mean."""
 
 
 class ParameterGroup(TypedDict):
@@ -61,97 +50,6 @@ class Stage(IntEnum):
     """It changes what is made smaller."""
     KEPT = 5
     """It changes which model is kept."""
-
-
-class FineTuned(Protocol):
-    """A fine-tuned model as a strategy sees it: a teacher, a source of labels."""
-
-    @property
-    def loaded(self) -> LoadedModel:
-        """The model with its tokenizer."""
-
-    @property
-    def task(self) -> Task:
-        """The task it was trained for."""
-
-    @property
-    def options(self) -> ModelSection:
-        """The windows it reads."""
-
-    @property
-    def precision(self) -> str:
-        """What it computes in: bf16, fp16 or fp32."""
-
-    @property
-    def labels(self) -> list[str]:
-        """Its labels in the order of its outputs."""
-
-    def predict(self, rows: Iterable[Row]) -> Iterator[Prediction]:
-        """Predict rows as `Splits` hold them, streaming, in order."""
-
-    def distributions(self, rows: Iterable[Row]) -> Iterator[NDArray[np.floating[Any]]]:
-        """Compute the log-probabilities that it predicts from: (words or 1, labels) a row."""
-
-    def hidden_states(self, batch: Batch) -> Sequence[torch.Tensor]:
-        """Compute the hidden states of windows, the embeddings' first, then one a layer."""
-
-
-class OpenModels:
-    """The fine-tuned models that a run reads beside its checkpoint, each opened once."""
-
-    def __init__(self, load: Callable[[str, str], FineTuned]) -> None:
-        self._load = load
-        self._open: dict[str, FineTuned] = {}
-
-    def open(self, name: str, key: str) -> FineTuned:
-        """Open a run folder, model folder or Hub id, if it is not open.
-
-        key:    the recipe key that names it, for error messages
-        raises: UserError when it is no fine-tuned model
-        """
-        if name not in self._open:
-            self._open[name] = self._load(name, key)
-        return self._open[name]
-
-    def close(self, name: str) -> None:
-        """Free the memory of a model that is not needed soon."""
-        self._open.pop(name, None)
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """The run that a strategy is part of."""
-
-    recipe: TransferRecipe
-    start: Path
-    """Folder of the checkpoint that the run starts from."""
-    models: OpenModels
-    earlier_round: str | None = None
-    """The run of the round before this one, where a strategy takes several rounds."""
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What a model learns a task from."""
-
-    run: RunContext
-    loaded: LoadedModel
-    train: EncodedSplit
-    rows: Dataset
-    """The examples that were encoded."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What surrounds a trained model, for strategies that choose what is kept."""
-
-    run: RunContext
-    new_parameters: frozenset[str]
-    """Names of the parameters that started at random."""
-    checkpoints: Path
-    """Folder in which callbacks have kept weights of this run."""
-    score: Callable[[PreTrainedModel], float]
-    """Computes the headline figure of a model on the validation split, a fraction."""
 
 
 class Kept(NamedTuple):
@@ -184,6 +82,8 @@ class Strategy(Section):
 
     name: str
 
+    # When the recipe is read
+
     def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
         """Say what of the recipe does not go with this strategy."""
         yield from ()
@@ -200,12 +100,18 @@ class Strategy(Section):
         """Name the files and models that it reads, by the keys that they stand under."""
         return {}
 
+    # Before the run, once its data is there
+
     def check(self, splits: Splits, run: RunContext) -> None:
         """Refuse what cannot work with this data, before any time is spent."""
+
+    # Rows
 
     def add_rows(self, splits: Splits, run: RunContext) -> Splits:
         """Add rows to the training split."""
         return splits
+
+    # Weights
 
     def carry_over(self, loaded: LoadedModel, run: RunContext) -> LoadedModel:
         """Take more over from the checkpoint than its encoder."""
@@ -218,13 +124,19 @@ class Strategy(Section):
         """
         return loaded
 
+    # Rates
+
     def param_groups(self, model: nn.Module, learning_rate: float) -> Sequence[ParameterGroup]:
         """Return the parameters that learn at a rate of their own; what decays stays as it is."""
         return []
 
+    # Loss
+
     def wrap_loss(self, model: nn.Module, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Change the loss."""
         return loss
+
+    # While it learns, and what is kept
 
     def callbacks(self) -> Sequence[TrainerCallback]:
         """Return callbacks for the Trainer."""
@@ -233,16 +145,3 @@ class Strategy(Section):
     def finish(self, model: PreTrainedModel, outcome: Outcome) -> Kept:
         """Turn the trained model into the one that is kept."""
         return Kept(model)
-
-
-TransferRecipe: TypeAlias = "Recipe[Task, Strategy]"
-"""A recipe of some task by some strategies."""
-
-
-def share_of_step(batch: Batch, items: torch.Tensor) -> torch.Tensor:
-    """Return the share of a step's labelled items that are in this batch, 0 to 1.
-
-    A term that belongs to the whole step, such as a penalty on the weights, is added in these
-    shares: over all processes and accumulated batches it then counts once.
-    """
-    return (batch["labels"] != IGNORED).sum() / items

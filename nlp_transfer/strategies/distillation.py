@@ -13,14 +13,13 @@ from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.recipe import Checkpoint
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import (
+from nlp_transfer.strategies.base import Stage, Strategy
+from nlp_transfer.strategies.context import (
     Batch,
     FineTuned,
     Forward,
     LossFunction,
     RunContext,
-    Stage,
-    Strategy,
     TrainingData,
 )
 from nlp_transfer.strategies.parts.teaching import (

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.strategies.base import Batch, Forward, LossFunction, Stage, Strategy, TrainingData
+from nlp_transfer.strategies.base import Stage, Strategy
+from nlp_transfer.strategies.context import Batch, Forward, LossFunction, TrainingData
 
 if TYPE_CHECKING:
     import torch

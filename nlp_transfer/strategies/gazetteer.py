@@ -16,7 +16,8 @@ from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import File, WordRule
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import RunContext, Stage, Strategy
+from nlp_transfer.strategies.base import Stage, Strategy
+from nlp_transfer.strategies.context import RunContext
 
 log = logging.getLogger(__name__)
 

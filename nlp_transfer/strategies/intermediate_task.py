@@ -13,7 +13,8 @@ from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.architecture import head_parameters, output_layer
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import FineTuned, RunContext, Stage, Strategy
+from nlp_transfer.strategies.base import Stage, Strategy
+from nlp_transfer.strategies.context import FineTuned, RunContext
 from nlp_transfer.tasks.base import Task
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.models.build import NewHead, build_model
 from nlp_transfer.recipe import Checkpoint
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import ADAPTERS, Kept, Outcome, RunContext, Stage, Strategy
+from nlp_transfer.strategies.base import ADAPTERS, Kept, Stage, Strategy
+from nlp_transfer.strategies.context import Outcome, RunContext
 
 if TYPE_CHECKING:
     import torch

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.models.architecture import head_parameters
-from nlp_transfer.strategies.base import (
-    ADAPTERS,
-    Batch,
-    Forward,
-    LossFunction,
-    Stage,
-    Strategy,
-    TrainingData,
-    share_of_step,
-)
+from nlp_transfer.strategies.base import ADAPTERS, Stage, Strategy
+from nlp_transfer.strategies.context import Batch, Forward, LossFunction, TrainingData
+from nlp_transfer.strategies.parts.penalties import share_of_step
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.architecture import head_modules
-from nlp_transfer.strategies.base import RunContext, Stage
+from nlp_transfer.strategies.base import Stage
+from nlp_transfer.strategies.context import RunContext
 from nlp_transfer.strategies.parts.adapters import ModuleAdapter, check_modules
 
 if TYPE_CHECKING:

@@ -6,15 +6,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from nlp_transfer.strategies.base import (
-    Batch,
-    Forward,
-    LossFunction,
-    Stage,
-    Strategy,
-    TrainingData,
-    share_of_step,
-)
+from nlp_transfer.strategies.base import Stage, Strategy
+from nlp_transfer.strategies.context import Batch, Forward, LossFunction, TrainingData
+from nlp_transfer.strategies.parts.penalties import share_of_step
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,8 @@ from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.fit import check_length
 from nlp_transfer.models.trained import aligned
 from nlp_transfer.recipe import ModelSection
-from nlp_transfer.strategies.base import RunContext, Stage
+from nlp_transfer.strategies.base import Stage
+from nlp_transfer.strategies.context import RunContext
 from nlp_transfer.strategies.parts.adapters import Adapter
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from nlp_transfer.data.unlabelled import known_texts, text_key, unlabelled_rows
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Checkpoint, File
 from nlp_transfer.records import Classification, Prediction, Splits
-from nlp_transfer.strategies.base import FineTuned, RunContext, Stage, Strategy, TransferRecipe
+from nlp_transfer.strategies.base import Stage, Strategy
+from nlp_transfer.strategies.context import FineTuned, RunContext, TransferRecipe
 from nlp_transfer.strategies.plan import Plan
 
 log = logging.getLogger(__name__)

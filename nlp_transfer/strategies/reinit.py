@@ -8,7 +8,8 @@ from pydantic import Field
 
 from nlp_transfer.models.architecture import layers_of
 from nlp_transfer.models.fit import check_layers
-from nlp_transfer.strategies.base import ADAPTERS, RunContext, Stage, Strategy
+from nlp_transfer.strategies.base import ADAPTERS, Stage, Strategy
+from nlp_transfer.strategies.context import RunContext
 
 if TYPE_CHECKING:
     from nlp_transfer.models.build import LoadedModel

@@ -24,7 +24,7 @@ from nlp_transfer.errors import shortened
 from nlp_transfer.inference.precision import usable_precision
 from nlp_transfer.models.fast_cpu import memory_kept, speed_up
 from nlp_transfer.recipe import TrainingSection
-from nlp_transfer.strategies.base import Batch
+from nlp_transfer.strategies.context import Batch
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
 from nlp_transfer.training.checkpoints import patience_is_over, read_state
 from nlp_transfer.training.loss_watch import LossWatch

@@ -13,7 +13,7 @@ from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
 from nlp_transfer.models.saved import Settings
 from nlp_transfer.models.shared_encoder import share_encoder
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import TransferRecipe
+from nlp_transfer.strategies.context import TransferRecipe
 from nlp_transfer.training.examples import TaskExamples
 
 log = logging.getLogger(__name__)
@@ -69,9 +69,7 @@ def choose_weights(tasks: Sequence[TaskExamples], models: Sequence[LoadedModel])
     models:  as `build` returns them
     returns: the first of them, ready to learn
     """
-    recipe, loaded = tasks[0].recipe, models[0]
-    for strategy in recipe.strategies:
+    loaded = models[0]
+    for strategy in tasks[0].recipe.strategies:
         loaded = strategy.choose_weights(loaded, tasks[0].run)
-    for adapter in getattr(loaded.model, "peft_config", {}).values():
-        adapter.revision = recipe.model.revision  # an adapter fits the weights it learned on only
     return loaded

@@ -10,7 +10,7 @@ from random import Random
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.unlabelled import unlabelled_rows
 from nlp_transfer.errors import UserError
-from nlp_transfer.strategies.base import TransferRecipe
+from nlp_transfer.strategies.context import TransferRecipe
 from nlp_transfer.training.fingerprints import Read, checkpoint_read
 
 

@@ -18,7 +18,7 @@ from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.records import EncodedSplit, Repeats, Splits
-from nlp_transfer.strategies.base import OpenModels, RunContext, TransferRecipe
+from nlp_transfer.strategies.context import OpenModels, RunContext, TransferRecipe
 from nlp_transfer.strategies.plan import Plan, PlannedTask
 from nlp_transfer.tasks.splits import check_lost, load_repeats, load_splits
 from nlp_transfer.training.fingerprints import Read, what_is_read

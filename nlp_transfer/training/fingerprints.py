@@ -10,7 +10,7 @@ from typing import Any
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe.paths import local_path
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import TransferRecipe
+from nlp_transfer.strategies.context import TransferRecipe
 
 Read = dict[str, dict[str, Any]]
 """What was read, by its name in messages: {sha256}, with examples where they can be counted."""

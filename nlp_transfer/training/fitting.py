@@ -14,7 +14,7 @@ from transformers import TrainerCallback, TrainingArguments, set_seed
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.shared_encoder import release_sides
 from nlp_transfer.records import Prediction
-from nlp_transfer.strategies.base import Outcome
+from nlp_transfer.strategies.context import Outcome
 from nlp_transfer.training.examples import TaskWindows
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
 

@@ -12,7 +12,7 @@ from nlp_transfer.data.tables import cache_folder
 from nlp_transfer.files import whole_folder, write_json
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.records import EncodedSplit, LossLedger, Splits
-from nlp_transfer.strategies.base import TransferRecipe
+from nlp_transfer.strategies.context import TransferRecipe
 from nlp_transfer.training.encoding import encode
 
 _LEDGER = "ledger.json"

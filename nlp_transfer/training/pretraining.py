@@ -25,7 +25,7 @@ from nlp_transfer.inference.precision import autocast
 from nlp_transfer.models.build import LoadedModel, build_masked_lm, log_new_parameters
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import TrainingSection
-from nlp_transfer.strategies.base import Batch, Forward, TransferRecipe
+from nlp_transfer.strategies.context import Batch, Forward, TransferRecipe
 from nlp_transfer.tasks.base import pad
 from nlp_transfer.tasks.objective import IGNORED
 from nlp_transfer.training.arguments import training_arguments

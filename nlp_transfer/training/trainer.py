@@ -17,11 +17,11 @@ from nlp_transfer.inference.engine import predict_distributions, windows_by_exam
 from nlp_transfer.models.architecture import named_parameters, output_labels
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.records import Prediction
-from nlp_transfer.strategies.base import (
+from nlp_transfer.strategies.base import Strategy
+from nlp_transfer.strategies.context import (
     Batch,
     Forward,
     LossFunction,
-    Strategy,
     TrainingData,
     TransferRecipe,
 )

@@ -12,7 +12,7 @@ from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.recipe import TrainingSection
-from nlp_transfer.strategies.base import TrainingData
+from nlp_transfer.strategies.context import TrainingData
 from nlp_transfer.tasks.objective import IGNORED, Objective
 
 

@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from nlp_transfer.errors import UserError, nearest
-from nlp_transfer.strategies.base import (
-    ADAPTERS,
-    WEIGHTS,
-    Kept,
-    Outcome,
-    RunContext,
-    Strategy,
-    TransferRecipe,
-)
+from nlp_transfer.strategies.base import ADAPTERS, WEIGHTS, Kept, Strategy
+from nlp_transfer.strategies.context import Outcome, RunContext, TransferRecipe
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -51,6 +44,7 @@ class Adapter(Strategy):
         from peft import get_peft_model
 
         config = self.config(loaded, "TOKEN_CLS" if is_tagger(loaded.model) else "SEQ_CLS")
+        config.revision = run.recipe.model.revision  # it fits the weights it learned on only
         try:
             return replace(loaded, model=get_peft_model(loaded.model, config))
         except ValueError as error:

@@ -18,7 +18,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_path
 from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.models.fit import check_length
-from nlp_transfer.strategies.base import Batch, FineTuned, TrainingData
+from nlp_transfer.strategies.context import Batch, FineTuned, TrainingData
 from nlp_transfer.tasks.objective import IGNORED
 
 if TYPE_CHECKING:

@@ -1,0 +1,125 @@
+"""What a run hands to its strategies: its recipe and models, its data, the trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from nlp_transfer.recipe import ModelSection, Recipe
+from nlp_transfer.records import EncodedSplit, Prediction
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from datasets import Dataset
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel
+    from transformers.utils import ModelOutput
+
+    from nlp_transfer.models.build import LoadedModel
+    from nlp_transfer.records import Row
+    from nlp_transfer.strategies.base import Strategy
+    from nlp_transfer.tasks.base import Task
+
+TransferRecipe: TypeAlias = "Recipe[Task, Strategy]"
+"""A recipe of some task by some strategies."""
+Batch = Mapping[str, "torch.Tensor"]
+"""What the model reads, with `labels`, and `windows`: the number of each window in train."""
+Forward = Callable[[Batch], "ModelOutput"]
+"""Computes the model's outputs (`logits`, ...) for a batch; each call draws its own dropout."""
+LossFunction = Callable[[Forward, Batch, "torch.Tensor"], "torch.Tensor"]
+"""The loss of a batch. The last argument is the number of labelled items of the whole step, over
+all processes and accumulated batches: a sum over the batch divided by it adds up to the mean."""
+
+
+class FineTuned(Protocol):
+    """A fine-tuned model as a strategy sees it: a teacher, a source of labels."""
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model with its tokenizer."""
+
+    @property
+    def task(self) -> Task:
+        """The task it was trained for."""
+
+    @property
+    def options(self) -> ModelSection:
+        """The windows it reads."""
+
+    @property
+    def precision(self) -> str:
+        """What it computes in: bf16, fp16 or fp32."""
+
+    @property
+    def labels(self) -> list[str]:
+        """Its labels in the order of its outputs."""
+
+    def predict(self, rows: Iterable[Row]) -> Iterator[Prediction]:
+        """Predict rows as `Splits` hold them, streaming, in order."""
+
+    def distributions(self, rows: Iterable[Row]) -> Iterator[NDArray[np.floating[Any]]]:
+        """Compute the log-probabilities that it predicts from: (words or 1, labels) a row."""
+
+    def hidden_states(self, batch: Batch) -> Sequence[torch.Tensor]:
+        """Compute the hidden states of windows, the embeddings' first, then one a layer."""
+
+
+class OpenModels:
+    """The fine-tuned models that a run reads beside its checkpoint, each opened once."""
+
+    def __init__(self, load: Callable[[str, str], FineTuned]) -> None:
+        self._load = load
+        self._open: dict[str, FineTuned] = {}
+
+    def open(self, name: str, key: str) -> FineTuned:
+        """Open a run folder, model folder or Hub id, if it is not open.
+
+        key:    the recipe key that names it, for error messages
+        raises: UserError when it is no fine-tuned model
+        """
+        if name not in self._open:
+            self._open[name] = self._load(name, key)
+        return self._open[name]
+
+    def close(self, name: str) -> None:
+        """Free the memory of a model that is not needed soon."""
+        self._open.pop(name, None)
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """The run that a strategy is part of."""
+
+    recipe: TransferRecipe
+    start: Path
+    """Folder of the checkpoint that the run starts from."""
+    models: OpenModels
+    earlier_round: str | None = None
+    """The run of the round before this one, where a strategy takes several rounds."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a model learns a task from."""
+
+    run: RunContext
+    loaded: LoadedModel
+    train: EncodedSplit
+    rows: Dataset
+    """The examples that were encoded."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What surrounds a trained model, for strategies that choose what is kept."""
+
+    run: RunContext
+    new_parameters: frozenset[str]
+    """Names of the parameters that started at random."""
+    checkpoints: Path
+    """Folder in which callbacks have kept weights of this run."""
+    score: Callable[[PreTrainedModel], float]
+    """Computes the headline figure of a model on the validation split, a fraction."""
