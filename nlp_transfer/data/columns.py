@@ -93,7 +93,7 @@ class ColumnReader:
         }
 
 
-def checked_text(value: Any, where: str) -> str | None:
+def checked_text(value: object, where: str) -> str | None:
     """Take a string as it is; None and NaN, by which tables say that there is none, as None.
 
     raises: UserError for anything else: a number would be read as what it is not
@@ -118,5 +118,5 @@ def is_blank(value: object) -> bool:
     return is_missing(value) or (isinstance(value, str) and not value.strip())
 
 
-def _text_or_none(value: Any) -> str | None:
+def _text_or_none(value: object) -> str | None:
     return None if is_missing(value) else str(value)

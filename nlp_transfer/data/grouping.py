@@ -102,15 +102,15 @@ def _column(names: Sequence[str], role: Column, data: DataSection) -> str | None
     return known_column(names, role) if given is None else str(given)
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     return _is_blank(value) or isinstance(value, str)
 
 
-def _is_one(tag: Any) -> bool:
+def _is_one(tag: object) -> bool:
     return not isinstance(tag, list | tuple) and not re.search(r"\s", str(tag).strip())
 
 
-def _is_blank(value: Any) -> bool:
+def _is_blank(value: object) -> bool:
     # A table with gaps has NaN, the one value that is not itself, in them.
     return value is None or value != value or (isinstance(value, str) and not value.strip())
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 from nlp_transfer.data.written_lists import listed
 from nlp_transfer.errors import UserError
@@ -15,7 +16,8 @@ WHOLE = re.compile(r"-?\d{1,18}")
 """A whole number that is not too long to be one."""
 _WHOLE_FRACTION = re.compile(r"(-?\d{1,18})\.0+")
 _QUOTED_BRACKET = re.compile(r"""[\[({]\s*[\[({'"]""")
-_BITS = {0: False, 1: True, "0": False, "1": True}  # True is 1 and 1.0 too
+Bit = int | float | str
+_BITS: Mapping[Bit, bool] = {0: False, 1: True, "0": False, "1": True}  # True is 1 and 1.0 too
 
 
 class LabelReader:
@@ -37,7 +39,7 @@ class LabelReader:
         """Whether integers have names."""
         return self._names is not None
 
-    def name(self, value: Any, where: str) -> str:
+    def name(self, value: object, where: str) -> str:
         """Name one tag or label, a text or a whole number."""
         if isinstance(value, bool):
             return str(value).lower()
@@ -62,7 +64,7 @@ class LabelReader:
             )
         return self._names[value]
 
-    def one(self, value: Any, where: str) -> list[str] | None:
+    def one(self, value: object, where: str) -> list[str] | None:
         """Read the label of a text that has exactly one; None: it has none that we know."""
         if self.is_hidden(value):
             return None
@@ -82,14 +84,15 @@ class LabelReader:
             f"task.multi_label=true{named}."
         )
 
-    def several(self, value: Any, where: str) -> list[str] | None:
+    def several(self, value: object, where: str) -> list[str] | None:
         """Read the labels of a text that may have any number of them; None: they are not known."""
         if self.is_hidden(value):
             return None
         items = self._listed(value, where, sure=False)
         if items is None and isinstance(value, str):
-            items = [part for part in value.split(self._data.label_separator) if part.strip()]
-            self.cut.update(part.strip() for part in items)
+            parts = [part for part in value.split(self._data.label_separator) if part.strip()]
+            self.cut.update(part.strip() for part in parts)
+            items = [*parts]
         if items is None:
             raise UserError(f"{where}: the labels are {value!r}; they must be a list.")
         chosen = self._multi_hot(items, where) if _is_bits(items) else None
@@ -98,7 +101,7 @@ class LabelReader:
         self._other_lists |= bool(items) and not (len(items) == 2 and _is_bits(items))
         return sorted({self._class(i, where) for i in items} if chosen is None else chosen)
 
-    def is_hidden(self, value: Any) -> bool:
+    def is_hidden(self, value: object) -> bool:
         """Tell a label that is not there; -1 among named numbers is the Hub's way to hide one."""
         if value is None:
             return True
@@ -118,7 +121,7 @@ class LabelReader:
                 "of the two; other rows have lists of another length. Write names, not numbers."
             )
 
-    def _class(self, value: Any, where: str) -> str:
+    def _class(self, value: object, where: str) -> str:
         """Name a class; whether numbers with fractions are any is judged when all are known."""
         if self._names is None and isinstance(value, float) and math.isfinite(value % 1):
             return repr(value) if value % 1 else str(int(value))
@@ -133,18 +136,18 @@ class LabelReader:
         digits = whole[1] if whole else text
         return int(digits) if WHOLE.fullmatch(digits) else None
 
-    def _listed(self, value: Any, where: str, *, sure: bool) -> list[Any] | None:
-        is_name = isinstance(value, str) and value.strip() in (self._names or ())
-        found = None if is_name else listed(value, sure=sure)
-        unread = found is None and not is_name and isinstance(value, str)
-        if unread and _QUOTED_BRACKET.match(value.strip()):
+    def _listed(self, value: object, where: str, *, sure: bool) -> list[object] | None:
+        if isinstance(value, str) and value.strip() in (self._names or ()):
+            return None
+        found = listed(value, sure=sure)
+        if found is None and isinstance(value, str) and _QUOTED_BRACKET.match(value.strip()):
             raise UserError(
                 f"{where}: the label begins like a list, but is none that can be read: "
                 f"{value[:60]!r}. Correct it, or list it in data.label_names if it is a name."
             )
         return found
 
-    def _multi_hot(self, bits: list[Any], where: str) -> list[str] | None:
+    def _multi_hot(self, bits: Sequence[Bit], where: str) -> list[str] | None:
         """Name the classes of a yes or no for each; None where these are numbers of classes."""
         repeats = len({_BITS[bit] for bit in bits}) < len(bits)  # numbers of classes never do
         if not repeats:
@@ -163,12 +166,12 @@ class LabelReader:
         return None
 
 
-def _is_bits(items: list[Any]) -> bool:
+def _is_bits(items: Sequence[object]) -> TypeGuard[Sequence[Bit]]:
     are_bits = (isinstance(item, int | float | str) and item in _BITS for item in items)
     return len(items) > 1 and all(are_bits)
 
 
-def _check_not_counts(items: list[Any], where: str) -> None:
+def _check_not_counts(items: Sequence[object], where: str) -> None:
     """Refuse [2, 0, 0] and [1, -1, -1]: a list of the numbers of classes has each of them once."""
     numbers = [item for item in items if isinstance(item, int | float)]
     if len(numbers) == len(items) and len(set(numbers)) < len(numbers):

@@ -6,7 +6,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nlp_transfer.data import offsets
 from nlp_transfer.data.words import Word, split_words
@@ -55,7 +55,7 @@ class _Entity(NamedTuple):
     last: int
 
 
-def read_spans(value: Any, where: str) -> list[CharSpan]:
+def read_spans(value: object, where: str) -> list[CharSpan]:
     """Read a list of spans as annotation tools export them.
 
     value:  [start, end, "TYPE"], or objects with start and end (start_offset, end_offset), a label
@@ -102,7 +102,7 @@ def to_words(text: str, spans: Sequence[CharSpan], *, where: str, data: DataSect
     return Aligned([word.text for word in words], tags, losses, [span.type for span in lost])
 
 
-def _read_span(item: Any, where: str) -> CharSpan:
+def _read_span(item: object, where: str) -> CharSpan:
     text = pieces = None
     if isinstance(item, Mapping):
         start, end, label = (
@@ -120,13 +120,13 @@ def _read_span(item: Any, where: str) -> CharSpan:
     return CharSpan(start, end, _read_type(label, where), text, whole=not pieces)
 
 
-def _read_offset(value: Any, where: str) -> int:
+def _read_offset(value: object, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise UserError(f"{where}: its offset {value!r} is not a whole number; {_EXPECTED}.")
     return value
 
 
-def _read_type(label: Any, where: str) -> str:
+def _read_type(label: object, where: str) -> str:
     if isinstance(label, list | tuple):
         if len(label) != 1:
             raise UserError(

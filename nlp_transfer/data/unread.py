@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from nlp_transfer.data.columns import CANDIDATES
 from nlp_transfer.data.raw import RawRow
@@ -56,7 +55,7 @@ class UnreadTexts:
         return next((name for name in CANDIDATES[role] if name in row.values), None)
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     if not isinstance(value, str):
         return False
     return len(value.split()) >= _WORDS or (len(value) >= _CHARACTERS and not value.isascii())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-from typing import Any
 
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
 _ARRAY = re.compile(  # as Python prints what holds values
@@ -18,7 +17,7 @@ _STRAIGHT = str.maketrans("‘’“”", "''\"\"")
 _LONGEST_LIST = 10_000
 
 
-def listed(value: Any, *, sure: bool) -> list[Any] | None:
+def listed(value: object, *, sure: bool) -> list[object] | None:
     """Return the items of a list, or of a list that a table's field holds as text; else None.
 
     sure: take text for a list only where nothing else can be meant: quotes, numbers, commas
@@ -45,7 +44,7 @@ def listed(value: Any, *, sure: bool) -> list[Any] | None:
     return [part for part in parts if part] if len(parts) > 1 or not sure else None
 
 
-def _parsed(text: str) -> list[Any] | None:
+def _parsed(text: str) -> list[object] | None:
     """Read a list as JSON, Python or numpy write it."""
     try:
         found = json.loads(text)

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
-from typing import Any, Literal, TextIO
+from typing import Literal, TextIO
 
 from nlp_transfer.data.columns import CANDIDATES
 from nlp_transfer.data.formats.base import TAG_KEYS, TEXT_KEYS, Format, Look, Writer
@@ -150,7 +150,7 @@ def _answer(result: Result, where: str) -> dict[str, str | float]:
     return {"label": _BETWEEN_LABELS.join(labels), **score}
 
 
-def _cell(value: Any) -> str | int | float:
+def _cell(value: object) -> str | int | float:
     """Return what stands in a field: text and numbers as they are, else JSON; None is empty."""
     if value is None:
         return ""

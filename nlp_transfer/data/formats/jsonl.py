@@ -59,7 +59,7 @@ def _splits(file: DataFile, data: DataSection) -> Mapping[str, Iterable[RawRow]]
     return {name: rows_of(items, f"{file.path}: {name}") for name, items in document.items()}
 
 
-def rows_of(items: Any, where: str) -> Iterator[RawRow]:
+def rows_of(items: object, where: str) -> Iterator[RawRow]:
     """Read the items of a list as rows; columns of items that are lists themselves have numbers."""
     if isinstance(items, Mapping):
         items = [items]
@@ -69,7 +69,7 @@ def rows_of(items: Any, where: str) -> Iterator[RawRow]:
         yield _row(item, f"{where}: item {index}")
 
 
-def _is_rows(value: Any) -> bool:
+def _is_rows(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict | list) for item in value)
 
 
@@ -118,7 +118,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return item
 
 
-def _check_escapes(item: Any, where: str) -> None:
+def _check_escapes(item: object, where: str) -> None:
     """Refuse half of a surrogate pair: no tokenizer and no table can hold it."""
     try:
         json.dumps(item, ensure_ascii=False).encode()
@@ -129,7 +129,7 @@ def _check_escapes(item: Any, where: str) -> None:
         ) from None
 
 
-def _row(item: Any, where: str) -> RawRow:
+def _row(item: object, where: str) -> RawRow:
     if isinstance(item, list):
         return RawRow(where, {str(number): value for number, value in enumerate(item)})
     if not isinstance(item, dict):

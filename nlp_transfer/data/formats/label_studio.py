@@ -39,7 +39,7 @@ _NEXT_ITEM = re.compile(r"[\s,]*")
 _CONTROL = {"from_name": "label", "to_name": "text"}
 
 
-def _is_task(item: Any) -> bool:
+def _is_task(item: object) -> bool:
     """Tell an item of an export by its annotations, or by what JSON-MIN says of a task."""
     if not isinstance(item, dict):
         return False
@@ -171,7 +171,7 @@ def _minimal(items: list[dict[str, Any]], path: Path) -> Iterator[RawRow]:
         yield RawRow(where, {**others, "spans": spans})
 
 
-def _listed(value: Any, where: str) -> list[Item]:
+def _listed(value: object, where: str) -> list[Item]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(region, dict) for region in value):
@@ -179,10 +179,11 @@ def _listed(value: Any, where: str) -> list[Item]:
     return value
 
 
-def _answer(value: Any) -> Any:
+def _answer(value: object) -> object:
     """Read several answers to one question as a list."""
-    is_answer = isinstance(value, dict) and value.keys() == {"choices"}
-    return value["choices"] if is_answer else value
+    if isinstance(value, dict) and value.keys() == {"choices"}:
+        return value["choices"]
+    return value
 
 
 def _region(value: Item, text: str) -> dict[str, Any]:
@@ -193,7 +194,7 @@ def _region(value: Item, text: str) -> dict[str, Any]:
     return region
 
 
-def _is_regions(value: Any) -> bool:
+def _is_regions(value: object) -> bool:
     return (
         isinstance(value, list)
         and bool(value)

@@ -65,7 +65,7 @@ def place(result: Result, number: int) -> str:
     return f"item {number}" + (f" (id {result['id']})" if result.get("id") is not None else "")
 
 
-def to_json(value: Any, stream: TextIO) -> str:
+def to_json(value: object, stream: TextIO) -> str:
     r"""Write a value on one line, with \u escapes only if the stream cannot take the characters."""
     line = json.dumps(value, ensure_ascii=False)
     try:
