@@ -45,6 +45,7 @@ def evaluate(
         engine=engine,
         device=device,
         scheme=scheme,
+        fast_cpu=recipe.training.fast_cpu,
     )
     predictor.check_fits(recipe.task, splits.labels)
     rows = splits[split]

@@ -31,15 +31,18 @@ def predict_distributions(
     pad_id: int,
     tokens_per_batch: int | None,
     precision: str,
+    fast_cpu: bool,
 ) -> Iterator[NDArray[np.floating[Any]]]:
     """Compute the log-probabilities of the labels, which `task.decoder.decode` chooses from.
 
     encoded:          the windows of each example, possibly none
     tokens_per_batch: pieces of one batch, padding included; None: as many as suit the device
     precision:        "bf16", "fp16" or "fp32"
+    fast_cpu:         compute by our operations on a CPU, one block of windows at a time: nothing is
+                      changed while the caller has the results
     yields:           (words, labels) for NER, (1, labels) for classification, one an example
     """
-    from nlp_transfer.models.fast_cpu import return_memory
+    from nlp_transfer.models.fast_cpu import return_memory, sped_up
 
     labels = len(model.config.id2label)
     on_cpu = model.device.type == "cpu"
@@ -48,8 +51,9 @@ def predict_distributions(
     model.eval()
     while examples := list(_take(stream, _LOOK_AHEAD)):
         windows = [window for example in examples for window in example]
-        done = iter(_in_order(model, task, windows, pad_id, budget, precision))
-        if on_cpu:
+        with sped_up(model, enabled=fast_cpu):
+            done = iter(_in_order(model, task, windows, pad_id, budget, precision))
+        if on_cpu and fast_cpu:
             return_memory()
         for example in examples:
             yield task.decoder.stitch(list(islice(done, len(example))), labels)

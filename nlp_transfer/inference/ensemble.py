@@ -52,10 +52,11 @@ class Ensemble(Predictor):
         device: str = "auto",
         scheme: str | None = None,
         words: WordRule | None = None,
+        fast_cpu: bool | None = None,
     ) -> Ensemble:
         """Load one or more run folders, model folders or Hub ids.
 
-        engine, device, scheme, words: as `Predictor.from_run` has them
+        engine, device, scheme, words, fast_cpu: as `Predictor.from_run` has them
         raises: UserError when one is no such thing, or they differ in task or labels
         """
         first, *others = (
@@ -67,6 +68,7 @@ class Ensemble(Predictor):
                 device=device,
                 scheme=scheme,
                 words=words,
+                fast_cpu=fast_cpu,
             )
             for model in models
         )
@@ -89,6 +91,7 @@ class Ensemble(Predictor):
             first.tokens_per_batch,
             first.columns,
             first.words,
+            first.fast_cpu,
             tuple(others),
         )
 

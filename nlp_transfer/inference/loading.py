@@ -45,8 +45,6 @@ def load_trained(
     scheme:  of the tags of a model that was trained elsewhere; None: told from its labels
     returns: model and tokenizer, its task, and the settings it was trained with
     """
-    from nlp_transfer.models.fast_cpu import speed_up
-
     config = read_config(folder, setting)
     settings = Settings.of(config, folder, setting)
     task = _task(config, settings, folder, scheme)
@@ -61,7 +59,6 @@ def load_trained(
     settings = settings.within(position_limit(model), folder, setting)
     settings.keep_in(model.config)
     model.to(device)
-    speed_up(model)
     return LoadedModel(model, tokenizer), task, settings
 
 

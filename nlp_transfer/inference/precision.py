@@ -66,14 +66,17 @@ def resolve_precision(wanted: str, device: str | None = None) -> str:
     return "bf16" if has.get("avx512_bf16") or has.get("amx_bf16") else "fp32"
 
 
-def usable_precision(model: Any, wanted: str) -> str:
+def usable_precision(model: Any, wanted: str, *, fast_cpu: bool) -> str:
     """Return the wanted precision, or fp32 where the model cannot compute in it: it is tried.
 
     DeBERTa (the first) masks with the lowest number of fp32, which half precision does not have.
 
-    wanted: "bf16", "fp16" or "fp32"
+    wanted:   "bf16", "fp16" or "fp32"
+    fast_cpu: as `predict_distributions` has it
     """
     import torch
+
+    from nlp_transfer.models.fast_cpu import sped_up
 
     if wanted == "fp32":
         return wanted
@@ -81,7 +84,8 @@ def usable_precision(model: Any, wanted: str) -> str:
     was_training = model.training
     model.eval()  # no random numbers are drawn
     try:
-        with torch.no_grad(), autocast(model.device.type, wanted):
+        on = sped_up(model, enabled=fast_cpu)
+        with on, torch.no_grad(), autocast(model.device.type, wanted):
             model(input_ids=pieces, attention_mask=torch.ones_like(pieces))
     except RuntimeError as error:
         log.warning(

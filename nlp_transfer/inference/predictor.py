@@ -62,6 +62,8 @@ class Predictor:
     columns: Columns = field(default_factory=dict)
     """Columns that the model learned from, by role."""
     words: RawWords = field(default_factory=RawWords)
+    fast_cpu: bool = True
+    """Whether it computes by our operations on a CPU."""
 
     def __new__(cls, loaded: object = None, *_: object, **__: object) -> Predictor:
         """Say how a model is loaded by its name."""
@@ -82,6 +84,7 @@ class Predictor:
         setting: str = "MODEL",
         shared: PreTrainedModel | None = None,
         scheme: str | None = None,
+        fast_cpu: bool | None = None,
     ) -> Predictor:
         """Load a run folder, a model folder, an adapter folder or a Hub id.
 
@@ -94,6 +97,7 @@ class Predictor:
         shared:           a model whose encoder an adapter uses, instead of one of its own
         scheme:           tag scheme of a NER model that was trained elsewhere; None: told from its
                           labels
+        fast_cpu:         compute by our operations on a CPU; None: as training.fast_cpu said
         raises:           UserError when it is no such thing, its labels have no names, or there is
                           no such device
         """
@@ -104,18 +108,24 @@ class Predictor:
         loaded, task, settings = load_trained(
             folder, setting, device=device, onnx=onnx, shared=shared, scheme=scheme
         )
+        fast = settings.fast_cpu if fast_cpu is None else fast_cpu
         raw = RawWords(rule=checked_rule(words, "words")) if words else kept(settings.words, folder)
         if onnx:
             precision, tokens_per_batch = "fp32", tokens_per_batch or TOKENS_PER_BATCH
         else:
-            precision = usable_precision(loaded.model, resolve_precision(precision, device))
+            wanted = resolve_precision(precision, device)
+            precision = usable_precision(loaded.model, wanted, fast_cpu=fast)
         columns = kept_columns(settings.columns)
-        return cls(loaded, task, settings.options, precision, tokens_per_batch, columns, raw)
+        return cls(loaded, task, settings.options, precision, tokens_per_batch, columns, raw, fast)
 
     @classmethod
-    def named(cls, model: str, setting: str, *, precision: str = "auto") -> Predictor:
+    def named(
+        cls, model: str, setting: str, *, precision: str = "auto", fast_cpu: bool | None = None
+    ) -> Predictor:
         """Load the model that a recipe key names."""
-        return cls.from_run(model, precision=precision, engine="torch", setting=setting)
+        return cls.from_run(
+            model, precision=precision, engine="torch", setting=setting, fast_cpu=fast_cpu
+        )
 
     @property
     def labels(self) -> list[str]:
@@ -160,6 +170,7 @@ class Predictor:
             pad_id=self.loaded.tokenizer.pad_token_id,
             tokens_per_batch=self.tokens_per_batch,
             precision=self.precision,
+            fast_cpu=self.fast_cpu,
         )
 
     def hidden_states(self, batch: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:
@@ -170,9 +181,12 @@ class Predictor:
         """
         import torch
 
+        from nlp_transfer.models.fast_cpu import sped_up
+
         model = encoder(self.loaded.model)
         inputs = {name: batch[name] for name in _READ if name in batch}
-        with torch.no_grad(), autocast(model.device.type, self.precision):
+        on = sped_up(self.loaded.model, enabled=self.fast_cpu)
+        with on, torch.no_grad(), autocast(model.device.type, self.precision):
             states: Sequence[torch.Tensor] = model(
                 **inputs, output_hidden_states=True
             ).hidden_states

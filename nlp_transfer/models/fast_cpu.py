@@ -1,7 +1,10 @@
-"""A model in, the same model out, with what PyTorch computes slowly on a CPU computed faster.
+"""A model in, the same model for a while, with what PyTorch computes slowly on a CPU made faster.
 
 Measured parts of a bf16 training step of all-MiniLM-L6-v2, 2,048 pieces at a time, before: random
 numbers of dropout 19 %, attention 12 %, page faults 15 %, casts between fp32 and bf16 8 %.
+
+Whatever is changed of a model, of transformers or of the process is changed in a `with` block, and
+undone at its end; `training.fast_cpu: false` in a recipe turns all of it off.
 """
 
 from __future__ import annotations
@@ -10,8 +13,10 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
-from functools import cache
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -19,27 +24,82 @@ from torch import nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.masking_utils import eager_mask
 
-# PyTorch's matrix library keeps code for the last 1,024 shapes it met, up to 200 MB. Where 128 were
-# kept, each block of predictions made some 220 anew. It reads this at its first product.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "512")
-
 _ATTENTION = "nlpt_cpu"
+_KEPT_PRODUCTS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 
 
-def speed_up(model: nn.Module) -> None:
-    """Let a model that computes on a CPU compute faster; one on another device stays as it is.
+@contextlib.contextmanager
+def sped_up(model: Any, *, enabled: bool = True) -> Iterator[None]:
+    """Let a model that computes on a CPU compute faster; others, and with `enabled` off, as before.
 
     Nothing of it is saved with the model. Values differ by rounding, dropout draws other numbers.
+    Blocks may lie in one another; the outermost undoes all but this: PyTorch's matrix library reads
+    how much code it may keep at its first product, so what that was in a block stays.
     """
-    if next(model.parameters()).device.type != "cpu":
+    computes = isinstance(model, nn.Module) and next(model.parameters()).device.type == "cpu"
+    if not (enabled and computes):
+        yield
         return
-    for name, module in list(model.named_modules()):
-        if type(module) is nn.Dropout:
-            model.set_submodule(name, CheapDropout(module.p).train(module.training))
-        elif name.rpartition(".")[2] == "embeddings":
-            _keep_autocast_dtype(module)
-        elif isinstance(module, PreTrainedModel):
-            _attend_by_matrix_products(module)
+    with _in_effect("process", _offered), _in_effect(id(model), partial(_changed, model)):
+        yield
+
+
+@contextlib.contextmanager
+def _offered() -> Iterator[None]:
+    """Let models of this process choose our attention, and keep code for fewer matrix products."""
+    AttentionInterface.register(_ATTENTION, _attention)
+    AttentionMaskInterface.register(_ATTENTION, eager_mask)
+    # The matrix library keeps code for the last 1,024 shapes it met, up to 200 MB. Where 128 were
+    # kept, each block of predictions made some 220 anew.
+    is_set = _KEPT_PRODUCTS in os.environ
+    os.environ.setdefault(_KEPT_PRODUCTS, "512")
+    try:
+        yield
+    finally:
+        for interface in (AttentionInterface, AttentionMaskInterface):
+            del interface._global_mapping[_ATTENTION]  # which has no public way out
+        if not is_set:
+            del os.environ[_KEPT_PRODUCTS]
+
+
+@contextlib.contextmanager
+def _changed(model: nn.Module) -> Iterator[None]:
+    """Let the modules of a model compute in our way."""
+    with contextlib.ExitStack() as undo:
+        for name, module in model.named_modules():
+            if type(module) is nn.Dropout:
+                module.__class__ = CheapDropout
+                undo.callback(setattr, module, "__class__", nn.Dropout)
+            elif name.rpartition(".")[2] == "embeddings":
+                undo.callback(module.register_forward_hook(_as_autocast).remove)
+            elif isinstance(module, PreTrainedModel) and _uses_fused_attention(module):
+                module.set_attn_implementation(_ATTENTION)
+                undo.callback(module.set_attn_implementation, "sdpa")
+        yield
+
+
+_Change = AbstractContextManager[None]
+_open: dict[Hashable, tuple[int, _Change]] = {}
+_changing = threading.Lock()
+
+
+@contextlib.contextmanager
+def _in_effect(what: Hashable, change: Callable[[], _Change]) -> Iterator[None]:
+    """Keep a change in effect: the first of several blocks makes it, the last to end undoes it."""
+    with _changing:
+        blocks, context = _open.get(what, (0, change()))
+        if not blocks:
+            context.__enter__()
+        _open[what] = (blocks + 1, context)
+    try:
+        yield
+    finally:
+        with _changing:
+            blocks, context = _open.pop(what)
+            if blocks > 1:
+                _open[what] = (blocks - 1, context)
+            else:
+                context.__exit__(None, None, None)
 
 
 class CheapDropout(nn.Dropout):
@@ -61,21 +121,15 @@ def cheap_dropout(values: torch.Tensor, p: float) -> torch.Tensor:
     return values * kept.to(values.dtype).mul_(2**16 / (2**16 - dropped))
 
 
-def _keep_autocast_dtype(embeddings: nn.Module) -> None:
-    """Let the layers above compute in bf16 throughout, instead of casting to and fro each time."""
-    if _as_autocast not in embeddings._forward_hooks.values():
-        embeddings.register_forward_hook(_as_autocast)
-
-
 def _as_autocast(_: nn.Module, __: Any, output: Any) -> Any:
+    """Let the layers above compute in bf16 throughout, instead of casting to and fro each time."""
     if torch.is_autocast_enabled("cpu") and isinstance(output, torch.Tensor):
         return output.to(torch.get_autocast_dtype("cpu"))
     return output
 
 
-def _attend_by_matrix_products(model: PreTrainedModel) -> None:
-    if model.config._attn_implementation == "sdpa" and model._can_set_attn_implementation():
-        model.set_attn_implementation(_ATTENTION)
+def _uses_fused_attention(model: PreTrainedModel) -> bool:
+    return model.config._attn_implementation == "sdpa" and model._can_set_attn_implementation()
 
 
 def _attention(
@@ -106,22 +160,20 @@ def _attention(
     return torch.matmul(shares, value).transpose(1, 2).contiguous(), None
 
 
-AttentionInterface.register(_ATTENTION, _attention)
-AttentionMaskInterface.register(_ATTENTION, eager_mask)
-
 # Parameters of mallopt, from malloc.h of the GNU C library.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4
 _MB = 2**20
 
 
 @contextlib.contextmanager
-def memory_kept() -> Iterator[None]:
+def memory_kept(*, enabled: bool = True) -> Iterator[None]:
     """Keep freed memory instead of returning it at every step, to be faulted in again at the next.
 
-    Does nothing without the GNU C library.
+    Does nothing without the GNU C library. That does not tell its settings: at the end they are
+    what its own rise to, and no longer rise or fall by themselves.
     """
     library = _gnu_c_library()
-    if library is None:
+    if library is None or not enabled:
         yield
         return
     for parameter, size in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 64 * _MB)):

@@ -55,11 +55,15 @@ class Settings:
     """How raw text is split for it."""
     scheme: str | None = None
     """Tag scheme of its labels, where it was trained elsewhere."""
+    fast_cpu: bool = True
+    """As `training.fast_cpu` said."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return what config.json holds."""
         windows = {"max_pieces": self.options.max_pieces, "overlap": self.options.overlap}
         own = {"columns": self.columns, "words": self.words, "scheme": self.scheme}
+        if not self.fast_cpu:
+            windows["fast_cpu"] = False
         return {k: v for k, v in {"task": self.task, **windows, **own}.items() if v is not None}
 
     def keep_in(self, config: PreTrainedConfig) -> None:
@@ -85,7 +89,8 @@ class Settings:
         except ValidationError as error:
             raise not_ours(error, folder, setting) from None
         kept = {name: said[name] for name in ("columns", "words", "scheme") if name in said}
-        return cls(options, said.get("task"), **kept)
+        fast_cpu = said.get("fast_cpu") is not False
+        return cls(options, said.get("task"), fast_cpu=fast_cpu, **kept)
 
     def within(self, limit: int | None, folder: Path, setting: str) -> Settings:
         """Return the settings for a model that has so many positions (None: any number).

@@ -138,6 +138,11 @@ class TrainingSection(Section):
     precision: Literal["auto", "bf16", "fp16", "fp32"] = Field(
         "auto", description="auto: bf16 where the hardware computes it, else fp32"
     )
+    fast_cpu: bool = Field(
+        True,
+        description="compute by faster operations on a CPU, also to predict; false: as "
+        "transformers and PyTorch do by themselves",
+    )
     arguments: dict[str, Any] = Field(
         default_factory=dict,
         description="anything else of transformers.TrainingArguments",

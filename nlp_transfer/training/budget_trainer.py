@@ -22,7 +22,7 @@ from transformers import (
 
 from nlp_transfer.errors import shortened
 from nlp_transfer.inference.precision import usable_precision
-from nlp_transfer.models.fast_cpu import memory_kept, speed_up
+from nlp_transfer.models.fast_cpu import memory_kept, sped_up
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.context import Batch
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
@@ -69,7 +69,7 @@ class BudgetTrainer(SplittingTrainer):
         self._window_tasks = window_tasks
         self._temperature = temperature
         args = parts["args"]
-        _settle_precision(parts["model"], args)
+        _settle_precision(parts["model"], args, fast_cpu=training.fast_cpu)
         if training.tokens_at_once is not None:
             args.gradient_accumulation_steps = self._sampler(args).accumulation_for(
                 training.tokens_at_once, args.world_size
@@ -81,8 +81,6 @@ class BudgetTrainer(SplittingTrainer):
         keep_in(Path(args.output_dir).parent / "tracking", self.callback_handler.callbacks)
         # Ours is the loss: models that offer to normalise theirs must not be asked to.
         self.model_accepts_loss_kwargs = False
-        if not self.args.torch_compile:  # which fuses the same operations itself
-            speed_up(self.model)
 
     def learn(self, checkpoint: Path | None) -> None:
         """Train to the end and load the best weights.
@@ -98,7 +96,11 @@ class BudgetTrainer(SplittingTrainer):
                 self._load_callback_state()
                 self._load_best_model()
                 return
-        with memory_kept(), contextlib.closing(self.clock):
+        with (
+            sped_up(self.model, enabled=self.fast_cpu),
+            memory_kept(enabled=self._training.fast_cpu),
+            contextlib.closing(self.clock),
+        ):
             self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if self.state.global_step < self.state.max_steps and not self._stopped_by_patience():
             # enable_jit_checkpoint ends training so; the run is not to count as finished.
@@ -219,6 +221,11 @@ class BudgetTrainer(SplittingTrainer):
         return metrics
 
     @property
+    def fast_cpu(self) -> bool:
+        """Whether a CPU computes by our operations; torch.compile fuses the same itself."""
+        return self._training.fast_cpu and not self.args.torch_compile
+
+    @property
     def precision(self) -> str:
         """The precision that the model computes in: bf16, fp16 or fp32."""
         return "bf16" if self.args.bf16 else "fp16" if self.args.fp16 else "fp32"
@@ -234,11 +241,11 @@ class BudgetTrainer(SplittingTrainer):
         return next(c for c in self.callback_handler.callbacks if isinstance(c, Progress))
 
 
-def _settle_precision(model: PreTrainedModel, args: TrainingArguments) -> None:
+def _settle_precision(model: PreTrainedModel, args: TrainingArguments, *, fast_cpu: bool) -> None:
     """Let a model that cannot compute in the wanted half precision learn in fp32."""
     if args.fsdp or args.deepspeed:  # no process has the whole model to try it with
         return
     wanted = "bf16" if args.bf16 else "fp16" if args.fp16 else "fp32"
-    if usable_precision(model.to(args.device), wanted) != wanted:
+    if usable_precision(model.to(args.device), wanted, fast_cpu=fast_cpu) != wanted:
         args.bf16 = args.fp16 = False
         args.mixed_precision = "no"

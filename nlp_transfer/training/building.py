@@ -46,6 +46,7 @@ def _built(task: TaskExamples) -> LoadedModel:
         task=recipe.task.model_dump(mode="json"),
         columns=_columns_read(recipe, task.splits),
         words=task.raw_words.model_dump() if task.raw_words else None,
+        fast_cpu=recipe.training.fast_cpu,
     )
     settings.keep_in(loaded.model.config)
     return loaded

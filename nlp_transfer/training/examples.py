@@ -85,7 +85,8 @@ def _loaded(task: PlannedTask, earlier_round: str | None) -> TaskExamples:
     with _naming(task):
         start = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
         # In the run's precision a teacher's states are what its student's should be, and as fast.
-        opened = partial(Predictor.named, precision=recipe.training.precision)
+        training = recipe.training
+        opened = partial(Predictor.named, precision=training.precision, fast_cpu=training.fast_cpu)
         needed = needed_splits(recipe)
         splits = load_splits(recipe, needed)
         run = RunContext(recipe, start, OpenModels(opened), earlier_round)

@@ -182,6 +182,7 @@ class TransferTrainer(BudgetTrainer):
             pad_id=self._pad_id,
             tokens_per_batch=None,
             precision=self.precision,
+            fast_cpu=self.fast_cpu,
         )
         labels = output_labels(model.config)
         mine = [task.decoder.decode(distribution, labels) for distribution in distributions]
