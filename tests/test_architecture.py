@@ -15,6 +15,8 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     PreTrainedModel,
+    XLMConfig,
+    XLMModel,
 )
 
 from nlp_transfer.errors import UserError
@@ -130,6 +132,14 @@ def test_layers_embeddings_and_positions_are_those_of_the_family(
         elif name.startswith((f"{parts.encoder}.embeddings", "electra.embeddings_project")):
             assert depth == EMBEDDINGS
     assert position_limit(model) == parts.positions
+
+
+def test_layers_that_are_in_several_lists_are_none() -> None:
+    model = XLMModel(XLMConfig(vocab_size=30, emb_dim=16, n_layers=2, n_heads=2))
+    assert not layers_of(model).modules
+    assert layers_of(model).depth("attentions.0.q_lin.weight") is None
+    with pytest.raises(UserError, match="has 0 layers of its own"):
+        check_layers(model, 1, "frozen: layers")
 
 
 def test_a_pooler_that_starts_at_random_belongs_to_the_head(checkpoint: Checkpoints) -> None:

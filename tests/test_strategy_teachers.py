@@ -357,10 +357,11 @@ def test_head_of_a_fine_tuned_checkpoint_is_new_though_it_would_fit(
         assert weights[name].equal(tensor) == ("classifier" not in name), name
 
 
+@pytest.mark.parametrize("family", ["bert", "xlm-roberta"])  # whose head comes first of all
 def test_matched_head_takes_rows_by_the_names_of_labels(
-    tiny_recipe: Recipes, teacher: Any, caplog: Any
+    family: str, tiny_recipe: Recipes, teacher: Any, checkpoint: Any, caplog: Any
 ) -> None:
-    master = teacher("ner", "task.types=[LOC, PER, ORG]")
+    master = teacher("ner", "task.types=[LOC, PER, ORG]", checkpoint=checkpoint(family))
     path = tiny_recipe(
         checkpoint=master,
         strategy=["full", {"name": "intermediate_task", "head": "matched"}],

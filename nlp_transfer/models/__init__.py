@@ -1,1 +1,1 @@
-"""Pretrained and trained models: found, checked, read, given heads, made fast."""
+"""Pretrained and trained models: found, checked, given heads, saved, read again, made fast."""
