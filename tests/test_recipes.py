@@ -403,7 +403,7 @@ def test_recipe_dry_runs_on_its_hub_data(answers: Answers, name: str) -> None:
     assert {split: ledger["sentences"] for split, ledger in ledgers.items()} == dict(
         zip(("train", "validation", "test"), sizes, strict=True)
     )
-    assert plan.checkpoint == RECIPES[name]["model"]["checkpoint"]
+    assert plan["checkpoint"] == RECIPES[name]["model"]["checkpoint"]
     assert plan["steps"] > 0
 
 
