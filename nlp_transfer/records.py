@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from operator import add, attrgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -155,27 +155,12 @@ class EncodedSplit:
         return pc.unique(pc.list_flatten(self.windows.data.column("input_ids"))).to_pylist()
 
 
-@dataclass(frozen=True)
-class Tagging:
-    """Word-level NER prediction of one sentence."""
+class Prediction(Protocol):
+    """What a task predicts for one example."""
 
-    tags: tuple[str, ...]
-    """IOB2, one a word."""
-    scores: Sequence[float]
-    """Probability of each word's tag, 0 to 1."""
-
-
-@dataclass(frozen=True)
-class Classification:
-    """Prediction for one text."""
-
-    labels: tuple[str, ...]
-    """The best label; for a multi-label task every label above the threshold, perhaps none."""
-    scores: Mapping[str, float]
-    """Probability of every label, 0 to 1."""
-
-
-Prediction = Tagging | Classification
+    @property
+    def answers(self) -> Sequence[Hashable]:
+        """What is chosen: an answer for each item that has a label."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.strategies import AnyStrategy
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.strategies.base import Stage, Strategy
+from nlp_transfer.tasks import names_with
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -48,7 +49,11 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "pseudo_labels": {"teacher": "{teacher}", "texts": "{texts}", "threshold": 0},
 }
 PLACES = {"teacher": "x", "texts": "x", "dictionary": "x", "other": "ner", "data": "x"}
-PAIRS = [(name, task) for name, task in product(CLASSES, TASKS) if task in CLASSES[name].tasks]
+PAIRS = [
+    (name, task)
+    for name, task in product(CLASSES, TASKS)
+    if task in names_with(CLASSES[name].needs)
+]
 STRANGERS = [(name, task) for name, task in product(CLASSES, TASKS) if (name, task) not in PAIRS]
 
 

@@ -17,10 +17,12 @@ from safetensors.torch import load_file
 from steps import built
 
 from nlp_transfer import finetune, load_recipe
-from nlp_transfer.data.alter import Sentences, Texts, misspelled
+from nlp_transfer.data.alter import misspelled
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.tags import spans, to_iob2
 from nlp_transfer.errors import UserError
+from nlp_transfer.tasks.classification.alterations import Texts
+from nlp_transfer.tasks.ner.alterations import Sentences
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 settings.register_profile("quick", deadline=None, max_examples=60)

@@ -16,9 +16,9 @@ from scripted import scripted
 
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
-from nlp_transfer.records import Tagging
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.strategies.parts.weights import weighted_sum
+from nlp_transfer.tasks.ner.decoding import Tagging
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -21,8 +21,7 @@ from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.data.alter import Reworded
 from nlp_transfer.data.tables import cache_folder
 from nlp_transfer.errors import UserError
-from nlp_transfer.strategies.parts.teaching import soft_loss
-from nlp_transfer.tasks.objective import IGNORED
+from nlp_transfer.tasks.objective import IGNORED, soft_binary_cross_entropy, soft_cross_entropy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -66,7 +65,7 @@ def test_soft_loss_is_the_softened_divergence(temperature: float) -> None:
     p, q = softened(logits), softened(student)
     expected = temperature**2 * sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
     taught = torch.tensor([logits]).log_softmax(-1)
-    found = soft_loss(torch.tensor([student]), taught, temperature, multi_label=False)
+    found = soft_cross_entropy(torch.tensor([student]), taught, temperature)
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -77,7 +76,7 @@ def test_soft_loss_of_many_labels_is_one_of_yes_or_no_each() -> None:
         p * math.log(p / b) + (1 - p) * math.log((1 - p) / (1 - b))
         for p, b in zip([0.9, 0.2], q, strict=True)
     )
-    found = soft_loss(student, taught, 1.0, multi_label=True)
+    found = soft_binary_cross_entropy(student, taught, 1.0)
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -119,7 +118,7 @@ def test_loss_is_that_of_labels_and_of_the_teacher(
         else:
             own, taught = logits[place : place + 1], torch.tensor(example)
         order = [model.labels.index(name) for name in parts.loaded.model.config.label2id]
-        soft += soft_loss(own, taught[:, order].float(), 1.5, multi_label=False).item()
+        soft += soft_cross_entropy(own, taught[:, order].float(), 1.5).item()
     assert (labels[3] == IGNORED).all()
     expected = 0.7 * hard.item() + 0.3 * soft / 5
     found = distilled.compute_loss_func(forward, batch, items)

@@ -118,6 +118,11 @@ def spans(tags: Sequence[str]) -> list[Span]:
     return found
 
 
+def tags_of(span: Span) -> list[str]:
+    """Tag the words of one entity."""
+    return [f"B-{span.type}", *[f"I-{span.type}"] * (span.last - span.first)]
+
+
 def iob2_labels(types: Sequence[str]) -> list[str]:
     """List O, B-x, I-x for every type: the label map of a model, never read off the train tags."""
     return ["O", *(f"{prefix}-{entity_type}" for entity_type in types for prefix in "BI")]

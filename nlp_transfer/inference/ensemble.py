@@ -13,7 +13,6 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.recipe import WordRule
 from nlp_transfer.records import LossLedger, Row
-from nlp_transfer.tasks.ner.foreign import ForeignNerTask
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,7 +111,7 @@ class Ensemble(Predictor):
 
 def _laxest(*models: Predictor) -> Predictor:
     """Choose whose task decodes: of a model trained elsewhere I- may begin an entity."""
-    return next((model for model in models if isinstance(model.task, ForeignNerTask)), models[0])
+    return next((model for model in models if model.task.tag_scheme), models[0])
 
 
 def check_same_answers(first: Predictor, other: Predictor) -> None:

@@ -6,15 +6,15 @@ import logging
 import math
 import statistics
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.onnx.record import F1, Parity, Speed
-from nlp_transfer.records import Prediction, Tagging
+from nlp_transfer.records import Prediction
 from nlp_transfer.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -34,8 +34,11 @@ def compare(model: Predictor, exported: Predictor, rows: Dataset, *, split: str)
     """
     exact, _ = replace(model, precision="fp32").predict_split(rows)
     found, _ = exported.predict_split(rows)
-    answers = zip(_answers(exact), _answers(found), strict=True)
-    same = [ours == theirs for ours, theirs in answers]
+    same = [
+        ours == theirs
+        for before, after in zip(exact, found, strict=True)
+        for ours, theirs in zip(before.answers, after.answers, strict=True)
+    ]
     torch, onnx = _speeds([model, exported], rows.select(range(min(_TIMED, len(rows)))))
     device = model.loaded.model.device.type
     return Parity(
@@ -71,12 +74,6 @@ def check(parity: Parity, *, min_agreement: float, max_f1_drop: float) -> None:
             f"The export is not kept: {fall}. Export without --quantize, or raise the bound."
         )
     log.warning("%s; with so few examples it may be chance: +- %.4f", fall, f1.change95)
-
-
-def _answers(predictions: Iterable[Prediction]) -> Iterator[Any]:
-    """Go through what is compared: the tag of every word, or the labels of every text."""
-    for prediction in predictions:
-        yield from prediction.tags if isinstance(prediction, Tagging) else [prediction.labels]
 
 
 def _f1(task: Task, rows: Dataset, before: Sequence[Prediction], after: Sequence[Prediction]) -> F1:

@@ -11,7 +11,7 @@ from nlp_transfer.recipe import Recipe
 from nlp_transfer.recipe.base import Fault, raise_together
 from nlp_transfer.strategies import AnyStrategy
 from nlp_transfer.strategies.base import Strategy
-from nlp_transfer.tasks import AnyTask
+from nlp_transfer.tasks import AnyTask, names_with
 
 
 class AnyRecipe(Recipe[AnyTask, AnyStrategy]):
@@ -33,17 +33,18 @@ class AnyRecipe(Recipe[AnyTask, AnyStrategy]):
 
     def _misfits(self) -> Iterator[str]:
         names = [strategy.name for strategy in self.strategies]
-        task = self.task.name
         exclusive: dict[str, str] = {}
         for number, strategy in enumerate(self.strategies):
             name = strategy.name
             if name in names[:number]:
                 yield f"strategy '{name}' stands there {names.count(name)} times"
                 continue
-            if task not in strategy.tasks:
+            fits_task = strategy.needs(self.task) is not None
+            if not fits_task:
+                able = " and ".join(names_with(strategy.needs))
                 yield (
-                    f"strategy '{name}' does not work with task '{task}', only with "
-                    f"{' and '.join(strategy.tasks)}"
+                    f"strategy '{name}' does not work with task '{self.task.name}', only with "
+                    f"{able}"
                 )
             for other in self.strategies:
                 if {other.name, other.group} & {*strategy.excludes}:
@@ -55,4 +56,5 @@ class AnyRecipe(Recipe[AnyTask, AnyStrategy]):
                         "keep one"
                     )
                 exclusive[decision] = name
-            yield from strategy.misfits(self)
+            if fits_task:
+                yield from strategy.misfits(self)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.data import alter
 from nlp_transfer.data.added import with_added
 from nlp_transfer.data.tables import iterate
-from nlp_transfer.records import Splits
+from nlp_transfer.records import Row, Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import RunContext, TransferRecipe
-
-_DEFAULTS = {
-    "ner": {"replace_entities": 0.5, "change_case": 0.0, "join_sentences": 0.1},
-    "classification": {"drop_words": 0.1, "swap_words": 0.1},
-}
-"""What is done where the recipe does not say, by task."""
+from nlp_transfer.tasks import names_with
+from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.optional import Alter, Alterations
 
 
 class Augmentation(Strategy):
@@ -63,45 +60,42 @@ class Augmentation(Strategy):
         description="classification: share of words that change places",
     )
 
+    @staticmethod
+    def needs(task: Task) -> Alterations | None:
+        """Alter rows."""
+        return task.alterations
+
     def add_rows(self, splits: Splits, run: RunContext) -> Splits:
         """Add the copies to the training split."""
-        task = run.recipe.task.name
-        shares = self._shares(task)
+        alterations = self.needs(run.recipe.task)
+        assert alterations is not None
         train = list(iterate(splits["train"]))
-        alterations: alter.Sentences | alter.Texts
-        if task == "ner":
-            alterations = alter.Sentences(train, typos=self.typos, **shares)
-        else:
-            alterations = alter.Texts(typos=self.typos, **shares)
-        return with_added(splits, list(self._copies(train, alterations, run)))
+        given = self.model_dump(include=set(alterations.shares), exclude_none=True)
+        alter = alterations.of(train, typos=self.typos, shares={**alterations.shares, **given})
+        return with_added(splits, list(self._copies(train, alter, run)))
 
     def _copies(
-        self,
-        train: Sequence[Mapping[str, Any]],
-        alterations: alter.Sentences | alter.Texts,
-        run: RunContext,
+        self, train: Sequence[Row], alter: Alter, run: RunContext
     ) -> Iterator[dict[str, Any]]:
         """Alter each example; a copy that came out unaltered would only repeat it."""
         for copy in range(self.copies):
             for number, row in enumerate(train):
-                changed = alterations(row, f"{run.recipe.training.seed}-{copy}-{number}")
+                changed = alter(row, f"{run.recipe.training.seed}-{copy}-{number}")
                 if any(changed[column] != row[column] for column in changed):
                     yield {**row, **changed, "document": None, "where": f"{row['where']} altered"}
 
     def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
-        """Refuse shares of the other task."""
-        task: str = recipe.task.name
-        for other, names in _DEFAULTS.items():
-            for name in names:
-                if other != task and getattr(self, name) is not None:
-                    yield (
-                        f"augmentation: {name} is for {other}, the task is {task} "
-                        f"({', '.join(['typos', *_DEFAULTS[task]])})"
-                    )
+        """Refuse shares of what another task alters."""
+        own = self.needs(recipe.task)
+        shares = ("typos", *(own.shares if own else ()))
+        for name in self.model_dump(exclude={"name", "copies", *shares}, exclude_none=True):
+            able = " and ".join(names_with(partial(_default, share=name)))
+            yield (
+                f"augmentation: {name} is for {able}, the task is {recipe.task.name} "
+                f"({', '.join(shares)})"
+            )
 
-    def _shares(self, task: str) -> dict[str, float]:
-        """Fill in the task's defaults."""
-        given = {name: getattr(self, name) for name in _DEFAULTS[task]}
-        return {
-            name: _DEFAULTS[task][name] if share is None else share for name, share in given.items()
-        }
+
+def _default(task: Task, *, share: str) -> float | None:
+    """Return how much a task alters in this way by default; None where it does not."""
+    return task.alterations.shares.get(share) if task.alterations else None

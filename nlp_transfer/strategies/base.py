@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from nlp_transfer.models.build import LoadedModel
     from nlp_transfer.strategies.plan import Plan
+    from nlp_transfer.tasks.base import Task
 
 
 class ParameterGroup(TypedDict):
@@ -75,14 +76,17 @@ class Strategy(Section):
     """What strategies that exclude it, and others like it, call them all."""
     excludes: ClassVar[tuple[str, ...]] = ()
     """Names of strategies, or of groups of them, that make no sense beside this one."""
-    tasks: ClassVar[tuple[str, ...]] = ("ner", "classification")
-    """Names of the tasks that it works for."""
     moves_all_weights: ClassVar[bool] = False
     """Whether weights that no training window reads have a gradient too."""
 
     name: str
 
     # When the recipe is read
+
+    @staticmethod
+    def needs(task: Task) -> object | None:
+        """Return the face of a task that it works with; None where the task has none."""
+        return task
 
     def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
         """Say what of the recipe does not go with this strategy."""

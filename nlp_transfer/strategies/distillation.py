@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.data.added import labelled, with_added
+from nlp_transfer.data.added import with_added
 from nlp_transfer.data.alter import Reworded
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError, shortened
@@ -26,9 +26,10 @@ from nlp_transfer.strategies.parts.teaching import (
     SoftTargets,
     hidden_distance,
     layer_pairs,
-    soft_loss,
 )
+from nlp_transfer.strategies.parts.unlabelled import additions_of
 from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.optional import SoftLoss
 
 if TYPE_CHECKING:
     import torch
@@ -83,6 +84,11 @@ class Distillation(Strategy):
         """Name the teacher."""
         return {"teacher": self.teacher}
 
+    @staticmethod
+    def needs(task: Task) -> SoftLoss | None:
+        """Learn from a teacher's probabilities."""
+        return task.soft_loss
+
     def check(self, splits: Splits, run: RunContext) -> None:
         """Refuse a teacher that cannot teach this task."""
         task = run.recipe.task
@@ -95,8 +101,8 @@ class Distillation(Strategy):
             return splits
         teacher = run.models.open(self.teacher, _KEY)
         copies = list(self._copies(list(iterate(splits["train"])), run.recipe.training.seed))
-        predictions = teacher.predict(copies)
-        return with_added(splits, list(map(labelled, copies, predictions)))
+        labelled = map(additions_of(run).labelled, copies, teacher.predict(copies))
+        return with_added(splits, list(labelled))
 
     def _copies(self, train: Sequence[Mapping[str, Any]], seed: int) -> Iterator[dict[str, Any]]:
         """Put other words into each example; a copy that came out unaltered would repeat it."""
@@ -111,6 +117,8 @@ class Distillation(Strategy):
         """Return (1 - weight) * loss + weight * soft loss + hidden * distance of hidden states."""
 
         teacher = data.run.models.open(self.teacher, _KEY)
+        soft_loss = self.needs(data.run.recipe.task)
+        assert soft_loss is not None
         targets = SoftTargets(teacher, data)
         pairs = layer_pairs(teacher, data, self.layers) if self.hidden else []
 
@@ -124,7 +132,7 @@ class Distillation(Strategy):
 
             hard = loss(remembered, batch, items)
             student, taught = targets.compared(seen[0]["logits"], batch)
-            soft = soft_loss(student, taught, self.temperature, multi_label=targets.multi_label)
+            soft = soft_loss(student, taught, self.temperature)
             total = (1 - self.weight) * hard + self.weight * soft / items
             if pairs:
                 distance = hidden_distance(seen[0]["hidden_states"], teacher, batch, pairs)

@@ -10,14 +10,17 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.data.added import with_added
+from nlp_transfer.data.tags import Span
 from nlp_transfer.data.text_file import read_lines
-from nlp_transfer.data.unlabelled import known_texts, text_key, unlabelled_rows
 from nlp_transfer.data.words import split_words
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import File, WordRule
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import RunContext
+from nlp_transfer.strategies.parts.unlabelled import additions_of, not_in, unlabelled_rows
+from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.optional import SpanRows
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +37,6 @@ class Gazetteer(Strategy):
     # A text in which a name stands is the dictionary's, whatever a teacher makes of it.
     order: ClassVar[int] = 20
 
-    tasks: ClassVar[tuple[str, ...]] = ("ner",)
-
     name: Literal["gazetteer"] = "gazetteer"
     dictionary: File = Field(
         description="file with a name, a tab and its type a line", examples=["names.tsv"]
@@ -49,14 +50,20 @@ class Gazetteer(Strategy):
         """Name the dictionary and the texts."""
         return {"dictionary": self.dictionary, "texts": self.texts}
 
+    @staticmethod
+    def needs(task: Task) -> SpanRows | None:
+        """Label runs of words."""
+        return task.span_rows
+
     def add_rows(self, splits: Splits, run: RunContext) -> Splits:
         """Add every new sentence with a name of the dictionary to the training split."""
-        rule = run.recipe.data.words
-        names = self._names(splits.labels, rule)
-        known = known_texts(splits)
-        rows = list(unlabelled_rows(self.texts, task="ner", setting=f"{_KEY}: texts", words=rule))
-        tagged = [{**row, "tags": self._tags(row["words"], names)} for row in rows]
-        added = [row for row in tagged if set(row["tags"]) != {"O"} and text_key(row) not in known]
+        names = self._names(splits.labels, run.recipe.data.words)
+        rows = unlabelled_rows(self.texts, run, setting=f"{_KEY}: texts")
+        span_rows = self.needs(run.recipe.task)
+        assert span_rows is not None
+        found = ((row, self._spans(span_rows.words(row), names)) for row in rows)
+        labelled = [span_rows.labelled(row, spans) for row, spans in found if spans]
+        added = not_in(splits, labelled, additions_of(run))
         log.info(
             "gazetteer: %d of %d sentences have a name of the dictionary", len(added), len(rows)
         )
@@ -95,21 +102,19 @@ class Gazetteer(Strategy):
             raise UserError(f"{self.dictionary}: the dictionary is empty.")
         return names
 
-    def _tags(self, words: Sequence[str], names: Names) -> list[str]:
-        """Tag the longest names, from left to right."""
+    def _spans(self, words: Sequence[str], names: Names) -> list[Span]:
+        """Find the longest names, from left to right."""
         folded = self._folded(words)
         longest = max(map(len, names))
-        tags: list[str] = []
-        while len(tags) < len(words):
-            start = len(tags)
+        found: list[Span] = []
+        start = 0
+        while start < len(words):
             ends = range(min(len(words), start + longest), start, -1)
             end = next((end for end in ends if folded[start:end] in names), None)
-            if end is None:
-                tags.append("O")
-            else:
-                kind = names[folded[start:end]]
-                tags += [f"B-{kind}", *[f"I-{kind}"] * (end - start - 1)]
-        return tags
+            if end is not None:
+                found.append(Span(names[folded[start:end]], start, end - 1))
+            start = end or start + 1
+        return found
 
     def _folded(self, words: Sequence[str]) -> tuple[str, ...]:
         return tuple(words) if self.match_case else tuple(word.casefold() for word in words)

@@ -10,15 +10,16 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from nlp_transfer.data.added import labelled, with_added
-from nlp_transfer.data.tags import spans
-from nlp_transfer.data.unlabelled import known_texts, text_key, unlabelled_rows
+from nlp_transfer.data.added import with_added
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Checkpoint, File
-from nlp_transfer.records import Classification, Prediction, Splits
+from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import FineTuned, RunContext, TransferRecipe
+from nlp_transfer.strategies.parts.unlabelled import additions_of, not_in, unlabelled_rows
 from nlp_transfer.strategies.plan import Plan
+from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.optional import Additions
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +75,15 @@ class PseudoLabels(Strategy):
             raise ValueError("threshold and top_share both decide what is taken; keep one")
         return self
 
+    @staticmethod
+    def needs(task: Task) -> Additions | None:
+        """Learn from texts with predicted labels."""
+        return task.additions
+
     def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
         """Refuse texts with any number of labels."""
-        if getattr(recipe.task, "multi_label", False):
+        additions = recipe.task.additions
+        if additions is not None and not additions.has_confidence:
             yield (
                 "pseudo_labels: texts with any number of labels have no one confidence. Leave the "
                 "strategy out, or label the texts with `nlpt predict` and choose among them"
@@ -105,21 +112,23 @@ class PseudoLabels(Strategy):
 
     def add_rows(self, splits: Splits, run: RunContext) -> Splits:
         """Add what the teacher is sure of to the training split."""
-        task = run.recipe.task.name
+        additions = additions_of(run)
         teacher = self._teacher(run)
-        known = known_texts(splits)
-        words = run.recipe.data.words
-        rows = list(unlabelled_rows(self.texts, task=task, setting=f"{_KEY}: texts", words=words))
-        new = [row for row in rows if text_key(row) not in known]
+        rows = unlabelled_rows(self.texts, run, setting=f"{_KEY}: texts")
+        new = not_in(splits, rows, additions)
         if not new:
             raise UserError(
                 f"{_KEY}: {self.texts} has no text that is not in a split already "
                 f"({len(rows)} read). Name a file of other texts."
             )
-        labelled = list(_labelled(teacher, new))
+        labelled = [
+            (additions.labelled(row, prediction), additions.confidence(prediction))
+            for row, prediction in zip(new, teacher.predict(new), strict=True)
+        ]
         run.models.close(run.earlier_round or self.teacher)
-        named = [item for item in labelled if _classes(item[0]) <= {*splits.labels, None}]
-        taken = self._taken(named)
+        known = {*splits.labels, None}
+        named = [item for item in labelled if additions.classes(item[0]) <= known]
+        taken = self._taken(named, additions)
         log.info(
             "pseudo_labels: %d of %d texts taken (%d are in a split already, %d have a label that "
             "the data has not)",
@@ -139,7 +148,7 @@ class PseudoLabels(Strategy):
     def _teacher(self, run: RunContext) -> FineTuned:
         return run.models.open(run.earlier_round or self.teacher, f"{_KEY}: teacher")
 
-    def _taken(self, labelled: Sequence[Labelled]) -> list[dict[str, Any]]:
+    def _taken(self, labelled: Sequence[Labelled], additions: Additions) -> list[dict[str, Any]]:
         """Choose the rows to learn from, the surest first."""
         ranked = sorted(labelled, key=lambda item: -item[1])
         if self.top_share is not None:
@@ -148,34 +157,17 @@ class PseudoLabels(Strategy):
             least = _SURE if self.threshold is None else self.threshold
             sure = [item for item in ranked if item[1] >= least]
         rows = (row for row, _ in sure)
-        return list(rows if self.most_per_class is None else _balanced(rows, self.most_per_class))
+        most = self.most_per_class
+        return list(rows if most is None else _balanced(rows, most, additions))
 
 
-def _labelled(teacher: FineTuned, rows: Sequence[dict[str, Any]]) -> Iterator[Labelled]:
-    """Let the teacher label rows."""
-    for row, prediction in zip(rows, teacher.predict(rows), strict=True):
-        yield labelled(row, prediction), _confidence(prediction)
-
-
-def _confidence(prediction: Prediction) -> float:
-    """Return the probability of the label, or of the least sure word's tag."""
-    if isinstance(prediction, Classification):
-        return max(prediction.scores.values())
-    return min(prediction.scores)
-
-
-def _classes(row: Mapping[str, Any]) -> set[str | None]:
-    """Return the class of a text or the entity types of a sentence; one without any counts too."""
-    if "labels" in row:
-        return set(row["labels"])
-    return {span.type for span in spans(row["tags"])} or {None}
-
-
-def _balanced(rows: Iterable[dict[str, Any]], most: int) -> Iterator[dict[str, Any]]:
+def _balanced(
+    rows: Iterable[dict[str, Any]], most: int, additions: Additions
+) -> Iterator[dict[str, Any]]:
     """Take a row while one of its classes has not its number yet."""
     taken: Counter[str | None] = Counter()
     for row in rows:
-        classes = _classes(row)
+        classes = additions.classes(row)
         if any(taken[name] < most for name in classes):
             taken.update(classes)
             yield row

@@ -6,28 +6,30 @@ they ask of a face; which task it is they do not ask.
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from nlp_transfer.data.items import Item
 from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.data.words import Splitter
 from nlp_transfer.doctor.finding import Finding
 from nlp_transfer.doctor.rows import RowReader
+from nlp_transfer.errors import UserError
 from nlp_transfer.metrics.figures import Headline
 from nlp_transfer.models.build import NewHead
 from nlp_transfer.recipe import DataSection, ModelSection, Section
 from nlp_transfer.records import CardFacts, LossLedger, Prediction, Row, Splits, Table
 from nlp_transfer.tasks.objective import Objective
+from nlp_transfer.tasks.optional import Additions, Alterations, SoftLoss, SpanRows
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from datasets import Dataset
     from numpy.typing import NDArray
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 WindowRow = dict[str, Any]
 
@@ -109,6 +111,12 @@ class Head(Protocol):
 
     def class_of(self, label: str) -> str:
         """Return the class that an output stands for: what frequencies and weights are of."""
+
+    def classes_of(self, window: WindowRow, by_output: Sequence[str]) -> list[str]:
+        """List the classes of a window's labelled items; none where labels are no classes.
+
+        by_output: the class of each output
+        """
 
     def advice_on_labels(self, wanted: Sequence[str]) -> str:
         """Say, after a blank, how a model comes to know the wanted labels; mostly it does not."""
@@ -229,6 +237,32 @@ class Task(Section):
     """A task: its recipe section, and its faces."""
 
     name: str
+    head_name: ClassVar[str]
+    """How transformers ends the names of models with such a head."""
+
+    @classmethod
+    def of_model(
+        cls,
+        config: PreTrainedConfig,
+        kept: Mapping[str, Any] | None,
+        folder: Path,
+        scheme: str | None,
+    ) -> Task:
+        """Read the task of a trained model with such a head.
+
+        kept, folder, scheme: as `told.task_of` has them
+        """
+        if scheme is not None:
+            raise UserError(
+                f"--scheme: {folder} is no NER model that was trained elsewhere: nlpt's have IOB2 "
+                "tags, classes have no scheme. Leave --scheme out."
+            )
+        return cls.model_validate(kept or {})
+
+    @property
+    def tag_scheme(self) -> str | None:
+        """The scheme of a tagger's labels, where it was trained elsewhere."""
+        return None
 
     @property
     def kind(self) -> str:
@@ -270,33 +304,28 @@ class Task(Section):
     def results(self) -> Results:
         """What is read of items and written of predictions."""
 
+    @property
+    def additions(self) -> Additions | None:
+        """Rows that a strategy makes of texts; None: no strategy can."""
+        return None
+
+    @property
+    def span_rows(self) -> SpanRows | None:
+        """Rows that are labelled by runs of their words; None: they are not."""
+        return None
+
+    @property
+    def alterations(self) -> Alterations | None:
+        """Ways of altering rows; None: no way is known by which labels hold."""
+        return None
+
+    @property
+    def soft_loss(self) -> SoftLoss | None:
+        """The distance of a student from its teacher; None: there are no probabilities."""
+        return None
+
 
 def only_answer(gold: Iterable[str], given: Iterable[str]) -> str | None:
     """Return the one answer that is given to everything, where others would have been right."""
     answers = set(given)
     return next(iter(answers)) if len(answers) == 1 and not answers.issuperset(gold) else None
-
-
-def mean_probabilities(
-    log_probabilities: Sequence[NDArray[np.floating[Any]]],
-) -> NDArray[np.floating[Any]]:
-    """Average the probabilities of several models; the logarithm of the mean.
-
-    log_probabilities: (items, labels) a model
-    returns:           (items, labels)
-    """
-    import numpy as np
-
-    return np.logaddexp.reduce(log_probabilities) - math.log(len(log_probabilities))
-
-
-def pad(lists: Sequence[Sequence[int]], value: int) -> torch.Tensor:
-    """Pad lists of integers to the longest of them.
-
-    returns: (lists, longest) int64
-    """
-    import torch
-
-    longest = max(len(items) for items in lists)
-    padded = [[*items, *[value] * (longest - len(items))] for items in lists]
-    return torch.tensor(padded, dtype=torch.int64)

@@ -63,3 +63,37 @@ class Objective:
         if self.weights:
             losses = losses * logits.new_tensor(self.weights).float()
         return losses.sum()
+
+
+def soft_cross_entropy(
+    student: torch.Tensor, taught: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """Add up T^2 * KL(teacher || student) over items, both softened by the temperature T.
+
+    student: (items, labels) logits
+    taught:  (items, labels) log-probabilities
+    returns: () float32
+    source:  Hinton et al. 2015, section 2; T^2 keeps the gradient's size whatever T is
+    """
+    from torch.nn.functional import kl_div
+
+    q = (student / temperature).log_softmax(dim=-1)
+    p = (taught / temperature).log_softmax(dim=-1)
+    return temperature**2 * kl_div(q, p, reduction="sum", log_target=True)
+
+
+def soft_binary_cross_entropy(
+    student: torch.Tensor, taught: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """Do the same where each label is a yes or no: two classes, the second logit is 0.
+
+    student, taught, returns: as `soft_cross_entropy` has them
+    """
+    import torch
+
+    unlikely = (-taught.expm1()).clamp_min(torch.finfo(taught.dtype).tiny).log()
+    return soft_cross_entropy(
+        torch.stack([student, torch.zeros_like(student)], dim=-1),
+        torch.stack([taught, unlikely], dim=-1),
+        temperature,
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from nlp_transfer.data.tables import iterate
-from nlp_transfer.data.unlabelled import unlabelled_rows
+from nlp_transfer.data.unlabelled import unlabelled_items
 from nlp_transfer.errors import UserError
 from nlp_transfer.strategies.context import TransferRecipe
 from nlp_transfer.training.fingerprints import Read, checkpoint_read
@@ -46,12 +46,12 @@ def shuffled_texts(recipe: TransferRecipe) -> list[str]:
 def _texts(recipe: TransferRecipe) -> Iterator[str]:
     """Read the texts of a file, or those of the training split; never those that are scored."""
     if recipe.pretraining.texts is not None:
-        rows = unlabelled_rows(recipe.pretraining.texts, task="text", setting="pretraining.texts")
-    else:
-        splits = recipe.task.rows.load(recipe.data)
-        recipe.task.rows.check(splits, ("train",))
-        rows = iterate(splits["train"])
-    for row in rows:
+        for _, item in unlabelled_items(recipe.pretraining.texts, setting="pretraining.texts"):
+            yield " ".join(filter(None, (item.as_text(), item.text_pair)))
+        return
+    splits = recipe.task.rows.load(recipe.data)
+    recipe.task.rows.check(splits, ("train",))
+    for row in iterate(splits["train"]):
         if "words" in row:
             yield " ".join(row["words"])
         else:

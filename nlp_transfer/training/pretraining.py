@@ -26,7 +26,7 @@ from nlp_transfer.models.build import LoadedModel, build_masked_lm, log_new_para
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.context import Batch, Forward, TransferRecipe
-from nlp_transfer.tasks.base import pad
+from nlp_transfer.tasks.arrays import pad
 from nlp_transfer.tasks.objective import IGNORED
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.budget_trainer import BudgetTrainer

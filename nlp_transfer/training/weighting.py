@@ -13,7 +13,7 @@ from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.context import TrainingData
-from nlp_transfer.tasks.objective import IGNORED, Objective
+from nlp_transfer.tasks.objective import Objective
 
 
 def objective(data: TrainingData, *, smoothing: float) -> Objective:
@@ -54,6 +54,11 @@ def _label_weights(data: TrainingData, training: TrainingSection) -> tuple[float
                 )
         return tuple(given.get(name, 1.0) for name in by_output)
     seen = [name for names in _classes_by_window(data) for name in names]
+    if not seen:
+        raise UserError(
+            f"training.class_weights: the task {data.run.recipe.task.name} has no classes. Leave "
+            "it out."
+        )
     present = sorted(set(seen))  # a type of which train has nothing has no frequency
     balanced = compute_class_weight("balanced", classes=np.array(present), y=np.array(seen))
     weights = dict(zip(present, balanced.tolist(), strict=True))
@@ -68,11 +73,6 @@ def _classes(data: TrainingData) -> list[str]:
 
 def _classes_by_window(data: TrainingData) -> Iterable[Sequence[str]]:
     """List the classes of each window's labelled items."""
-    classes = _classes(data)
-    multi_label = getattr(data.run.recipe.task, "multi_label", False)
-    for row in iterate(data.train.windows, ["labels"]):
-        ids = row["labels"]
-        if multi_label:
-            yield [name for name, is_given in zip(classes, ids, strict=True) if is_given == 1]
-        else:
-            yield [classes[index] for index in ids if index != IGNORED]
+    by_output, head = _classes(data), data.run.recipe.task.head
+    for window in iterate(data.train.windows, ["labels"]):
+        yield head.classes_of(window, by_output)

@@ -41,7 +41,6 @@ class SoftTargets:
         import numpy as np
         import pyarrow.compute as pc
 
-        self.multi_label: bool = getattr(teacher.task, "multi_label", False)
         columns = data.train.windows.data
         self._positions = None
         if "positions" in columns.column_names:
@@ -81,27 +80,6 @@ class SoftTargets:
         taught = torch.from_numpy(self._table[rows][:, self._order]).to(logits.device)
         labelled = labels != IGNORED
         return student[labelled].float(), taught[labelled]
-
-
-def soft_loss(
-    student: torch.Tensor, taught: torch.Tensor, temperature: float, *, multi_label: bool
-) -> torch.Tensor:
-    """Add up T^2 * KL(teacher || student) over items, both softened by the temperature T.
-
-    student: (items, labels) logits
-    taught:  (items, labels) log-probabilities; multi-label, each is of a yes or no of its own
-    source:  Hinton et al. 2015, section 2; T^2 keeps the gradient's size whatever T is
-    """
-    import torch
-    from torch.nn.functional import kl_div
-
-    if multi_label:  # yes or no: two classes, of which the student's second logit is 0
-        student = torch.stack([student, torch.zeros_like(student)], dim=-1)
-        unlikely = (-taught.expm1()).clamp_min(torch.finfo(taught.dtype).tiny).log()
-        taught = torch.stack([taught, unlikely], dim=-1)
-    q = (student / temperature).log_softmax(dim=-1)
-    p = (taught / temperature).log_softmax(dim=-1)
-    return temperature**2 * kl_div(q, p, reduction="sum", log_target=True)
 
 
 def layer_pairs(

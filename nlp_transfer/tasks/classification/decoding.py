@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.records import Classification
-from nlp_transfer.tasks.base import WindowRow, mean_probabilities
+from nlp_transfer.tasks.arrays import mean_probabilities
+from nlp_transfer.tasks.base import WindowRow
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The prediction for one text."""
+
+    labels: tuple[str, ...]
+    """The best label; for a multi-label task every label above the threshold, perhaps none."""
+    scores: Mapping[str, float]
+    """Probability of every label, 0 to 1."""
+
+    @property
+    def answers(self) -> tuple[tuple[str, ...]]:
+        """The labels of the text, as one."""
+        return (self.labels,)
 
 
 @dataclass(frozen=True)

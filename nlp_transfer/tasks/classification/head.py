@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.models.build import NewHead
-from nlp_transfer.tasks.objective import Objective
+from nlp_transfer.tasks.base import WindowRow
+from nlp_transfer.tasks.objective import IGNORED, Objective
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +35,13 @@ class ClassificationHead:
     def class_of(self, label: str) -> str:
         """Return the label: it is the class."""
         return label
+
+    def classes_of(self, window: WindowRow, by_output: Sequence[str]) -> list[str]:
+        """List the classes of a window's text."""
+        ids = window["labels"]
+        if self.multi_label:
+            return [name for name, is_given in zip(by_output, ids, strict=True) if is_given == 1]
+        return [by_output[index] for index in ids if index != IGNORED]
 
     def advice_on_labels(self, wanted: Sequence[str]) -> str:
         """Say nothing: a model knows its classes or does not."""

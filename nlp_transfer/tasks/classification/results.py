@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from nlp_transfer.data.items import Item
 from nlp_transfer.data.words import Splitter
-from nlp_transfer.records import CardFacts, Classification, Prediction, Row
+from nlp_transfer.records import CardFacts, Prediction, Row
+from nlp_transfer.tasks.classification.decoding import Classification
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nlp_transfer.metrics.figures import COLUMNS, Headline, LabelFigures
-from nlp_transfer.records import Classification, Prediction, Table
+from nlp_transfer.records import Prediction, Table
 from nlp_transfer.tasks.base import only_answer
+from nlp_transfer.tasks.classification.decoding import Classification
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import LabelNames
 from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.classification.additions import ClassificationAdditions
+from nlp_transfer.tasks.classification.alterations import ClassificationAlterations
 from nlp_transfer.tasks.classification.checks import ClassificationChecks
 from nlp_transfer.tasks.classification.decoding import ClassificationDecoder
 from nlp_transfer.tasks.classification.head import ClassificationHead
@@ -15,10 +20,17 @@ from nlp_transfer.tasks.classification.results import ClassificationResults
 from nlp_transfer.tasks.classification.rows import ClassificationRows
 from nlp_transfer.tasks.classification.scores import ClassificationScores
 from nlp_transfer.tasks.classification.windows import ClassificationWindows
+from nlp_transfer.tasks.objective import soft_binary_cross_entropy, soft_cross_entropy
+from nlp_transfer.tasks.optional import SoftLoss
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 
 class ClassificationTask(Task):
     """Sort texts into classes."""
+
+    head_name: ClassVar[str] = "ForSequenceClassification"
 
     name: Literal["classification"] = "classification"
     classes: LabelNames | None = Field(
@@ -33,6 +45,28 @@ class ClassificationTask(Task):
         description="read to the end in windows (mean of their logits), or cut off and counted; "
         "pairs of texts are always cut",
     )
+
+    @classmethod
+    def of_model(
+        cls,
+        config: PreTrainedConfig,
+        kept: Mapping[str, Any] | None,
+        folder: Path,
+        scheme: str | None,
+    ) -> Task:
+        """Read the task of a classifier; of one that was trained elsewhere, if labels are several.
+
+        raises: UserError for a head that does not choose between labels
+        """
+        several = config.problem_type == "multi_label_classification"
+        if config.problem_type == "regression" or (len(config.id2label) == 1 and not several):
+            raise UserError(
+                f"{folder}: the model's head gives a number (regression: {len(config.id2label)} "
+                f"output, problem_type {config.problem_type!r}), it does not choose between "
+                "labels. Fine-tune it on labelled texts with nlpt finetune: its encoder is used, "
+                "its head new."
+            )
+        return super().of_model(config, kept or {"multi_label": several}, folder, scheme)
 
     @property
     def kind(self) -> str:
@@ -73,3 +107,18 @@ class ClassificationTask(Task):
     def results(self) -> ClassificationResults:
         """Labels and probabilities."""
         return ClassificationResults(self.multi_label)
+
+    @property
+    def additions(self) -> ClassificationAdditions:
+        """Examples that a model has labelled."""
+        return ClassificationAdditions(self.multi_label)
+
+    @property
+    def alterations(self) -> ClassificationAlterations:
+        """Altered examples."""
+        return ClassificationAlterations()
+
+    @property
+    def soft_loss(self) -> SoftLoss:
+        """The divergence from the teacher's probabilities."""
+        return soft_binary_cross_entropy if self.multi_label else soft_cross_entropy

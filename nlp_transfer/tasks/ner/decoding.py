@@ -8,13 +8,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from nlp_transfer.data.tags import to_iob2
-from nlp_transfer.records import Tagging
-from nlp_transfer.tasks.base import WindowRow, mean_probabilities
+from nlp_transfer.tasks.arrays import mean_probabilities
+from nlp_transfer.tasks.base import WindowRow
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Tagging:
+    """The prediction for one sentence."""
+
+    tags: tuple[str, ...]
+    """IOB2, one a word."""
+    scores: Sequence[float]
+    """Probability of each word's tag, 0 to 1."""
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The tag of every word."""
+        return self.tags
 
 
 @dataclass(frozen=True)

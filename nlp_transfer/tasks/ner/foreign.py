@@ -36,6 +36,11 @@ class ForeignNerTask(NerTask):
     """What each label is as we write it, in the same scheme; empty for one that no word has."""
 
     @property
+    def tag_scheme(self) -> str:
+        """The scheme of the labels."""
+        return self.scheme
+
+    @property
     def head(self) -> ForeignNerHead:
         """One output a label of the model's own."""
         return ForeignNerHead(self.tags)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.tags import iob2_labels, split_tag
 from nlp_transfer.models.build import NewHead
-from nlp_transfer.tasks.objective import Objective
+from nlp_transfer.tasks.base import WindowRow
+from nlp_transfer.tasks.objective import IGNORED, Objective
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +33,10 @@ class NerHead:
     def class_of(self, label: str) -> str:
         """Return the type of B-x and I-x, and O."""
         return split_tag(label)[1] or label
+
+    def classes_of(self, window: WindowRow, by_output: Sequence[str]) -> list[str]:
+        """List the classes of a window's labelled words."""
+        return [by_output[index] for index in window["labels"] if index != IGNORED]
 
     def advice_on_labels(self, wanted: Sequence[str]) -> str:
         """Say nothing: the labels of our own models name their types."""

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from nlp_transfer.data.items import Item
 from nlp_transfer.data.tags import spans
 from nlp_transfer.data.words import Splitter
-from nlp_transfer.records import CardFacts, Prediction, Row, Tagging
+from nlp_transfer.records import CardFacts, Prediction, Row
+from nlp_transfer.tasks.ner.decoding import Tagging
 
 
 @dataclass(frozen=True)

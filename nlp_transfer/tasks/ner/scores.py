@@ -8,8 +8,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nlp_transfer.metrics.figures import COLUMNS, EntityFigures, Headline, LabelFigures
-from nlp_transfer.records import Prediction, Table, Tagging
+from nlp_transfer.records import Prediction, Table
 from nlp_transfer.tasks.base import only_answer
+from nlp_transfer.tasks.ner.decoding import Tagging
 
 if TYPE_CHECKING:
     from datasets import Dataset

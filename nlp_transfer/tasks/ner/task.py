@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.recipe import LabelNames
 from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.ner.additions import NerAdditions, NerSpanRows
+from nlp_transfer.tasks.ner.alterations import NerAlterations
 from nlp_transfer.tasks.ner.checks import NerChecks
 from nlp_transfer.tasks.ner.decoding import NerDecoder
 from nlp_transfer.tasks.ner.head import NerHead
@@ -15,10 +20,17 @@ from nlp_transfer.tasks.ner.results import NerResults
 from nlp_transfer.tasks.ner.rows import NerRows
 from nlp_transfer.tasks.ner.scores import NerScores
 from nlp_transfer.tasks.ner.windows import NerWindows
+from nlp_transfer.tasks.objective import soft_cross_entropy
+from nlp_transfer.tasks.optional import SoftLoss
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 
 class NerTask(Task):
     """Find entities: typed runs of words, tagged in IOB2."""
+
+    head_name: ClassVar[str] = "ForTokenClassification"
 
     name: Literal["ner"] = "ner"
     types: LabelNames | None = Field(
@@ -36,6 +48,21 @@ class NerTask(Task):
         examples=[32],
         description="unlabelled words of the same document shown on each side of a sentence",
     )
+
+    @classmethod
+    def of_model(
+        cls,
+        config: PreTrainedConfig,
+        kept: Mapping[str, Any] | None,
+        folder: Path,
+        scheme: str | None,
+    ) -> Task:
+        """Read the task of a tagger; of one that was trained elsewhere, its labels' scheme."""
+        if kept is not None:
+            return super().of_model(config, kept, folder, scheme)
+        from nlp_transfer.tasks.ner.foreign import foreign_task
+
+        return foreign_task(output_labels(config), scheme, str(folder))
 
     @property
     def rows(self) -> NerRows:
@@ -71,3 +98,23 @@ class NerTask(Task):
     def results(self) -> NerResults:
         """Tags and entities."""
         return NerResults()
+
+    @property
+    def additions(self) -> NerAdditions:
+        """Examples that a model has labelled."""
+        return NerAdditions()
+
+    @property
+    def span_rows(self) -> NerSpanRows:
+        """Sentences whose entities are spans of their words."""
+        return NerSpanRows()
+
+    @property
+    def alterations(self) -> NerAlterations:
+        """Altered examples."""
+        return NerAlterations()
+
+    @property
+    def soft_loss(self) -> SoftLoss:
+        """The divergence from the teacher's probabilities."""
+        return soft_cross_entropy

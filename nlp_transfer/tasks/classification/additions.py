@@ -1,0 +1,45 @@
+"""Texts in, training texts out, labelled by a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nlp_transfer.data.items import Item
+from nlp_transfer.data.words import Splitter
+from nlp_transfer.records import Prediction, Row
+from nlp_transfer.tasks.classification.decoding import Classification
+
+
+@dataclass(frozen=True)
+class ClassificationAdditions:
+    """Texts that a model has labelled."""
+
+    multi_label: bool
+
+    @property
+    def has_confidence(self) -> bool:
+        """Any number of labels has no one probability."""
+        return not self.multi_label
+
+    def unlabelled(self, item: Item, split: Splitter) -> dict[str, Any]:
+        """Take the text of an item, and its second one."""
+        return {"text": item.as_text(), "text_pair": item.text_pair}
+
+    def key(self, row: Row) -> tuple[str, ...]:
+        """Return both texts."""
+        return row["text"], row.get("text_pair") or ""
+
+    def labelled(self, row: Row, prediction: Prediction) -> dict[str, Any]:
+        """Give a text the predicted labels."""
+        assert isinstance(prediction, Classification)
+        return {**row, "labels": list(prediction.labels)}
+
+    def confidence(self, prediction: Prediction) -> float:
+        """Return the probability of the label."""
+        assert isinstance(prediction, Classification)
+        return max(prediction.scores.values())
+
+    def classes(self, row: Row) -> set[str | None]:
+        """Return the class."""
+        return set(row["labels"])

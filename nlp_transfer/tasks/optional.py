@@ -1,0 +1,79 @@
+"""Faces that only some tasks have; strategies ask for the one that they work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nlp_transfer.data.items import Item
+from nlp_transfer.data.tags import Span
+from nlp_transfer.data.words import Splitter
+from nlp_transfer.records import Prediction, Row
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Additions(Protocol):
+    """Training rows that strategies make of texts, and what a model says of these."""
+
+    @property
+    def has_confidence(self) -> bool:
+        """Whether a prediction has one probability of being right."""
+
+    def unlabelled(self, item: Item, split: Splitter) -> dict[str, Any]:
+        """Read an item as a row without labels; `split` cuts raw text into words."""
+
+    def key(self, row: Row) -> tuple[str, ...]:
+        """Return what makes two rows the same text."""
+
+    def labelled(self, row: Row, prediction: Prediction) -> dict[str, Any]:
+        """Give a row the labels that a model predicts for it."""
+
+    def confidence(self, prediction: Prediction) -> float:
+        """Return how sure a model is of its prediction, 0 to 1."""
+
+    def classes(self, row: Row) -> set[str | None]:
+        """List the types or classes of a labelled row; None is one that has none."""
+
+
+class SpanRows(Protocol):
+    """Rows that are labelled by runs of their words."""
+
+    def words(self, row: Row) -> Sequence[str]:
+        """Return the words of a row."""
+
+    def labelled(self, row: Row, spans: Sequence[Span]) -> dict[str, Any]:
+        """Give a row these spans as its labels, from left to right."""
+
+
+Alter = Callable[[Row, str], dict[str, Any]]
+"""Alters columns of a row; the same seed gives the same."""
+
+
+class Alterations(Protocol):
+    """Ways of altering rows by which their labels still hold."""
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """How much is altered by default, 0 to 1, by the key of a recipe that says so."""
+
+    def of(self, train: Sequence[Row], *, typos: float, shares: Mapping[str, float]) -> Alter:
+        """Alter rows by these shares; what is put into one comes from the others.
+
+        typos: share of the longer words that are misspelled
+        """
+
+
+class SoftLoss(Protocol):
+    """The distance of a student's answers from its teacher's."""
+
+    def __call__(
+        self, student: torch.Tensor, taught: torch.Tensor, temperature: float
+    ) -> torch.Tensor:
+        """Add it up over items, both sides softened by the temperature.
+
+        student: (items, outputs) logits
+        taught:  (items, outputs), as the decoder stitches them
+        returns: () float32
+        """
