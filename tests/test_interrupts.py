@@ -93,6 +93,26 @@ def test_fresh_is_not_to_be_said_again(nlpt: Run, tiny_recipe: Recipes) -> None:
     assert nlpt("finetune", "-r", recipe)[0] == 0
 
 
+def test_fresh_run_interrupted_in_an_earlier_round_leaves_the_finished_one(
+    nlpt: Run, tiny_recipe: Recipes
+) -> None:
+    assert nlpt("finetune", "-r", tiny_recipe("ner"), "--output", "teacher")[0] == 0
+    Path("texts.txt").write_text("Ada Lovelace left Rome .\n")
+    strategy = {"name": "pseudo_labels", "teacher": "teacher", "texts": "texts.txt", "rounds": 2}
+    recipe = tiny_recipe("ner", strategy={**strategy, "threshold": 0})
+    assert nlpt("finetune", "-r", recipe)[0] == 0
+    with interrupted(at_step=1, by=_press):
+        code, _, err = nlpt("finetune", "-r", recipe, "--fresh")
+    assert (code, _last_line(err)) == (
+        130,
+        "interrupted in the round before: nothing was changed in runs/tiny; the same command "
+        "starts over",
+    )
+    assert nlpt("report", "runs/tiny")[0] == 0
+    assert nlpt("finetune", "-r", recipe, "--fresh")[0] == 0
+    assert not Path("runs/tiny/earlier-round").exists()
+
+
 def test_before_the_first_checkpoint_it_says_how_to_have_more(
     nlpt: Run, tiny_recipe: Recipes
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp_transfer.logs import lines_shown
-from nlp_transfer.recipe.reader import located
+from nlp_transfer.recipe.reader import check_paths
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.starting import announce
 from nlp_transfer.strategies.any_recipe import AnyRecipe
@@ -24,7 +24,7 @@ def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> Estimate:
     output:  the run folder that would be used
     returns: what it would take; nothing is written
     """
-    recipe = located(recipe, paths_exist=True)
+    recipe = check_paths(recipe)
     plan = plan_of(recipe)
     folder = RunFolder.of(recipe.name, output)
     announce("tries two steps of", recipe, folder)

@@ -1,6 +1,9 @@
 """READ FIRST: all that a run does, from a recipe to a report.
 
 check -> load -> add rows -> build -> encode -> fit -> finish -> predict -> score -> write
+
+Before it a recipe may have other rounds, which are runs of their own; with it other tasks may
+learn, by the same encoder. `plan_of` finds both.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from nlp_transfer.flows.report import read_report
 from nlp_transfer.logs import lines_shown
-from nlp_transfer.recipe.reader import located
+from nlp_transfer.recipe.reader import check_paths, located
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.disk import noticing_full_disk
 from nlp_transfer.runs.interrupts import explaining_interrupt
@@ -46,7 +49,7 @@ def finetune(
     """
     recipe = located(recipe)
     folder = RunFolder.of(recipe.name, output)
-    announce("fine-tunes", recipe, folder)  # what is imported from here on takes seconds
+    announce("fine-tunes", recipe, folder)  # before the imports below, which take seconds
     from nlp_transfer.flows.publish import publish_model
     from nlp_transfer.publish.push import check_repo
     from nlp_transfer.training.arguments import training_arguments
@@ -55,44 +58,54 @@ def finetune(
     if push_to_hub:
         check_repo(push_to_hub)
     args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
-    plan = plan_of(recipe)  # the round before this one, and all tasks that learn together
+    plan = plan_of(recipe)
     if folder.check(recipe, fresh=fresh) == "finished":
-        show_again(folder, partial(read_again, plan))
+        show_again(folder, partial(read_again, plan))  # refused where the data is another now
     else:
-        _run(located(recipe, paths_exist=True), plan, folder, args, fresh=fresh)
+        check_paths(recipe)
+        _run(plan, folder, args, fresh=fresh)
     if push_to_hub:
         publish_model(folder.path, push_to_hub)
     return read_report(folder.path)
 
 
-def _run(
-    recipe: TransferRecipe, plan: Plan, folder: RunFolder, args: TrainingArguments, *, fresh: bool
-) -> None:
-    """Go all the way; what `tasks`, `models`... list is one a task, the recipe's own first."""
+def _run(plan: Plan, folder: RunFolder, args: TrainingArguments, *, fresh: bool) -> None:
+    """Train what is planned, and write all of the run folder.
+
+    What is plural has one item a task, the recipe's own first:
+
+    tasks:       their examples as rows; strategies may add some to the training split
+    models:      of the checkpoint, with a new head each and one encoder in common
+    learner:     the model that learns for all of them, with the adapters of strategies
+    windows:     the tasks as a model reads them, in runs of pieces
+    fitted:      the learner with the weights of its best evaluation
+    finished:    what the strategies keep of it (merged, averaged...), a model a task again
+    predictions: of every split that the recipe scores
+    """
     from nlp_transfer.publish.card import card_text
-    from nlp_transfer.report.build import run_report
-    from nlp_transfer.report.writing import write_results
-    from nlp_transfer.runs.writing import write_adapter, write_models
+    from nlp_transfer.report.build import score
+    from nlp_transfer.report.run_files import write_results
+    from nlp_transfer.runs.saving import save_adapter, save_models
     from nlp_transfer.training.building import build, choose_weights
     from nlp_transfer.training.examples import add_rows, encode, load
     from nlp_transfer.training.fitting import finish, fit, predict
 
     with explaining_interrupt(folder, begun=False, fresh=fresh):
-        if plan.earlier:
-            log.info("the round before first")
+        if plan.earlier:  # whose model teaches this one
+            log.info("first the round before this one")
             finetune(plan.earlier, output=folder.earlier_round, fresh=fresh)
         tasks = add_rows(load(plan, folder.earlier_round))
         models = build(tasks)
         learner = choose_weights(tasks, models)
         windows = encode(tasks, models)
-        begin(folder, recipe, windows, learner, fresh=fresh)
+        begin(folder, plan.recipe, windows, learner, fresh=fresh)  # from here on it can resume
     with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
-        resumed = folder.last_checkpoint()
-        fitted = fit(windows, learner, args, temperature=plan.temperature, resumed=resumed)
-        write_adapter(folder, fitted)
+        last = folder.last_checkpoint()
+        fitted = fit(windows, learner, args, temperature=plan.temperature, resume_from=last)
+        save_adapter(folder, fitted)  # where there is one, apart from the checkpoint's weights
         finished = finish(windows, fitted)
-        write_models(folder, tasks, finished.models)
+        save_models(folder, tasks, finished.models)
         predictions = predict(windows, finished)
-        report = run_report(windows, predictions, finished.figures)
-        card = card_text(recipe, report, tasks[0].splits.labels)
-        write_results(folder, windows, predictions, report, card=card)
+        report = score(windows, predictions, finished.figures)
+        card = card_text(plan.recipe, report, tasks[0].splits.labels)
+        write_results(folder, windows, predictions, report, card=card)  # metrics.json: finished

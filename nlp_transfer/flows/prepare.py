@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import Interrupted
 from nlp_transfer.logs import lines_shown
-from nlp_transfer.recipe.reader import located
+from nlp_transfer.recipe.reader import check_paths
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.strategies.plan import plan_of
 
@@ -28,7 +28,7 @@ def prepare(recipe: AnyRecipe, *, processes: int = 1) -> DataSizes:
     from nlp_transfer.training.examples import add_rows, encode, load
     from nlp_transfer.training.sizes import data_sizes
 
-    recipe = located(recipe, paths_exist=True)
+    recipe = check_paths(recipe)
     try:
         tasks = add_rows(load(plan_of(recipe)))
         encoded = encode(tasks, build(tasks), processes=processes)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.logs import lines_shown
-from nlp_transfer.recipe.reader import located
+from nlp_transfer.recipe.reader import check_paths, located
 from nlp_transfer.runs.disk import noticing_full_disk
 from nlp_transfer.runs.interrupts import explaining_interrupt
 from nlp_transfer.runs.run_folder import RunFolder
@@ -29,8 +29,8 @@ def pretrain(
     recipe = located(recipe.model_copy(update={"name": f"{recipe.name}-pretrained"}))
     folder = RunFolder.of(recipe.name, output)
     announce("pretrains", recipe, folder)
+    from nlp_transfer.runs.saving import write_pretrained
     from nlp_transfer.runs.starting import begin_with, show_again
-    from nlp_transfer.runs.writing import write_pretrained
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.domain_texts import read_texts_again
     from nlp_transfer.training.pretraining import (
@@ -45,7 +45,7 @@ def pretrain(
         show_again(folder, partial(read_texts_again, recipe))
         return folder.path, folder.read_json("metrics.json")
     with explaining_interrupt(folder, begun=False, fresh=fresh):
-        located(recipe, paths_exist=True)
+        check_paths(recipe)
         reading = load_texts(recipe)
         begin_with(folder, recipe, describe_texts(reading), reading.loaded.model, fresh=fresh)
     with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):

@@ -78,14 +78,26 @@ def read_recipe(
     return _with_data(recipe, recipe.data.where_lapses(_of_other_data(path, origins)))
 
 
-def located(recipe: RecipeT, *, paths_exist: bool = False) -> RecipeT:
+def located(recipe: RecipeT) -> RecipeT:
     """Make the paths of a recipe absolute that no file was read for: made in Python, say.
 
-    paths_exist: refuse a path that leads nowhere
-    raises:      UserError that lists every fault
+    raises: UserError that lists every fault
     """
+    return _located(recipe, must_exist=False)
+
+
+def check_paths(recipe: RecipeT) -> RecipeT:
+    """Refuse a recipe with a path that leads nowhere.
+
+    returns: the recipe, its paths absolute
+    raises:  UserError that lists every fault
+    """
+    return _located(recipe, must_exist=True)
+
+
+def _located(recipe: RecipeT, *, must_exist: bool) -> RecipeT:
+    surroundings = Surroundings((Path.cwd(),), must_exist=must_exist)
     value = recipe.model_dump(mode="json")
-    surroundings = Surroundings((Path.cwd(),), must_exist=paths_exist)
     checked = _checked(type(recipe), value, surroundings, {}, f"recipe {recipe.name}")
     return _with_data(checked, checked.data.where_lapses(recipe.data.lapsing))
 

@@ -22,7 +22,7 @@ _SAMPLE = 200
 """Rows that are looked at for capitals."""
 
 
-def run_report(
+def score(
     tasks: Sequence[TaskWindows],
     predictions: Sequence[Mapping[str, Sequence[Prediction]]],
     training: Mapping[str, Fact],

@@ -25,8 +25,13 @@ def explaining_interrupt(folder: RunFolder, *, begun: bool, fresh: bool) -> Iter
     """
     try:
         yield
-    except Interrupted:
-        raise  # by the round before this one, which knows better
+    except Interrupted:  # in the round before this one, which knows better
+        if not fresh:
+            raise
+        raise Interrupted(
+            f"interrupted in the round before: nothing was changed in {folder.path}; the same "
+            "command starts over"
+        ) from None
     except KeyboardInterrupt as stop:
         said = str(stop) or "interrupted"
         raise Interrupted(f"{said}: {_after_interrupt(folder, begun, fresh)}") from None

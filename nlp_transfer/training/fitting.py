@@ -47,21 +47,21 @@ def fit(
     args: TrainingArguments,
     *,
     temperature: float = 1.0,
-    resumed: Path | None = None,
+    resume_from: Path | None = None,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> Fitted:
     """Train, and load the weights of the best evaluation.
 
     loaded:      as `choose_weights` returns it
     temperature: by which tasks are drawn
-    resumed:     the checkpoint of an interrupted run, to go on from
+    resume_from: the checkpoint of an interrupted run, to go on from
     """
     counts = parameter_counts(loaded.model)
     set_seed(args.seed)  # dropout and batches start from here, whatever the data took
     trainer = build_trainer(tasks, loaded, args, temperature=temperature)
     for callback in callbacks:
         trainer.add_callback(callback)
-    trainer.learn(resumed)
+    trainer.learn(resume_from)
     model: Any = trainer.accelerator.unwrap_model(trainer.model)
     return Fitted(replace(loaded, model=model), trainer, counts)
 

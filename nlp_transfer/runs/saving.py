@@ -16,14 +16,14 @@ from nlp_transfer.training.fitting import Fitted
 from nlp_transfer.training.pretraining import Reading
 
 
-def write_adapter(folder: RunFolder, fitted: Fitted) -> None:
+def save_adapter(folder: RunFolder, fitted: Fitted) -> None:
     """Write what a strategy has learned beside the checkpoint's weights, apart from them."""
     if is_main_process() and is_adapted(fitted.loaded.model):
         with whole_folder(folder.path / "adapter", replace=True) as temporary:
             save_model(fitted.loaded, temporary)
 
 
-def write_models(
+def save_models(
     folder: RunFolder, tasks: Sequence[TaskExamples], models: Sequence[LoadedModel]
 ) -> None:
     """Write the model, and those of tasks that learned along, each whole.
