@@ -429,7 +429,7 @@ def test_quickstart_recipe_dry_runs_on_what_comes_with_the_package(
         pytest.skip("the samples extra is not installed")
     plan = answers[name,]
     assert "error" not in plan, plan["error"]
-    assert plan.checkpoint == "samples/minilm"
+    assert plan["checkpoint"] == "samples/minilm"
     assert set(plan["splits"]) == {"train", "validation", "test"}
 
 
