@@ -76,15 +76,10 @@ class Sentences:
     def _finished(self) -> Iterator[RawRow]:
         if not self._words:
             return
-        values: dict[str, object] = {
-            "tokens": self._words,
-            "document": self._document,
-            "id": self._id,
-        }
-        if self._layout.tags is None:  # fields of an input: only those that the file has
+        tags = None if self._layout.tags is None else self._tags
+        values = {"tokens": self._words, "tags": tags, "document": self._document, "id": self._id}
+        if tags is None:  # fields of an input: only those that the file has
             values = {name: value for name, value in values.items() if value is not None}
-        else:
-            values["tags"] = self._tags
         yield RawRow(f"{self._path}:{self._first_line}", values)
         self._words, self._tags, self._id = [], [], None
         self._empty_document = False
