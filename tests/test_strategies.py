@@ -8,19 +8,25 @@ import json
 from collections.abc import Callable, Iterator
 from itertools import combinations, product
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import pytest
 import yaml
 from interrupting import interrupted
+from pydantic import Field
 from safetensors.torch import load_file
 from tiny import write_recipe
 
+import nlp_transfer
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
+from nlp_transfer.recipe.json_schema import schema_of
+from nlp_transfer.recipe.pages import reference_page
+from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.strategies import AnyStrategy
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.strategies.base import Stage, Strategy
+from nlp_transfer.strategies.context import LossFunction, TrainingData
 from nlp_transfer.tasks import names_with
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -28,6 +34,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CLASSES: dict[str, type[Strategy]] = {
     section.model_fields["name"].default: section for section in get_args(get_args(AnyStrategy)[0])
 }
+PACKAGE = Path(nlp_transfer.__file__).parent
 TASKS = ("ner", "classification")
 
 # The least of a recipe section that makes each strategy do something in two steps; `{teacher}`,
@@ -180,6 +187,50 @@ def _assert_reloads(run: Path) -> None:
             assert ours["tags"] == theirs["tags"]
         else:
             assert ours["scores"] == pytest.approx(theirs["scores"], abs=1e-5)
+
+
+class Louder(Strategy):
+    """Multiply the loss: all that a new strategy consists of is one file like this class..."""
+
+    stage: ClassVar[Stage] = Stage.LOSS
+    order: ClassVar[int] = 99
+
+    name: Literal["louder"] = "louder"
+    factor: float = Field(2.0, gt=0, description="of the loss")
+
+    def wrap_loss(self, model: Any, loss: LossFunction, data: TrainingData) -> LossFunction:
+        return lambda forward, batch, items: self.factor * loss(forward, batch, items)
+
+
+class LouderRecipe(AnyRecipe):
+    """... and one line in the union of strategies/__init__.py."""
+
+    strategies: list[Annotated[get_args(AnyStrategy)[0] | Louder, Field(discriminator="name")]]
+
+
+def test_a_new_strategy_is_one_class_in_the_union(tmp_path: Path, tiny_recipe: Any) -> None:
+    path = tiny_recipe(strategy=[{"name": "louder", "factor": 1000}, {"name": "full"}])
+    recipe = read_recipe(LouderRecipe, str(path))
+    assert [strategy.name for strategy in recipe.strategies] == ["full", "louder"]
+    figures = finetune(recipe, output=tmp_path / "run")
+    assert finetune(recipe, output=tmp_path / "run") == figures, "it is shown again"
+    _assert_reloads(tmp_path / "run")
+    finetune(load_recipe(str(tiny_recipe())), output=tmp_path / "plain")
+    louder, plain = (dict(_weights(tmp_path / run)) for run in ("run", "plain"))
+    assert not all(louder[name].equal(plain[name]) for name in plain)
+    assert "factor" in reference_page(schema_of(LouderRecipe))
+    with pytest.raises(UserError, match=r"louder\.factr.*factor"):
+        read_recipe(LouderRecipe, str(tiny_recipe(strategy=[{"name": "louder", "factr": 1}])))
+
+
+def test_only_the_union_knows_the_strategies_by_name() -> None:
+    importers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for name in CLASSES
+        if f"strategies.{name} import" in path.read_text("utf-8")
+    }
+    assert importers == {"strategies/__init__.py", "strategies/multi_task.py"}, "and side tasks"
 
 
 def test_every_strategy_works_for_a_task() -> None:

@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 TransferRecipe: TypeAlias = "Recipe[Task, Strategy]"
 """A recipe of some task by some strategies."""
 Batch = Mapping[str, "torch.Tensor"]
-"""What the model reads, with `labels`, and `windows`: the number of each window in train."""
+"""What the model reads, (windows, pieces) each; `labels` as the task's windows have them; and
+`windows`, (windows,): the number of each in train."""
 Forward = Callable[[Batch], "ModelOutput"]
-"""Computes the model's outputs (`logits`, ...) for a batch; each call draws its own dropout."""
+"""Computes the model's outputs for a batch; each call draws its own dropout. `logits` are
+(windows, pieces, labels) where words are labelled, (windows, labels) where texts are."""
 LossFunction = Callable[[Forward, Batch, "torch.Tensor"], "torch.Tensor"]
-"""The loss of a batch. The last argument is the number of labelled items of the whole step, over
-all processes and accumulated batches: a sum over the batch divided by it adds up to the mean."""
+"""The loss of a batch, a scalar. The last argument is the number of labelled items of the whole
+step, a scalar, over all processes and accumulated batches: a sum over the batch divided by it adds
+up to the mean."""
 
 
 class FineTuned(Protocol):
@@ -64,7 +67,10 @@ class FineTuned(Protocol):
         """Compute the log-probabilities that it predicts from: (words or 1, labels) a row."""
 
     def hidden_states(self, batch: Batch) -> Sequence[torch.Tensor]:
-        """Compute the hidden states of windows, the embeddings' first, then one a layer."""
+        """Compute the hidden states of windows, the embeddings' first, then one a layer.
+
+        returns: (windows, pieces, hidden) each
+        """
 
 
 class OpenModels:

@@ -34,6 +34,7 @@ from nlp_transfer.tasks.optional import SoftLoss
 if TYPE_CHECKING:
     import torch
     from torch import nn
+    from transformers.utils import ModelOutput
 
 _KEY = "strategies distillation: teacher"
 
@@ -123,10 +124,10 @@ class Distillation(Strategy):
         pairs = layer_pairs(teacher, data, self.layers) if self.hidden else []
 
         def distilled(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
-            seen: list[Any] = []
+            seen: list[ModelOutput] = []
 
-            def remembered(inputs: Batch) -> Any:
-                wanted: Any = {"output_hidden_states": True} if pairs else {}
+            def remembered(inputs: Batch) -> ModelOutput:
+                wanted: dict[str, Any] = {"output_hidden_states": True} if pairs else {}
                 seen.append(forward({**inputs, **wanted}))
                 return seen[-1]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from nlp_transfer.strategies.context import Batch, Forward, LossFunction, Traini
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
     from transformers import PreTrainedModel
 
 
@@ -40,7 +41,7 @@ class Fgm(Strategy):
             embeddings = model.get_input_embeddings()
             embedded: list[torch.Tensor] = []
 
-            def watch(_module: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+            def watch(_module: nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
                 # Frozen embeddings have no gradient of their own.
                 watched = output if output.requires_grad else output.detach().requires_grad_()
                 embedded.append(watched)
@@ -61,6 +62,7 @@ def direction(gradient: torch.Tensor) -> torch.Tensor:
     """Scale each window's gradient to length 1; one without labels keeps its zeros.
 
     gradient: (windows, pieces, width)
+    returns:  the same shape
     """
     length = gradient.norm(dim=(1, 2), keepdim=True)
     return gradient / length.where(length > 0, 1)

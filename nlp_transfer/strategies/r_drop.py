@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from nlp_transfer.tasks.objective import IGNORED
 if TYPE_CHECKING:
     import torch
     from torch import nn
+    from transformers.utils import ModelOutput
 
 
 class RDrop(Strategy):
@@ -36,7 +37,7 @@ class RDrop(Strategy):
         ) -> torch.Tensor:
             passes: list[torch.Tensor] = []
 
-            def remembered(inputs: Batch) -> Any:
+            def remembered(inputs: Batch) -> ModelOutput:
                 outputs = forward(inputs)
                 passes.append(outputs["logits"])
                 return outputs
@@ -56,6 +57,7 @@ def divergence(first: torch.Tensor, second: torch.Tensor, labels: torch.Tensor) 
 
     first, second: (..., labels), the logits of p and q
     labels:        (...), or with an axis as logits have: each label is then a yes or no of its own
+    returns:       a scalar
     """
     if labels.shape == first.shape:
         divergences = (first.sigmoid() - second.sigmoid()) * (first - second)

@@ -16,5 +16,8 @@ def share_of_step(batch: Batch, items: torch.Tensor) -> torch.Tensor:
 
     A term that belongs to the whole step, such as a penalty on the weights, is added in these
     shares: over all processes and accumulated batches it then counts once.
+
+    items:   a scalar, as a LossFunction has it
+    returns: a scalar
     """
     return (batch["labels"] != IGNORED).sum() / items

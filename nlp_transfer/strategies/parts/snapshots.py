@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from nlp_transfer.strategies.parts.weights import copy_weights, write_weights
@@ -33,9 +33,9 @@ class KeepSnapshots(TrainerCallback):
         state: TrainerState,
         control: TrainerControl,
         *,
-        model: Any,
+        model: nn.Module,
         metrics: dict[str, float],
-        **_: Any,
+        **_: object,
     ) -> None:
         """Write the weights of this step, and delete those that no longer count."""
         if not state.is_world_process_zero:

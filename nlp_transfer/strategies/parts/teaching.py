@@ -122,8 +122,9 @@ def hidden_distance(
 ) -> torch.Tensor:
     """Add up the mean squared distance of a window's hidden states, once a labelled item.
 
-    states: the student's, each (windows, pieces, hidden), the embeddings' first
-    source: Jiao et al. 2020 (TinyBERT), section 3.1
+    states:  the student's, each (windows, pieces, hidden), the embeddings' first
+    returns: a scalar
+    source:  Jiao et al. 2020 (TinyBERT), section 3.1
     """
     taught = teacher.hidden_states(batch)
     mask = batch["attention_mask"]

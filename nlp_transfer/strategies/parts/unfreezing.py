@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -25,10 +24,11 @@ class Unfreezing(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        **surroundings: Any,
+        *,
+        model: nn.Module,
+        **_: object,
     ) -> None:
         """Freeze or unfreeze what is due; the optimizer, made before, knows all parameters."""
-        model: nn.Module = surroundings["model"]
         layers = layers_of(model)
         count = len(layers.modules)
         stages = count + 1  # the embeddings are the last

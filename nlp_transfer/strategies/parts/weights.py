@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -18,7 +17,7 @@ from nlp_transfer.models.architecture import output_layer
 from nlp_transfer.models.build import LoadedModel
 
 Weights = Mapping[str, torch.Tensor]
-"""Parameters and buffers by name, as `state_dict` gives them."""
+"""Parameters and buffers by name, as `state_dict` gives them, whatever their shapes."""
 
 
 def weighted_sum(parts: Sequence[Weights], shares: Sequence[float]) -> dict[str, torch.Tensor]:
@@ -48,7 +47,7 @@ def copy_weights(model: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
 
 
-def write_weights(weights: Weights, path: Path, **notes: Any) -> None:
+def write_weights(weights: Weights, path: Path, **notes: object) -> None:
     """Write a safetensors file, whole or not at all.
 
     notes: values kept in the file's metadata, as text
