@@ -21,6 +21,7 @@ from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.data.alter import Reworded
 from nlp_transfer.data.tables import cache_folder
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.fast_cpu import sped_up
 from nlp_transfer.tasks.objective import IGNORED, soft_binary_cross_entropy, soft_cross_entropy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -239,7 +240,7 @@ def test_student_of_equal_states_has_no_distance(
         )
         trainer = parts_of(path).trainer(tmp_path / "c")
         batch = trainer._collate([trainer.train_dataset[0]])
-        with torch.no_grad():
+        with torch.no_grad(), sped_up(trainer.model):
             model = trainer.accelerator.prepare_model(trainer.model.eval(), evaluation_mode=True)
             losses.append(trainer.compute_loss(model, dict(batch), False, torch.tensor(3)))
     torch.testing.assert_close(losses[0], losses[1])
