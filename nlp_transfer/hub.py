@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from nlp_transfer.errors import UserError, sentence
@@ -15,8 +16,8 @@ def repo_info(repo: str, kind: RepoType, revision: str | None, setting: str) -> 
     """Ask the Hub about a repository.
 
     setting: the recipe key that named it, for error messages
-    returns: the Hub's answer, or None when the Hub cannot be reached; the libraries are then told
-             to work from their cache, for their own retries would take half a minute a file
+    returns: the Hub's answer, or None when the Hub cannot be reached; the libraries are then to be
+             asked for what is in their cache, for their own retries take half a minute a file
     raises:  UserError when the repository or the revision does not exist, or is gated
     """
     import huggingface_hub
@@ -46,13 +47,11 @@ def repo_info(repo: str, kind: RepoType, revision: str | None, setting: str) -> 
         return None
     except HfHubHTTPError as error:
         if error.response is None or error.response.status_code >= 500:
-            _go_offline()
             return None
         problem = f"was refused by the Hub: {error}"
     except Exception as error:
         if not is_network_error(error):
             raise
-        _go_offline()
         return None
     raise UserError(sentence(f"{setting}: {repo!r} {problem}"))
 
@@ -72,20 +71,18 @@ def unreachable(repo: str, setting: str) -> UserError:
     )
 
 
-def forget_outage() -> None:
-    """Ask the Hub again after `repo_info` found it away; a user's own HF_HUB_OFFLINE stays."""
+@contextmanager
+def offline() -> Iterator[None]:
+    """Let the libraries work from their cache, as if HF_HUB_OFFLINE had been set before them."""
     import datasets
     import huggingface_hub
 
-    asked = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
-    if asked.upper() not in {"1", "ON", "YES", "TRUE"}:
-        huggingface_hub.constants.HF_HUB_OFFLINE = False
-        datasets.config.HF_HUB_OFFLINE = False
-
-
-def _go_offline() -> None:
-    import datasets
-    import huggingface_hub
-
-    huggingface_hub.constants.HF_HUB_OFFLINE = True
-    datasets.config.HF_HUB_OFFLINE = True
+    settings: list[Any] = [huggingface_hub.constants, datasets.config]
+    before = [setting.HF_HUB_OFFLINE for setting in settings]
+    try:
+        for setting in settings:
+            setting.HF_HUB_OFFLINE = True
+        yield
+    finally:
+        for setting, was in zip(settings, before, strict=True):
+            setting.HF_HUB_OFFLINE = was

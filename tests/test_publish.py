@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import datasets
-import huggingface_hub
 import pytest
 import yaml
 from hub_server import USER, Hub, Repo, running_hub
@@ -20,7 +18,6 @@ from huggingface_hub import ModelCard
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
 from nlp_transfer.flows.publish import publish_model
-from nlp_transfer.hub import forget_outage
 from nlp_transfer.publish.card import card_text
 from nlp_transfer.publish.portable import files_to_publish
 from nlp_transfer.records import LossLedger
@@ -294,19 +291,6 @@ def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 def test_only_the_main_process_publishes(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "1")
     assert publish_model(run, f"{USER}/tiny-ner").endswith(f"{USER}/tiny-ner")
-
-
-@pytest.mark.parametrize(("setting", "offline"), [("", False), ("0", False), ("1", True)])
-def test_an_outage_at_the_start_of_a_run_does_not_stop_its_publishing(
-    monkeypatch: pytest.MonkeyPatch, setting: str, offline: bool
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
-    monkeypatch.setenv("HF_HUB_OFFLINE", setting)
-    monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
-    forget_outage()
-    assert huggingface_hub.constants.HF_HUB_OFFLINE is offline
-    assert datasets.config.HF_HUB_OFFLINE is offline
 
 
 def test_adapter_on_a_local_base_names_only_its_folder(run: Path, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import datasets
+import huggingface_hub
 import pytest
 import yaml
 from hub_server import Hub, Repo, running_hub
@@ -21,6 +23,7 @@ from hub_server import Hub, Repo, running_hub
 from nlp_transfer import UserError, finetune, load_recipe
 from nlp_transfer.data.sources.hub import open_splits
 from nlp_transfer.flows.dry_run import dry_run
+from nlp_transfer.hub import offline
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.recipe.shipped import shipped_recipes
 
@@ -495,6 +498,15 @@ def test_what_was_never_downloaded_is_asked_for(away: Answers, case: str) -> Non
     assert "crash" not in answer, answer["error"]
     assert "the Hub cannot be reached" in answer["error"]
     assert "data.source=DIR model.checkpoint=DIR" in answer["error"]
+
+
+def test_the_libraries_are_online_again_after_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", False)
+    with pytest.raises(ConnectionError, match="Couldn't reach"), offline():
+        datasets.load_dataset("me/never-downloaded")
+    assert not huggingface_hub.constants.HF_HUB_OFFLINE
+    assert not datasets.config.HF_HUB_OFFLINE
 
 
 class TransportError(Exception):

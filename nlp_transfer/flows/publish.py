@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nlp_transfer.hub import forget_outage
 from nlp_transfer.processes import is_main_process
 from nlp_transfer.publish.portable import check_finished, files_to_publish, read_recipe
 from nlp_transfer.publish.push import check_repo, make_repo, push
@@ -29,7 +28,6 @@ def publish_model(run: str | Path, repo: str, *, private: bool | None = None) ->
     check_repo(repo)
     folder = RunFolder(Path(run))
     check_finished(folder)
-    forget_outage()
     api = HfApi(library_name="nlp_transfer")
     if not is_main_process():
         return f"{api.endpoint}/{repo}"

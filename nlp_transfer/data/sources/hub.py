@@ -18,7 +18,7 @@ from nlp_transfer.data.raw import RawRow, RawSplit
 from nlp_transfer.data.sources.choosing import chosen_splits
 from nlp_transfer.errors import UserError, nearest, shortened
 from nlp_transfer.files import write_json
-from nlp_transfer.hub import is_network_error, repo_info, unreachable
+from nlp_transfer.hub import is_network_error, offline, repo_info, unreachable
 from nlp_transfer.recipe import DataSection
 
 log = logging.getLogger(__name__)
@@ -190,7 +190,8 @@ def _recalled(data: DataSection, files: dict[str, str]) -> dict[str, Any]:
         folder = snapshot_download(
             data.source, repo_type="dataset", revision=data.revision, local_files_only=True
         )
-        theirs = dict(datasets.load_dataset(data.source, data.config))
+        with offline():
+            theirs = dict(datasets.load_dataset(data.source, data.config))
     except (ValueError, OSError):
         raise unreachable(data.source, "data.source") from None
     if _commits(theirs) - {Path(folder).name}:
