@@ -96,6 +96,8 @@ class Nouns:
     labels: str
     answers: str
     """What a row is labelled with, several."""
+    unlabelled: str = ""
+    """What to do where a row may have no label."""
 
 
 _COUNTS = attrgetter(*(count.name for count in fields(LossLedger)))

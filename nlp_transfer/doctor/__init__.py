@@ -23,7 +23,7 @@ def examine(splits: Splits, read: RowReader) -> Iterator[Finding]:
 
     read: the task's rows
     """
-    yield from losses(splits)
+    yield from losses(splits, read)
     yield from leakage(splits, read)
     yield from duplicates(splits, read)
     yield from conflicting_labels(splits, read)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nlp_transfer.data.unread import not_read
 from nlp_transfer.doctor.finding import Finding, counted
+from nlp_transfer.doctor.rows import RowReader
 from nlp_transfer.records import LossLedger, Splits
 
 # What the ledger counts: one, several, what became of it, what to do.
@@ -38,13 +39,12 @@ _KINDS = {
     "examples_dropped": (
         "row", "rows",
         "left out: no words, no text, no label, or rejected by the annotator",
-        "Check that these rows are meant to be left out. Where a text may have no label: "
-        "task.multi_label=true.",
+        "Check that these rows are meant to be left out.",
     ),
 }  # fmt: skip
 
 
-def losses(splits: Splits) -> Iterator[Finding]:
+def losses(splits: Splits, read: RowReader) -> Iterator[Finding]:
     """Find what was repaired, cut or left out while the splits were read."""
     for split in splits:
         counts = counts_of(splits, split)
@@ -52,6 +52,8 @@ def losses(splits: Splits) -> Iterator[Finding]:
             count = counts[name]
             if count:
                 message = f"{counted(count, noun, plural)} {fate}"
+                if name == "examples_dropped":
+                    fix = f"{fix} {read.nouns.unlabelled}".rstrip()
                 yield Finding(name, "warning", message, fix, count=count, split=split)
 
 

@@ -60,7 +60,7 @@ class Inspection:
 def print_inspection(found: Inspection, console: Console | None = None) -> None:
     """Print sizes, labels, and the findings by severity."""
     console = console or stdout_console()
-    for table in (sizes(found), labels(found, _MOST_LABELS)):
+    for table in _tables(found, _MOST_LABELS):
         print_table(table, console)
     rows = _rows(found)
     if rows:
@@ -75,7 +75,7 @@ def markdown_page(found: Inspection) -> str:
     """Write sizes, labels, and the findings with all their examples, as Markdown."""
     kinds = found.kinds()
     return MARKDOWN.get_template("inspection.md.jinja").render(
-        tables=[sizes(found), labels(found)],
+        tables=_tables(found),
         kinds=kinds,
         verdict=verdict([same[0].severity for same in kinds]),
     )
@@ -87,6 +87,14 @@ def verdict(severities: Sequence[str]) -> str:
     named = [f"{n} {name}{'s' if n > 1 else ''}" for name, n in counts.items() if n]
     notes = f"{severities.count('info')} for your information"
     return f"{', '.join(named) or 'no errors, no warnings'}, {notes}"
+
+
+def _tables(found: Inspection, most: int | None = None) -> list[Table]:
+    """List sizes and labels; not every task has labels.
+
+    most: of labels that are shown
+    """
+    return [table for table in (sizes(found), labels(found, most)) if table.rows]
 
 
 def sizes(found: Inspection) -> Table:

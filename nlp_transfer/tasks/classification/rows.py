@@ -31,7 +31,10 @@ class ClassificationRows:
     """Declared class names, in order; None takes them from the data."""
     multi_label: bool = False
 
-    nouns: ClassVar[Nouns] = Nouns("text", "text", "texts", "class", "classes", "labels")
+    nouns: ClassVar[Nouns] = Nouns(
+        "text", "text", "texts", "class", "classes", "labels",
+        unlabelled="Where a text may have no label: task.multi_label=true.",
+    )  # fmt: skip
     case_matters: ClassVar[bool] = False
     losses: ClassVar[frozenset[str]] = frozenset(("labels_unseen", "pairs_incomplete"))
     spans: ClassVar[None] = None
