@@ -53,7 +53,7 @@ def mask_command_line(arguments: list[str]) -> list[str]:
     return masked
 
 
-def without_secrets(value: Any) -> Any:
+def without_secrets(value: object) -> Any:
     """Mask what is surely a secret in the strings of a recipe, which must stay as it is else."""
     if isinstance(value, dict):
         return {key: without_secrets(item) for key, item in value.items()}

@@ -41,7 +41,7 @@ class Section(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _true_is_no_number(cls, values: Any) -> Any:
+    def _true_is_no_number(cls, values: object) -> object:
         """Hand true on as text where a number is meant, to be refused: it would be read as 1."""
         if not isinstance(values, dict):
             return values
@@ -61,12 +61,12 @@ def _is_number(field: FieldInfo) -> bool:
     return bool(types & {int, float}) and bool not in types
 
 
-def _types_in(annotation: Any) -> set[Any]:
+def _types_in(annotation: object) -> set[Any]:
     """Collect the types that an annotation is made of."""
     return {annotation}.union(*map(_types_in, get_args(annotation)))
 
 
-def _truth_as_text(value: Any) -> Any:
+def _truth_as_text(value: object) -> object:
     if isinstance(value, dict):
         return {key: _truth_as_text(below) for key, below in value.items()}
     if isinstance(value, list | tuple):
@@ -74,24 +74,24 @@ def _truth_as_text(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def by_name(value: Any) -> Any:
+def by_name(value: object) -> object:
     """Read `ner` as {name: ner}."""
     return {"name": value} if isinstance(value, str) else value
 
 
-def listed(value: Any) -> Any:
+def listed(value: object) -> object:
     """Read one section, or names with commas between them, as a list."""
     if isinstance(value, str):
         return [name.strip() for name in value.split(",")]
     return [value] if isinstance(value, dict) else value
 
 
-def one_or_more(value: Any) -> Any:
+def one_or_more(value: object) -> object:
     """Read one text as a list of one; a list written with commas is left to be refused."""
     return [value] if isinstance(value, str) and "," not in value else value
 
 
-def pairs(value: Any) -> Any:
+def pairs(value: object) -> object:
     """Read `text:body,label:2` as {text: body, label: 2}."""
     if isinstance(value, dict) and value and all(v is None and ":" in k for k, v in value.items()):
         value = ",".join(value)  # YAML reads {text:body} without a blank as a key of no value

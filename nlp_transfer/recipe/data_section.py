@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
@@ -161,7 +161,7 @@ class DataSection(Section):
 
     @field_validator("separator", "label_separator", mode="before")
     @classmethod
-    def _tab_written_out(cls, separator: Any) -> Any:
+    def _tab_written_out(cls, separator: object) -> object:
         """Read a tab by its escape or its name: a shell hands \\t on as two characters."""
         return "\t" if separator in ("\\t", "tab") else separator
 

@@ -6,16 +6,17 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from nlp_transfer.errors import nearest, sentence, shortened
 from nlp_transfer.recipe.base import FaultsError
-from nlp_transfer.recipe.familiar import FAMILIAR, is_key, other_value, same_place
+from nlp_transfer.recipe.familiar import FAMILIAR, is_key, same_place
 from nlp_transfer.recipe.json_schema import Node, RecipeSchema
 from nlp_transfer.recipe.trainer_arguments import argument_types
+from nlp_transfer.recipe.wording import found_value, meant
 from nlp_transfer.recipe.yaml_reader import KeyPath, write_flow
 
 COMMAND_LINE = "command line"
@@ -62,8 +63,8 @@ class Explainer:
 
     def explain(self, errors: Iterable[ValidationError]) -> str:
         """List all faults, one a line and each once."""
-        found = {str(fault["loc"]): fault for error in errors for fault in _faults_of(error)}
-        faults = list(found.values())
+        all_faults = (fault for error in errors for fault in error.errors(include_url=False))
+        faults = list({str(fault["loc"]): fault for fault in all_faults}.values())
         told = [one for fault in faults[:_MOST] for one in self._told(fault)]
         lines = list(dict.fromkeys(f"  {one.text}" for one in told if not _is_less(one, told)))
         more = len(faults[_MOST:])
@@ -111,8 +112,8 @@ class Explainer:
             return f"this key is required{names and f': {names}'}.{self._example(spot)}"
         if kind == "union_tag_invalid":
             name, known = value.get("name"), list(self.schema.tagged(spot.node))
-            hint = _meant(name, known) if isinstance(name, str) else ""
-            return f"{_found(name)} is unknown ({', '.join(known)}).{hint}"
+            hint = meant(name, known) if isinstance(name, str) else ""
+            return f"{found_value(name)} is unknown ({', '.join(known)}).{hint}"
         if kind == "union_tag_not_found":
             if isinstance(value, dict) and len(value) == 1:  # lora: {rank: 8}
                 name, below = next(iter(value.items()))
@@ -124,21 +125,21 @@ class Explainer:
             problem = str(fault["ctx"]["error"])
             return sentence(f"{problem[:1].lower()}{problem[1:]}")
         if spot.of_key:
-            return f"{_found(value)} cannot be a name here; use letters, digits, - and _."
+            return f"{found_value(value)} cannot be a name here; use letters, digits, - and _."
         return self._wrong_value(value, spot)
 
     def _names(self, node: Node) -> str:
         return ", ".join(map(repr, self.schema.tagged(node)))
 
-    def _wrong_value(self, value: Any, spot: _Spot) -> str:
+    def _wrong_value(self, value: object, spot: _Spot) -> str:
         hint = ""
         if isinstance(value, str):
             choices = [c for node in self.schema.alternatives(spot.node) for c in _choices(node)]
-            hint = _meant(value, choices)
+            hint = meant(value, choices)
         allowed = self.schema.allowed(spot.node)
-        return f"must be {allowed}, found {_found(value)}.{hint}{self._example(spot, value)}"
+        return f"must be {allowed}, found {found_value(value)}.{hint}{self._example(spot, value)}"
 
-    def _unknown_key(self, spot: _Spot, value: Any) -> str:
+    def _unknown_key(self, spot: _Spot, value: object) -> str:
         name = str(spot.path[-1])
         folded = name.lower().replace("-", "_")
         known = self.schema.key_names(spot.section)
@@ -174,7 +175,7 @@ class Explainer:
         sections = self.schema.tagged(one).items()
         return [tag for tag, node in sections if name in self.schema.properties(node)]
 
-    def _of_strategies(self, strategies: Sequence[str], key: str, value: Any) -> str:
+    def _of_strategies(self, strategies: Sequence[str], key: str, value: object) -> str:
         """Say that a key belongs to other strategies, with an example where it is one."""
         if len(strategies) > 1:
             return f"It belongs to the strategies {', '.join(strategies)}."
@@ -192,7 +193,7 @@ class Explainer:
         example = "" if value is None else f" Example: {self._override(path, value)}"
         return f"Here it is {ours}{about and f' ({about})'}.{example}"
 
-    def _example(self, spot: _Spot, value: Any = None) -> str:
+    def _example(self, spot: _Spot, value: object = None) -> str:
         """Show the right form of a key, as it is written where the fault is."""
         path = list(spot.path)
         numbers = [place for place, part in enumerate(path) if isinstance(part, int)]
@@ -221,7 +222,7 @@ class Explainer:
         head = "name" if below[0].isdecimal() else below[0]
         return f" Example: {head}: {write_flow(example)}"
 
-    def _override(self, path: Sequence[str], value: Any) -> str:
+    def _override(self, path: Sequence[str], value: object) -> str:
         return shlex.quote(f"{'.'.join(path)}={write_flow(value)}")
 
     def _place(self, path: KeyPath) -> str:
@@ -234,10 +235,6 @@ class Explainer:
         return self.where
 
 
-def _faults_of(error: ValidationError) -> list[ErrorDetails]:
-    return error.errors(include_url=False)
-
-
 def _is_less(one: _Told, told: Sequence[_Told]) -> bool:
     """Tell whether another member of a union says more of the same value."""
     return any(
@@ -247,29 +244,6 @@ def _is_less(one: _Told, told: Sequence[_Told]) -> bool:
     )
 
 
-def _meant(value: str, known: Sequence[str]) -> str:
-    """Say which of the known values was meant."""
-    ours = other_value(value, known)
-    return f" Did you mean {ours!r}?" if ours else nearest(value, known)
-
-
 def _choices(node: Node) -> list[str]:
     values = node.get("enum") or ([node["const"]] if "const" in node else [])
     return [value for value in values if isinstance(value, str)]
-
-
-def _found(value: Any) -> str:
-    """Describe a value that stands in a recipe, in a few words."""
-    if value is None:
-        return "nothing (null)"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, Mapping):
-        names = shortened([str(key)[:40] for key in value], 5)
-        return f"a section ({names})" if names else "an empty section"
-    if isinstance(value, list | tuple):
-        return f"a list of {len(value)}" if value else "an empty list"
-    if isinstance(value, str | int | float):
-        text = repr(value)
-        return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
-    return type(value).__name__

@@ -164,7 +164,7 @@ class RecipeSchema:
                 yield dotted, below
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     return "null" if value is None else repr(value)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.base import by_name, listed, pairs
@@ -14,7 +13,7 @@ from nlp_transfer.recipe.yaml_reader import KeyPath, compose, read_yaml
 _DEEPEST = 40
 
 
-def apply_overrides(value: Any, overrides: Sequence[str], origins: dict[KeyPath, str]) -> Any:
+def apply_overrides(value: object, overrides: Sequence[str], origins: dict[KeyPath, str]) -> object:
     """Return the values with every override applied, the later ones last.
 
     origins: where each key stands; what an override sets is noted in it
@@ -40,7 +39,7 @@ def apply_overrides(value: Any, overrides: Sequence[str], origins: dict[KeyPath,
 _SIGN = re.compile(r"[^\w\s'\"\[\]{}~]+")
 
 
-def _value(text: str, where: str) -> Any:
+def _value(text: str, where: str) -> object:
     """Read a value as YAML, but a sign such as | or # as itself; no comment may hide a part."""
     if _SIGN.fullmatch(text):
         return text
@@ -72,7 +71,7 @@ def _is_key(text: str) -> bool:
     return bool(re.fullmatch(r"\w+(\.\w+)*", text))
 
 
-def _replaced(value: Any, path: KeyPath, new: Any, key: str, done: KeyPath) -> Any:
+def _replaced(value: object, path: KeyPath, new: object, key: str, done: KeyPath) -> object:
     """Return a copy of `value`, which stands at `done`, with `new` at `path` below it."""
     if not path:
         return new
@@ -95,7 +94,7 @@ def _replaced(value: Any, path: KeyPath, new: Any, key: str, done: KeyPath) -> A
     raise UserError(f"{key}: {value!r:.60} is a single value, it has nothing called {head!r}.")
 
 
-def _long_form(value: Any, path: KeyPath) -> Any:
+def _long_form(value: object, path: KeyPath) -> object:
     """Write out a short form, so that an override can reach into it."""
     if path == ("strategies",):
         return listed(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import Any
 
 from nlp_transfer.recipe.familiar import TABLES, is_key
 from nlp_transfer.recipe.json_schema import Node, RecipeSchema
@@ -129,7 +128,7 @@ def _default(node: Node) -> str:
     return _code(write_flow(node.get("default", {})))
 
 
-def _code(text: Any) -> str:
+def _code(text: object) -> str:
     return f"`{_cell(str(text))}`" if text != "''" else "empty"
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -121,7 +121,7 @@ def _of_other_data(path: Path, origins: Mapping[KeyPath, str]) -> Iterator[str]:
 
 def _checked(
     schema: type[RecipeT],
-    value: Any,
+    value: object,
     surroundings: Surroundings,
     origins: Mapping[KeyPath, str],
     where: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -52,7 +52,7 @@ class Recipe(Section, Generic[TaskT, StrategyT]):
 
     @field_validator("strategies", mode="before")
     @classmethod
-    def _one_or_more(cls, value: Any) -> Any:
+    def _one_or_more(cls, value: object) -> object:
         """Read `lora`, `lora,fgm`, [lora] and {name: lora} as a list of sections."""
         return listed(value)
 

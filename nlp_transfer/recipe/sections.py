@@ -195,7 +195,7 @@ _OneAlone = Annotated[_OneScored, Field(json_schema_extra={"form": "one alone"})
 _Scored = Annotated[tuple[_OneScored, ...], Field(min_length=1)]
 
 
-def _split_names(value: Any) -> Any:
+def _split_names(value: object) -> object:
     """Read `validation,test` as a list."""
     return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 

@@ -75,7 +75,7 @@ def _advice(ours: str) -> str:
     return f"use {ours}" if is_key(ours) or ours.startswith("--") else ours
 
 
-def _value_problem(name: str, value: Any) -> str:
+def _value_problem(name: str, value: object) -> str:
     kind: Any = _Level if name in _LEVELS else argument_types()[name]
     adapter = TypeAdapter(kind, config=_STRICT)
     try:

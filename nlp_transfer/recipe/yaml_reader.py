@@ -10,14 +10,14 @@ from __future__ import annotations
 import codecs
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.yaml_faults import odd_character, refusal
+from nlp_transfer.recipe.yaml_scalars import SCALARS
 
 KeyPath = tuple[str | int, ...]
 
@@ -29,51 +29,6 @@ _MOST_CHARACTERS = 2_000_000
 _DEEPEST = 40
 _LONGEST_NUMBER = 100
 _CORE = "tag:yaml.org,2002:"
-
-
-class _ScalarType(NamedTuple):
-    """A type that text without quotes may have."""
-
-    what: str
-    pattern: re.Pattern[str]
-    read: Callable[[str], Any]
-    first: str
-    """Characters that such text begins with; \N{NULL} stands for none."""
-
-
-def _int(text: str) -> int:
-    """Read 007 as 7 and 0o17 as 15; PyYAML's own constructor would read 017 as octal."""
-    return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
-
-
-def _float(text: str) -> float:
-    return float(re.sub(r"\.(?=[ni])", "", text.lower()))  # .inf is Python's inf
-
-
-_SCALARS = {
-    "null": _ScalarType("null", re.compile("~|null|Null|NULL|"), lambda _: None, "~nN\0"),
-    "bool": _ScalarType(
-        "true or false",
-        re.compile("true|True|TRUE|false|False|FALSE"),
-        lambda text: text.lower() == "true",
-        "tTfF",
-    ),
-    "int": _ScalarType(
-        "a whole number",
-        re.compile("[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"),
-        _int,
-        "-+0123456789",
-    ),
-    "float": _ScalarType(
-        "a number",
-        re.compile(
-            r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)"
-            r"|\.(nan|NaN|NAN)"
-        ),
-        _float,
-        "-+.0123456789",
-    ),
-}
 
 
 class _Fault(yaml.MarkedYAMLError):
@@ -102,7 +57,7 @@ class _Composer(yaml.SafeLoader):
 
 
 _Composer.yaml_implicit_resolvers = {}
-for _name, _type in _SCALARS.items():
+for _name, _type in SCALARS.items():
     _Composer.add_implicit_resolver(
         f"{_CORE}{_name}",
         re.compile(f"^(?:{_type.pattern.pattern})$"),
@@ -139,7 +94,7 @@ class _Builder:
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise _Fault(key_node, "a key must be plain text")
-            _check_tag(key_node, "str", *_SCALARS)
+            _check_tag(key_node, "str", *SCALARS)
             key = _text(key_node)
             if key == "<<":
                 raise _Fault(key_node, "keys are not merged (<<); write them out")
@@ -167,10 +122,10 @@ def _check_tag(node: yaml.Node, *known: str) -> str:
 
 
 def _scalar(node: yaml.Node) -> Any:
-    name = _check_tag(node, "str", *_SCALARS)
+    name = _check_tag(node, "str", *SCALARS)
     if name == "str":
         return _text(node)
-    kind, text = _SCALARS[name], str(node.value)
+    kind, text = SCALARS[name], str(node.value)
     if not kind.pattern.fullmatch(text):
         raise _Fault(node, f"{text[:60]!r} is not {kind.what}, as !!{name} says")
     if len(text) > _LONGEST_NUMBER:
@@ -259,12 +214,12 @@ def yaml_text(path: Path) -> str:
     return text.replace("\r\n", "\n")
 
 
-def write_yaml(value: Any) -> str:
+def write_yaml(value: object) -> str:
     """Write plain values so that YAML 1.1 and 1.2 readers alike get them back as they were."""
     return yaml.dump(value, Dumper=_CarefulDumper, sort_keys=False, allow_unicode=True)
 
 
-def write_flow(value: Any) -> str:
+def write_flow(value: object) -> str:
     """Write plain values in one line, as an override has them."""
     text = yaml.dump(
         value,
