@@ -133,7 +133,9 @@ def test_every_path_of_a_recipe_is_kept_absolute(project: Path, monkeypatch) -> 
             "{task: ner, data: {source: mydata}}}}]",
         ],
     )
-    pseudo, gazetteer, interpolate, multi_task = recipe.strategies
+    by_name = {strategy.name: strategy for strategy in recipe.strategies}
+    pseudo, gazetteer = by_name["pseudo_labels"], by_name["gazetteer"]
+    interpolate, multi_task = by_name["interpolate"], by_name["multi_task"]
     assert recipe.pretraining.texts == pseudo.texts == gazetteer.texts == str(project / "texts.txt")
     assert pseudo.teacher == interpolate.source == str(project / "teacher")
     assert gazetteer.dictionary == str(project / "names.tsv")
