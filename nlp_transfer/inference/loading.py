@@ -13,10 +13,10 @@ from nlp_transfer.models.architecture import embedding_rows, position_limit
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.fit import check_vocabulary
 from nlp_transfer.models.loading import load_tokenizer
-from nlp_transfer.models.saved import Settings, not_ours, read_config
+from nlp_transfer.models.saved import Settings, not_ours, read_config, read_said
 from nlp_transfer.models.trained import read_model
 from nlp_transfer.tasks.base import Task
-from nlp_transfer.tasks.told import task_of
+from nlp_transfer.tasks.told import check_head, task_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -40,7 +40,9 @@ def load_trained(
     scheme:  of the tags of a model that was trained elsewhere; None: told from its labels
     returns: model and tokenizer, its task, and the settings it was trained with
     """
-    config = read_config(folder, setting)
+    said = read_said(folder, setting)
+    check_head(said, folder)
+    config = read_config(said, folder, setting)
     settings = Settings.of(config, folder, setting)
     try:
         task = task_of(config, settings.task, folder, scheme or settings.scheme)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedConfig, PreTrainedModel
 
-HEADS = ("ForTokenClassification", "ForSequenceClassification")
-"""How the names of fine-tuned architectures end."""
+_PRETRAINED = ("Model", "ForMaskedLM", "ForPreTraining", "ForCausalLM")
+"""How the names of architectures end that are not fine-tuned yet."""
 EMBEDDINGS = -1
 """The depth of the embeddings; layers count from 0."""
 _POSITIONS = ("position_embeddings", "embed_positions")
@@ -23,8 +23,8 @@ _POSITIONS = ("position_embeddings", "embed_positions")
 
 
 def is_fine_tuned(config: PreTrainedConfig) -> bool:
-    """Tell whether a checkpoint's head was trained to label words or texts."""
-    return any(name.endswith(HEADS) for name in config.architectures or ())
+    """Tell whether a checkpoint's head was trained for a task."""
+    return not all(name.endswith(_PRETRAINED) for name in config.architectures or ())
 
 
 def output_labels(config: PreTrainedConfig) -> list[str]:

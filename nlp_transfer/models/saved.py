@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.models.architecture import HEADS, is_adapted, without_adapter
+from nlp_transfer.models.architecture import is_adapted, without_adapter
 from nlp_transfer.models.damage import explaining_damage
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.fit import COPY_AGAIN
@@ -125,11 +125,10 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
         (folder / "README.md").unlink(missing_ok=True)  # a card full of placeholders
 
 
-def read_config(folder: Path, setting: str) -> PreTrainedConfig:
-    """Read the configuration of a fine-tuned model; its labels as the file says.
+def read_said(folder: Path, setting: str) -> dict[str, object]:
+    """Read what the configuration in a model's folder says, as it stands there.
 
     setting: the argument or recipe key that named it, for error messages
-    raises:  UserError where it has no such head, or its outputs have no names
     """
     file = config_file(folder)
     if not file.is_file():
@@ -141,13 +140,16 @@ def read_config(folder: Path, setting: str) -> PreTrainedConfig:
         said = json.loads(file.read_text("utf-8"))
     if not isinstance(said, dict):
         raise UserError(f"{setting}: {file} is no model's configuration. {COPY_AGAIN}")
-    heads = str(said.get("architectures") or "no architecture named")
-    if not any(head in heads for head in HEADS):
-        raise UserError(
-            f"{folder}: the model has no head for NER or classification ({heads}). Fine-tune it "
-            "first with nlpt finetune."
-        )
-    names = output_names(said, f"{setting}: {file}")
+    return said
+
+
+def read_config(said: Mapping[str, object], folder: Path, setting: str) -> PreTrainedConfig:
+    """Read the configuration of a fine-tuned model, with the labels that `said` names.
+
+    said:   as `read_said` returns it
+    raises: UserError where its outputs have no names
+    """
+    names = output_names(said, f"{setting}: {config_file(folder)}")
     config = load_config(folder, setting)
     config.id2label = dict(enumerate(names))
     config.label2id = {name: number for number, name in enumerate(names)}

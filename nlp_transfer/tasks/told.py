@@ -8,11 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.fit import COPY_AGAIN
-from nlp_transfer.tasks import TASKS
+from nlp_transfer.tasks import TASK_NAMES, TASKS
 from nlp_transfer.tasks.base import Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
+
+
+def check_head(said: Mapping[str, object], folder: Path) -> None:
+    """Refuse a model that was not fine-tuned for any of the tasks.
+
+    said: what its config.json holds
+    """
+    heads = str(said.get("architectures") or "no architecture named")
+    if not any(task.head_name in heads for task in TASKS):
+        known = " or ".join(TASK_NAMES)
+        raise UserError(
+            f"{folder}: the model has no head for {known} ({heads}). Fine-tune it first with nlpt "
+            "finetune."
+        )
 
 
 def task_of(
