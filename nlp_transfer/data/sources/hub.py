@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer.data.columns import declared_names
 from nlp_transfer.data.formats.arrow import label_names
@@ -20,6 +20,9 @@ from nlp_transfer.errors import UserError, nearest, shortened
 from nlp_transfer.files import write_json
 from nlp_transfer.hub import is_network_error, offline, repo_info, unreachable
 from nlp_transfer.recipe import DataSection
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ def open_splits(data: DataSection) -> Iterator[RawSplit]:
 
 
 def named_splits(
-    theirs: Mapping[str, Any], data: DataSection, source: str, kind: str, keys: frozenset[str]
+    theirs: Mapping[str, Dataset], data: DataSection, source: str, kind: str, keys: frozenset[str]
 ) -> Iterator[RawSplit]:
     """Map loaded `Dataset`s to our splits, with the names of their integer labels."""
     names_only = data.model_copy(
@@ -61,7 +64,7 @@ def _is_file(name: str | None) -> bool:
     return bool(name) and ("." in str(name) or "/" in str(name))
 
 
-def _load(data: DataSection) -> dict[str, Any]:
+def _load(data: DataSection) -> dict[str, Dataset]:
     """Load a data set, or what an earlier run loaded when the Hub cannot be reached."""
     files = {str(split): str(name) for split, name in data.splits.items() if _is_file(name)}
     info = repo_info(data.source, "dataset", data.revision, "data.source")
@@ -81,7 +84,7 @@ def _load(data: DataSection) -> dict[str, Any]:
     return theirs
 
 
-def _commits(splits: dict[str, Any]) -> set[str]:
+def _commits(splits: dict[str, Dataset]) -> set[str]:
     """Find out what was really loaded: the cache keeps each commit in a folder of its name."""
     return {
         Path(file["filename"]).parent.name for rows in splits.values() for file in rows.cache_files
@@ -103,7 +106,7 @@ def _check_files(data: DataSection, files: dict[str, str], found: list[str]) -> 
             )
 
 
-def _loaded(data: DataSection, files: dict[str, str], *, commit: str) -> dict[str, Any]:
+def _loaded(data: DataSection, files: dict[str, str], *, commit: str) -> dict[str, Dataset]:
     import datasets
     from datasets.exceptions import DatasetsError
 
@@ -157,7 +160,7 @@ def _note(data: DataSection, files: dict[str, str]) -> Path:
     return Path(datasets.config.HF_DATASETS_CACHE, "nlp_transfer", f"{name}.json")
 
 
-def _remember(data: DataSection, files: dict[str, str], splits: dict[str, Any]) -> None:
+def _remember(data: DataSection, files: dict[str, str], splits: dict[str, Dataset]) -> None:
     """Note where the rows lie, for a run without the network.
 
     The cache of `datasets` finds its own copies again by the config alone: whatever the revision,
@@ -173,7 +176,7 @@ def _remember(data: DataSection, files: dict[str, str], splits: dict[str, Any]) 
     write_json(note, arrows)
 
 
-def _recalled(data: DataSection, files: dict[str, str]) -> dict[str, Any]:
+def _recalled(data: DataSection, files: dict[str, str]) -> dict[str, Dataset]:
     import datasets
     from huggingface_hub import snapshot_download
 
@@ -199,7 +202,7 @@ def _recalled(data: DataSection, files: dict[str, str]) -> dict[str, Any]:
     return theirs
 
 
-def _rows(parts: Sequence[tuple[str, Any]], source: str) -> Iterator[RawRow]:
+def _rows(parts: Sequence[tuple[str, Dataset]], source: str) -> Iterator[RawRow]:
     for name, rows in parts:
         for index, row in enumerate(rows):
             yield RawRow(f"{source} {name} row {index}", row)
