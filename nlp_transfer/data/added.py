@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from nlp_transfer.data.tables import fingerprint, iterate, write_table
-from nlp_transfer.records import LossLedger, Splits
+from nlp_transfer.records import LossLedger, Row, Splits
+
+Alter = Callable[[Row, str], dict[str, Any]]
+"""Alters columns of a row; the same seed gives the same."""
 
 
 def with_added(splits: Splits, rows: Sequence[Mapping[str, Any]]) -> Splits:
@@ -25,3 +28,17 @@ def with_added(splits: Splits, rows: Sequence[Mapping[str, Any]]) -> Splits:
         fingerprints={**splits.fingerprints, "train": fingerprint(table)},
         losses={**splits.losses, "train": ledger},
     )
+
+
+def altered_copies(
+    rows: Sequence[Row], alter: Alter, *, copies: int, seed: int, how: str
+) -> Iterator[dict[str, Any]]:
+    """Alter each row several times; a copy that came out unaltered would only repeat it.
+
+    how: what `alter` does to a row, to say where the copy is from
+    """
+    for copy in range(copies):
+        for number, row in enumerate(rows):
+            changed = alter(row, f"{seed}-{copy}-{number}")
+            if any(changed[column] != row[column] for column in changed):
+                yield {**row, **changed, "document": None, "where": f"{row['where']} {how}"}

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.data.added import with_added
+from nlp_transfer.data.added import altered_copies, with_added
 from nlp_transfer.data.tables import iterate
-from nlp_transfer.records import Row, Splits
+from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import RunContext, TransferRecipe
 from nlp_transfer.tasks import names_with
 from nlp_transfer.tasks.base import Task
-from nlp_transfer.tasks.optional import Alter, Alterations
+from nlp_transfer.tasks.optional import Alterations
 
 
 class Augmentation(Strategy):
@@ -72,17 +72,9 @@ class Augmentation(Strategy):
         train = list(iterate(splits["train"]))
         given = self.model_dump(include=set(alterations.shares), exclude_none=True)
         alter = alterations.of(train, typos=self.typos, shares={**alterations.shares, **given})
-        return with_added(splits, list(self._copies(train, alter, run)))
-
-    def _copies(
-        self, train: Sequence[Row], alter: Alter, run: RunContext
-    ) -> Iterator[dict[str, Any]]:
-        """Alter each example; a copy that came out unaltered would only repeat it."""
-        for copy in range(self.copies):
-            for number, row in enumerate(train):
-                changed = alter(row, f"{run.recipe.training.seed}-{copy}-{number}")
-                if any(changed[column] != row[column] for column in changed):
-                    yield {**row, **changed, "document": None, "where": f"{row['where']} altered"}
+        seed = run.recipe.training.seed
+        copies = altered_copies(train, alter, copies=self.copies, seed=seed, how="altered")
+        return with_added(splits, list(copies))
 
     def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
         """Refuse shares of what another task alters."""

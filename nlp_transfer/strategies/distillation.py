@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_transfer.data.added import with_added
+from nlp_transfer.data.added import altered_copies, with_added
 from nlp_transfer.data.alter import Reworded
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError, shortened
@@ -101,18 +101,13 @@ class Distillation(Strategy):
         if not self.copies:
             return splits
         teacher = run.models.open(self.teacher, _KEY)
-        copies = list(self._copies(list(iterate(splits["train"])), run.recipe.training.seed))
+        train, seed = list(iterate(splits["train"])), run.recipe.training.seed
+        reworded = Reworded(train, share=self.replace_words)
+        copies = list(
+            altered_copies(train, reworded, copies=self.copies, seed=seed, how="reworded")
+        )
         labelled = map(additions_of(run).labelled, copies, teacher.predict(copies))
         return with_added(splits, list(labelled))
-
-    def _copies(self, train: Sequence[Mapping[str, Any]], seed: int) -> Iterator[dict[str, Any]]:
-        """Put other words into each example; a copy that came out unaltered would repeat it."""
-        reworded = Reworded(train, share=self.replace_words)
-        for copy in range(self.copies):
-            for number, row in enumerate(train):
-                changed = reworded(row, f"{seed}-{copy}-{number}")
-                if any(changed[column] != row[column] for column in changed):
-                    yield {**row, **changed, "document": None, "where": f"{row['where']} reworded"}
 
     def wrap_loss(self, model: nn.Module, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Return (1 - weight) * loss + weight * soft loss + hidden * distance of hidden states."""

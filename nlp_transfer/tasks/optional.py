@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from nlp_transfer.data.added import Alter
 from nlp_transfer.data.items import Item
 from nlp_transfer.data.tags import Span
 from nlp_transfer.data.words import Splitter
@@ -45,10 +46,6 @@ class SpanRows(Protocol):
 
     def labelled(self, row: Row, spans: Sequence[Span]) -> dict[str, Any]:
         """Give a row these spans as its labels, from left to right."""
-
-
-Alter = Callable[[Row, str], dict[str, Any]]
-"""Alters columns of a row; the same seed gives the same."""
 
 
 class Alterations(Protocol):
