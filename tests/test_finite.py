@@ -103,6 +103,20 @@ def test_weights_that_the_last_step_spoils_are_not_kept(nlpt: Run, tiny_recipe: 
     assert not Path("runs/tiny/model").exists()
 
 
+def test_model_that_the_last_step_spoils_is_put_down_to_the_learning_rate(
+    nlpt: Run, tiny_recipe: Recipes
+) -> None:
+    """Its loss was a number before the step, and its weights are numbers after it."""
+    recipe = tiny_recipe(
+        training={"learning_rate": 1e37, "warmup": 0, "arguments": {"max_steps": 1}}
+    )
+    code, _, err = nlpt("finetune", "-r", recipe)
+    assert code == 2, err
+    assert "Training stopped at step 1: after it the model computes NaN" in err
+    assert "Lower training.learning_rate (it is 1e+37). Then start over with --fresh." in err
+    assert nlpt("finetune", "-r", recipe, "--fresh", "training.learning_rate=1e-3")[0] == 0
+
+
 def test_adapter_with_weights_that_are_no_numbers_is_refused(
     nlpt: Run, tiny_recipe: Recipes, tiny_bert: Path, tmp_path: Path
 ) -> None:

@@ -136,12 +136,16 @@ def _outputs(
     return outputs
 
 
+class NotFiniteError(UserError):
+    """A model computes NaN or infinite values."""
+
+
 def check_outputs(outputs: Iterable[NDArray[np.float32]]) -> None:
     """Refuse outputs that are no numbers: any label could be chosen from them."""
     import numpy as np
 
     if not all(np.isfinite(output).all() for output in outputs):
-        raise UserError(
+        raise NotFiniteError(
             "MODEL: it computes NaN or infinite values, from which no label can be chosen. Try "
             "--precision fp32; if they stay, its config.json or its weights are damaged: copy the "
             "model again."

@@ -20,14 +20,15 @@ from transformers import (
     TrainingArguments,
 )
 
-from nlp_transfer.errors import shortened
+from nlp_transfer.errors import UserError
+from nlp_transfer.inference.engine import NotFiniteError
 from nlp_transfer.inference.precision import usable_precision
 from nlp_transfer.models.fast_cpu import memory_kept, sped_up
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.context import Batch
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
 from nlp_transfer.training.checkpoints import patience_is_over, read_state
-from nlp_transfer.training.loss_watch import LossWatch
+from nlp_transfer.training.loss_watch import LossWatch, advice_on_batch, advice_on_rate
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.out_of_memory import SplittingTrainer
 from nlp_transfer.training.progress import Progress
@@ -173,19 +174,7 @@ class BudgetTrainer(SplittingTrainer):
         sampler = self._sampler(self.args)
         epoch, number = divmod(step - 1, len(sampler) // self.args.gradient_accumulation_steps)
         places = [*dict.fromkeys(map(self.place, sampler.global_batches(epoch)[number]))]
-        rate = f"{self._training.learning_rate:g}"
-        advice = (
-            "Nothing was learned before it, so the learning rate is not the reason: look at these "
-            "examples, at training.class_weights and at the checkpoint"
-            if step == 1
-            else f"Lower training.learning_rate (it is {rate}), or look at these examples"
-        )
-        if self.precision != "fp32":
-            advice += f"; training.precision is {self.precision}, fp32 reaches further"
-        return (
-            f"Its batch: {shortened(places, 8)} ({len(places)} in all). {advice}. Then start over "
-            "with --fresh."
-        )
+        return advice_on_batch(places, step, self._training.learning_rate, self.precision)
 
     def compute_loss(
         self,
@@ -212,7 +201,14 @@ class BudgetTrainer(SplittingTrainer):
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
         """Measure the model in training, and tell the callbacks."""
         start = time.monotonic()
-        metrics = self.evaluation()
+        try:
+            metrics = self.evaluation()
+        except NotFiniteError:
+            rate = self._training.learning_rate
+            raise UserError(
+                f"Training stopped at step {self.state.global_step}: after it the model computes "
+                f"NaN or infinite values. {advice_on_rate(rate, self.precision)}"
+            ) from None
         self.clock.evaluation_seconds += time.monotonic() - start
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(

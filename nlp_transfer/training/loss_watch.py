@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from accelerate import Accelerator
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.finite import not_finite
 
 _STEPS = 10
@@ -99,3 +99,30 @@ class LossWatch(TrainerCallback):
 
     def _stop(self, step: int, fault: str) -> None:
         raise UserError(f"Training stopped at step {step}: {fault}. {self._advice(step)}")
+
+
+def advice_on_batch(places: Sequence[str], step: int, rate: float, precision: str) -> str:
+    """Say what to do about a batch whose loss is no number.
+
+    places: where its windows come from
+    step:   that it is part of, from 1
+    rate:   training.learning_rate
+    """
+    advice = (
+        "Nothing was learned before it, so the learning rate is not the reason: look at these "
+        f"examples, at training.class_weights and at the checkpoint{_start_over(precision)}"
+        if step == 1
+        else f"Lower training.learning_rate (it is {rate:g}), or look at these "
+        f"examples{_start_over(precision)}"
+    )
+    return f"Its batch: {shortened(places, 8)} ({len(places)} in all). {advice}"
+
+
+def advice_on_rate(rate: float, precision: str) -> str:
+    """Say what to do about weights that are too large to compute with."""
+    return f"Lower training.learning_rate (it is {rate:g}){_start_over(precision)}"
+
+
+def _start_over(precision: str) -> str:
+    fp32 = f"; training.precision is {precision}, fp32 reaches further"
+    return f"{fp32 if precision != 'fp32' else ''}. Then start over with --fresh."
