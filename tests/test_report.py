@@ -18,7 +18,7 @@ from nlp_transfer.metrics.labels import class_figures, label_figures
 from nlp_transfer.records import LossLedger
 from nlp_transfer.report.pages import html_page, markdown_page
 from nlp_transfer.report.report import Report
-from nlp_transfer.report.tables import headline, split_tables
+from nlp_transfer.report.tables import shown_splits
 from nlp_transfer.report.terminal import print_report
 
 NASTY = ("a|b", "<script>alert(1)</script>", "[red]", "[/bold]", "R&D", "two\nlines")
@@ -124,18 +124,18 @@ def test_metrics_that_are_no_report_end_in_one_message(damage, tmp_path):
 @REPORTS
 def test_every_page_says_the_headline_of_every_split(write, report):
     page = write(report)
-    for split in report.splits:
-        assert headline(report, split) in page
+    for split in shown_splits(report):
+        assert split.headline in page
 
 
 def test_the_headline_has_the_figure_and_its_interval():
     report = ner_report()
     overall = report.metrics["splits"]["test"]["entity"]["overall"]
     low, high = overall["f1_ci95"]
-    assert headline(report, "test") == (
+    assert shown_splits(report)[-1].headline == (
         f"test entity F1 0.6667 (95 % interval {low:.4f} to {high:.4f})"
     )
-    assert headline(class_report_of(), "test").startswith("test macro F1 1.0000 (95 %")
+    assert shown_splits(class_report_of())[-1].headline.startswith("test macro F1 1.0000 (95 %")
 
 
 @pytest.mark.parametrize("write", [markdown_page, html_page, terminal_text])
@@ -194,14 +194,14 @@ def test_pages_show_the_ledger_training_and_notes():
 
 def test_the_ledger_says_whether_something_was_lost():
     ledgers = LossLedger(words=5), LossLedger(words=5, words_truncated=2)
-    whole, lossy = (split_tables(ner_report(ledger=led), "test")[-1] for led in ledgers)
+    whole, lossy = (shown_splits(ner_report(ledger=led))[-1].tables[-1] for led in ledgers)
     assert whole.note == "Nothing was lost."
     assert lossy.note != whole.note
     assert ("words not read in full", "2") in lossy.rows
 
 
 def test_figures_are_fractions_with_four_digits():
-    for table in split_tables(ner_report(), "test")[:-1]:
+    for table in shown_splits(ner_report())[-1].tables[:-1]:
         for row in table.rows:
             assert all(re.fullmatch(r"[01]\.\d{4}", cell) for cell in row[1:4] if cell)
 

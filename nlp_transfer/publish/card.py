@@ -11,7 +11,7 @@ from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
 from nlp_transfer.recipe.paths import is_module_reference
 from nlp_transfer.report.escaping import markdown_templates
 from nlp_transfer.report.report import Report
-from nlp_transfer.report.tables import caveats, headline, split_tables, training_table
+from nlp_transfer.report.tables import shown_splits, training_table
 from nlp_transfer.secrets import without_secrets
 from nlp_transfer.strategies.context import TransferRecipe
 
@@ -26,7 +26,7 @@ def card_text(recipe: TransferRecipe, report: Report, labels: Sequence[str]) -> 
 
     labels: entity types or class names
     """
-    splits = list(report.splits)
+    splits = shown_splits(report)
     base = recipe.model.checkpoint
     body = _TEMPLATES.get_template("card.md.jinja").render(
         recipe=recipe,
@@ -34,12 +34,7 @@ def card_text(recipe: TransferRecipe, report: Report, labels: Sequence[str]) -> 
         local_base=None if _hub_base(recipe) else short_name(base),
         data=_data_name(recipe),
         labels=labels,
-        headlines=[
-            {"headline": headline(report, split), "caveats": caveats(report, split)}
-            for split in splits
-        ],
-        split=splits[-1] if splits else None,
-        tables=split_tables(report, splits[-1]) if splits else [],
+        splits=splits,
         notes=report.notes,
         training=training_table(report.training or {}),
         adapter=_is_adapter(recipe),

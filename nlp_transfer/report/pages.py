@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from jinja2 import Template
 
-from nlp_transfer.records import Table
 from nlp_transfer.report.escaping import html_templates, markdown_templates
 from nlp_transfer.report.report import Report
-from nlp_transfer.report.tables import caveats, headline, split_tables, training_table
+from nlp_transfer.report.tables import shown_splits, training_table
 
 MARKDOWN = markdown_templates("nlp_transfer.report")
 HTML = html_templates("nlp_transfer.report")
@@ -30,35 +27,9 @@ def html_fragment(report: Report) -> str:
     return _render(HTML.get_template("notebook.html.jinja"), report)
 
 
-@dataclass(frozen=True)
-class _Split:
-    """What a page shows of one split."""
-
-    name: str
-    headline: str
-    caveats: list[str]
-    tables: list[Table]
-
-
-def _splits(report: Report, of: str = "") -> list[_Split]:
-    """List what a page shows of one task.
-
-    of: what to put before each title
-    """
-    return [
-        _Split(
-            f"{of}{split}",
-            f"{of}{headline(report, split)}",
-            [f"{of}{caveat}" for caveat in caveats(report, split)],
-            split_tables(report, split),
-        )
-        for split in report.splits
-    ]
-
-
 def _render(template: Template, report: Report) -> str:
-    splits = _splits(report)
+    splits = shown_splits(report)
     for name, side in report.tasks.items():
-        splits += _splits(side, f"{name}, ")
+        splits += shown_splits(side, f"{name}, ")
     training = training_table(report.training) if report.training else None
     return template.render(report=report, splits=splits, training=training)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.doctor.finding import counted
@@ -44,10 +45,33 @@ _RARE = {
 }  # fmt: skip
 
 
-def split_tables(report: Report, split: str) -> list[Table]:
-    """List the tables of one split, the headline first."""
-    of_split = report.splits[split]
-    return [*of_split.figures.tables(), _ledger_table(of_split, report.task.rows, report.words)]
+@dataclass(frozen=True)
+class ShownSplit:
+    """What people see of one split."""
+
+    name: str
+    headline: str
+    """The one figure that counts, with its interval."""
+    caveats: tuple[str, ...]
+    """Why the interval may mean little, what repeats, and the headline of what is new."""
+    tables: tuple[Table, ...]
+    """The headline's first."""
+
+
+def shown_splits(report: Report, of: str = "") -> list[ShownSplit]:
+    """List what people see of each split.
+
+    of: what to put before each title
+    """
+    return [
+        ShownSplit(
+            f"{of}{name}",
+            f"{of}{name} {split.figures.headline}",
+            tuple(f"{of}{name}: {caveat}." for caveat in _caveats(split, report.task.rows)),
+            (*split.figures.tables(), _ledger_table(split, report.task.rows, report.words)),
+        )
+        for name, split in report.splits.items()
+    ]
 
 
 def training_table(training: Mapping[str, Fact]) -> Table:
@@ -63,39 +87,28 @@ def _fact(value: float | str) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def headline(report: Report, split: str) -> str:
-    """Say the one figure that counts, with its interval."""
-    return f"{split} {report.splits[split].figures.headline}"
-
-
-def caveats(report: Report, split: str) -> list[str]:
-    """Say why the interval may mean little, what repeats, and the headline of what is new."""
-    of_split = report.splits[split]
-    low, high = of_split.figures.headline.interval
-    doubt = interval_doubt(low, high, of_split.ledger.sentences)
-    said = [*_repeats(of_split, report.task.rows), *([doubt] if doubt else [])]
-    leak = _leak(of_split, report.task.rows)
-    first = [f"{split}: {leak}. {_without_leaks(of_split)}"] if leak else []
-    return [*first, *(f"{split}: {sentence}." for sentence in said)]
-
-
-def _repeats(split: SplitReport, rows: Rows) -> list[str]:
-    if not split.repeats:
-        return []
-    of = counted(split.ledger.sentences, rows.nouns.example)
-    return list(doubts(split.repeats, of, rows.nouns))
+def _caveats(split: SplitReport, rows: Rows) -> Iterator[str]:
+    if leak := _leak(split, rows):
+        yield f"{leak}. {_without_leaks(split)}"
+    if split.repeats:
+        yield from doubts(split.repeats, _amount(split, rows), rows.nouns)
+    if doubt := interval_doubt(*split.figures.headline.interval, split.ledger.sentences):
+        yield doubt
 
 
 def _leak(split: SplitReport, rows: Rows) -> str | None:
-    of = counted(split.ledger.sentences, rows.nouns.example)
-    return leaks(split.repeats, of) if split.repeats else None
+    return leaks(split.repeats, _amount(split, rows)) if split.repeats else None
+
+
+def _amount(split: SplitReport, rows: Rows) -> str:
+    return counted(split.ledger.sentences, rows.nouns.example)
 
 
 def _without_leaks(split: SplitReport) -> str:
     unseen = split.unseen
     if not unseen or not unseen.headline:
-        return "Nothing is left to measure on."
-    return f"On the other {unseen.examples:,}: {unseen.headline}."
+        return "Nothing is left to measure on"
+    return f"On the other {unseen.examples:,}: {unseen.headline}"
 
 
 def ledger_lines(ledger: LossLedger, rows: Rows) -> dict[str, int]:

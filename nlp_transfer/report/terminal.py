@@ -16,7 +16,7 @@ from rich.text import Text
 from nlp_transfer.records import Table
 from nlp_transfer.report.escaping import visible
 from nlp_transfer.report.report import Report
-from nlp_transfer.report.tables import caveats, headline, split_tables
+from nlp_transfer.report.tables import shown_splits
 
 _UNBOUNDED = 10_000
 """Columns that no table needs."""
@@ -76,10 +76,11 @@ def _print_figures(report: Report, console: Console, of: str = "") -> None:
 
     of: what to put before each title
     """
-    splits = list(report.splits)
-    for table in split_tables(report, splits[-1]):
-        print_table(replace(table, title=f"{of}{splits[-1]}: {table.title}"), console)
+    splits = shown_splits(report, of)
+    for last in splits[-1:]:
+        for table in last.tables:
+            print_table(replace(table, title=f"{last.name}: {table.title}"), console)
     for split in splits:
-        console.print(f"{of}{headline(report, split)}", style="bold", highlight=False)
-        for caveat in caveats(report, split):
-            console.print(f"{of}{caveat}", style="yellow", highlight=False, markup=False)
+        console.print(split.headline, style="bold", highlight=False)
+        for caveat in split.caveats:
+            console.print(caveat, style="yellow", highlight=False, markup=False)

@@ -24,7 +24,7 @@ class ClassificationFigures:
     @property
     def headline(self) -> Headline:
         """The mean F1 of the classes."""
-        return _headline(self.classes.macro.as_dict())
+        return ClassificationScores.read_headline(self.classes.macro.as_dict())
 
     def tables(self) -> Sequence[Table]:
         """Show every class, and what sums them up."""
@@ -73,19 +73,16 @@ class ClassificationScores:
         """Read figures as `ClassificationFigures.as_dict` writes them."""
         return ClassificationFigures(LabelFigures.read(figures["class"]))
 
-    def read_headline(self, line: Mapping[str, Any]) -> Headline:
+    @staticmethod
+    def read_headline(line: Mapping[str, Any]) -> Headline:
         """Read a line of scores of the classes."""
-        return _headline(line)
+        return Headline.read(ClassificationScores.headline, "f1", line)
 
     def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:
         """Name the class that every text has, or say that none has any."""
         gold, predicted, _, _ = _compared(rows, predictions)
         answer = only_answer(map(_joined, gold), map(_joined, predicted))
         return answer and f"{answer} for every text"
-
-
-def _headline(line: Mapping[str, Any]) -> Headline:
-    return Headline.read(ClassificationScores.headline, "f1", line)
 
 
 def _compared(

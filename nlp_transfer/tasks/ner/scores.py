@@ -26,7 +26,7 @@ class NerFigures:
     @property
     def headline(self) -> Headline:
         """Entity F1 of all types."""
-        return _headline(self.entities.overall.as_dict())
+        return NerScores.read_headline(self.entities.overall.as_dict())
 
     def tables(self) -> Sequence[Table]:
         """Show entities, partial credit and tags."""
@@ -97,19 +97,16 @@ class NerScores:
         token = LabelFigures.read(figures["token"], "per_tag")
         return NerFigures(EntityFigures.read(figures), token)
 
-    def read_headline(self, line: Mapping[str, Any]) -> Headline:
+    @staticmethod
+    def read_headline(line: Mapping[str, Any]) -> Headline:
         """Read a line of entity scores."""
-        return _headline(line)
+        return Headline.read(NerScores.headline, "f1", line)
 
     def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:
         """Name the tag that every word has, mostly O."""
         gold = chain.from_iterable(rows["tags"])
         answer = only_answer(gold, chain.from_iterable(_tags(predictions)))
         return answer and f"{answer} for every word"
-
-
-def _headline(line: Mapping[str, Any]) -> Headline:
-    return Headline.read(NerScores.headline, "f1", line)
 
 
 def _tags(predictions: Sequence[Prediction]) -> list[tuple[str, ...]]:
