@@ -21,8 +21,8 @@ from nlp_transfer.data.alter import misspelled
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.tags import spans, to_iob2
 from nlp_transfer.errors import UserError
-from nlp_transfer.tasks.classification.alterations import Texts
-from nlp_transfer.tasks.ner.alterations import Sentences
+from nlp_transfer.tasks.classification.alterations import TextAlterer
+from nlp_transfer.tasks.ner.alterations import SentenceAlterer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 settings.register_profile("quick", deadline=None, max_examples=60)
@@ -66,7 +66,7 @@ def refused(path: Path, *overrides: str) -> str:
 def test_altered_sentences_keep_words_tags_and_entities_together(
     rows: list[dict[str, Any]], seed: int
 ) -> None:
-    alter = Sentences(rows, replace_entities=1, change_case=0, join_sentences=0.5, typos=0.5)
+    alter = SentenceAlterer(rows, replace_entities=1, change_case=0, join_sentences=0.5, typos=0.5)
     for row in rows:
         new = alter(row, str(seed))
         assert len(new["words"]) == len(new["tags"])
@@ -84,7 +84,7 @@ def test_replaced_entities_are_entities_of_their_type_in_train(rows: list[dict[s
         for row in rows
         for span in spans(row["tags"])
     }
-    alter = Sentences(rows, replace_entities=1, change_case=0, join_sentences=0, typos=0)
+    alter = SentenceAlterer(rows, replace_entities=1, change_case=0, join_sentences=0, typos=0)
     for row in rows:
         new = alter(row, "0")
         for span in spans(new["tags"]):
@@ -96,7 +96,7 @@ def test_replaced_entities_are_entities_of_their_type_in_train(rows: list[dict[s
 
 def test_case_of_a_sentence_changes_as_a_whole() -> None:
     row = {"words": ["Ada", "left", "Rome"], "tags": ["B-PER", "O", "B-LOC"]}
-    alter = Sentences([row], replace_entities=0, change_case=1, join_sentences=0, typos=0)
+    alter = SentenceAlterer([row], replace_entities=0, change_case=1, join_sentences=0, typos=0)
     seen = {" ".join(alter(row, str(seed))["words"]) for seed in range(20)}
     assert seen == {"ada left rome", "ADA LEFT ROME", "Ada Left Rome"}
 
@@ -112,8 +112,8 @@ def test_a_misspelled_word_is_still_one_word(word: str, seed: int) -> None:
 
 def test_text_keeps_a_word_and_swaps_keep_all() -> None:
     row = {"text": "where is my parcel", "text_pair": None}
-    assert Texts(drop_words=0.99, swap_words=0, typos=0)(row, "1")["text"]
-    swapped = Texts(drop_words=0, swap_words=1, typos=0)(row, "1")["text"]
+    assert TextAlterer(drop_words=0.99, swap_words=0, typos=0)(row, "1")["text"]
+    swapped = TextAlterer(drop_words=0, swap_words=1, typos=0)(row, "1")["text"]
     assert Counter(swapped.split()) == Counter(row["text"].split())
     assert swapped != row["text"]
 

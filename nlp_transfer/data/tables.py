@@ -65,19 +65,23 @@ def beside(*tables: Dataset) -> Dataset:
     return concatenate_datasets(list(tables), axis=1)
 
 
-def integer_lists(rows: Iterable[Mapping[str, Any]], *, folder: str | None = None) -> Dataset:
-    """Write rows of integers and lists of integers, in 32 bits, to a table like `write_table`."""
+def number_lists(rows: Iterable[Mapping[str, Any]], *, folder: str | None = None) -> Dataset:
+    """Write rows of numbers and lists of numbers, in 32 bits, to a table like `write_table`.
+
+    A column holds fractions where the first row has one.
+    """
     import pyarrow as pa
 
     stream = iter(rows)
     first = next(stream, None)
     if first is None:
         return write_table([], pa.schema([]), folder=folder)
-    kinds = {
-        name: pa.list_(pa.int32()) if isinstance(value, list) else pa.int32()
-        for name, value in first.items()
-    }
-    return write_table(chain([first], stream), pa.schema(list(kinds.items())), folder=folder)
+    kinds = []
+    for name, value in first.items():
+        numbers = value if isinstance(value, list) else [value]
+        kind = pa.float32() if any(isinstance(n, float) for n in numbers) else pa.int32()
+        kinds.append((name, pa.list_(kind) if isinstance(value, list) else kind))
+    return write_table(chain([first], stream), pa.schema(kinds), folder=folder)
 
 
 def iterate(table: Dataset, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:

@@ -185,7 +185,8 @@ OTHER_VALUES = {
     "linear-probe": "frozen",
     "fine-tune": "full",
 }
-"""Values of others, ours."""
+"""Values of others, ours. Tasks are among them, though this room is below theirs: it knows words
+only, and `other_value` gives none that a recipe does not take."""
 
 
 def same_place(name: str, known: Collection[str]) -> str | None:

@@ -13,7 +13,7 @@ from nlp_transfer.recipe import Section
 from nlp_transfer.strategies.base import ADAPTERS, Stage, Strategy
 from nlp_transfer.strategies.full import Full
 from nlp_transfer.strategies.plan import Plan, PlannedTask
-from nlp_transfer.tasks import AnyTask
+from nlp_transfer.tasks import TASK_NAMES, AnyTask
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
@@ -43,7 +43,7 @@ class MultiTask(Strategy):
         min_length=1,
         max_length=100,
         description="by a name of your choice",
-        examples=[{"topics": {"task": "classification", "data": {"source": "topics.csv"}}}],
+        examples=[{"topics": {"task": TASK_NAMES[-1], "data": {"source": "topics.csv"}}}],
     )
     temperature: float = Field(
         1.0,

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import Batch, Forward, LossFunction, TrainingData
+from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.objective import IGNORED
+from nlp_transfer.tasks.optional import SoftLoss
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +29,11 @@ class RDrop(Strategy):
 
     name: Literal["r_drop"] = "r_drop"
     alpha: float = Field(1.0, ge=0, le=1e6, description="weight of the divergence")
+
+    @staticmethod
+    def needs(task: Task) -> SoftLoss | None:
+        """Compare probabilities."""
+        return task.soft_loss
 
     def wrap_loss(self, model: nn.Module, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Return the mean loss of two passes, plus alpha times their divergence."""

@@ -13,7 +13,7 @@ from operator import add
 from datasets import Dataset, concatenate_datasets
 from transformers import PreTrainedTokenizerBase
 
-from nlp_transfer.data.tables import integer_lists, iterate, scratch_folder
+from nlp_transfer.data.tables import iterate, number_lists, scratch_folder
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.recipe import ModelSection
@@ -70,7 +70,7 @@ def _encode_part(
             ledger += losses
             yield from ({"example": example, **window} for window in own)
 
-    table = integer_lists(windows(), folder=folder)
+    table = number_lists(windows(), folder=folder)
     if not len(table):
         raise UserError("No example has a word to read. Check data.columns.")
     return EncodedSplit(table, ledger)

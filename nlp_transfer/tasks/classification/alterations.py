@@ -17,12 +17,12 @@ class ClassificationAlterations:
 
     shares: ClassVar[Mapping[str, float]] = {"drop_words": 0.1, "swap_words": 0.1}
 
-    def of(self, train: Sequence[Row], *, typos: float, shares: Mapping[str, float]) -> Texts:
+    def of(self, train: Sequence[Row], *, typos: float, shares: Mapping[str, float]) -> TextAlterer:
         """Alter texts, each by itself."""
-        return Texts(typos=typos, **shares)
+        return TextAlterer(typos=typos, **shares)
 
 
-class Texts:
+class TextAlterer:
     """Alters texts in ways that keep their class; every share is a chance from 0 to 1."""
 
     def __init__(self, *, drop_words: float, swap_words: float, typos: float) -> None:

@@ -23,12 +23,14 @@ class NerAlterations:
         "replace_entities": 0.5, "change_case": 0.0, "join_sentences": 0.1,
     }  # fmt: skip
 
-    def of(self, train: Sequence[Row], *, typos: float, shares: Mapping[str, float]) -> Sentences:
+    def of(
+        self, train: Sequence[Row], *, typos: float, shares: Mapping[str, float]
+    ) -> SentenceAlterer:
         """Alter sentences; entities, and second sentences, are taken from `train`."""
-        return Sentences(train, typos=typos, **shares)
+        return SentenceAlterer(train, typos=typos, **shares)
 
 
-class Sentences:
+class SentenceAlterer:
     """Alters tagged sentences; every share is a chance from 0 to 1."""
 
     def __init__(
