@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, pairwise, zip_longest
 from typing import TYPE_CHECKING, Any
 
 import regex
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nlp_transfer.data.words import UNSPACED, split_words
+from nlp_transfer.data.segmenters import checked_rule
+from nlp_transfer.data.words import UNSPACED, Splitter, split_words
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import WordRule
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+log = logging.getLogger(__name__)
 
 SAMPLE = 1_000
 LOW_SHARE = 0.8
@@ -59,6 +64,17 @@ class RawWords(BaseModel):
             f"the text of {self.same:,} of {self.sentences:,} training sentences "
             f"({self.share:.0%}) splits into the words that they have (data.words={self.rule})"
         )
+
+    def splitter(self) -> Splitter:
+        """Return what splits raw text, with a warning where it splits into other words."""
+        checked_rule(self.rule, "data.words")
+        if self.is_low:
+            log.warning(
+                "Raw text may be split into other words than this model learned from: %s. Give "
+                'its words as "tokens", or say with --words how to split it.',
+                self.describe(),
+            )
+        return partial(split_words, rule=self.rule)
 
     def as_dict(self) -> dict[str, Any]:
         return {**self.model_dump(), "share": self.share}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from nlp_transfer.data.items import Columns, Given, Item, ItemReader, beside, ke
 from nlp_transfer.data.raw_words import RawWords, kept
 from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.tables import iterate
-from nlp_transfer.data.words import Splitter, Word, split_words
+from nlp_transfer.data.words import Splitter, Word
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import predict_distributions
 from nlp_transfer.inference.loading import load_trained
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
-
-log = logging.getLogger(__name__)
 
 _READ = ("input_ids", "attention_mask", "token_type_ids")
 """What of a batch an encoder reads."""
@@ -246,11 +243,4 @@ class Predictor:
     @cached_property
     def _splitter(self) -> Splitter:
         """What splits raw text, once there is some: only then is it worth a warning."""
-        checked_rule(self.words.rule, "data.words")
-        if self.words.is_low:
-            log.warning(
-                "Raw text may be split into other words than this model learned from: %s. Give "
-                'its words as "tokens", or say with --words how to split it.',
-                self.words.describe(),
-            )
-        return partial(split_words, rule=self.words.rule)
+        return self.words.splitter()
