@@ -26,33 +26,39 @@ OF_DATA = frozenset(DataSection.model_fields)
 
 _TAGS = "It is about the tags of words"
 _SPANS = "It is about character spans"
-_INSTEAD: Mapping[str, str] = {
-    "config": "It chooses a part of a data set of the Hub; data.splits chooses files",
-    "revision": "It is a version of a data set of the Hub; data.source names the files of one",
+_PURPOSE: Mapping[str, str] = {
+    "config": "It chooses a part of a data set of the Hub",
+    "revision": "It is a version of a data set of the Hub",
     "streaming": "It is for data sets of the Hub; everything else is read as it comes",
-    "format": "It is for files; data.columns says what the columns hold",
-    "separator": "It is for CSV, TSV and CoNLL files; data.columns names columns, and "
-    "data.label_separator cuts labels",
-    "header": "It is for CSV and TSV files; data.columns names columns, or their numbers",
+    "format": "It is for files",
+    "separator": "It is for CSV, TSV and CoNLL files",
+    "header": "It is for CSV and TSV files",
     "quoted": "It is for CSV and TSV files; elsewhere a quote is a character like any other",
     "encoding": "It is for text files; this data says itself how its text is encoded",
     "encoding_errors": "It is for text files; this data says itself how its text is encoded",
     "drop_missing": "It is about rows that may lack a text or a label; these cannot",
-    "scheme": f"{_TAGS}; spans that do not fit words are for data.misaligned",
-    "repair": f"{_TAGS}; spans that do not fit words are for data.misaligned",
-    "fold_case": f"{_TAGS}; spans have types as they are",
-    "entity_type": f"{_TAGS} without types; spans have them",
-    "offsets": f"{_SPANS} that count something else than characters",
-    "misaligned": f"{_SPANS}; broken tags of words are read with data.repair",
-    "overlapping": f"{_SPANS}; a word has one tag",
+    **dict.fromkeys(TAG_KEYS, _TAGS),
+    **dict.fromkeys(SPAN_KEYS, _SPANS),
     "words": "It splits raw text into words, which this task does not read",
     "label_separator": "It cuts a field into several labels: task.multi_label=true",
-    "validation_share": "The data has a validation split; data.splits.validation=null splits it "
-    "off from train",
-    "test_share": "The data has a test split; data.splits.test=null splits it off from train",
-    "split_seed": "The data has all its splits; null in data.splits splits one off from train",
+    "validation_share": "The data has a validation split",
+    "test_share": "The data has a test split",
+    "split_seed": "The data has all its splits",
 }
-"""What a key is for, and the nearest that does it elsewhere."""
+_FIT = "spans that do not fit words are for data.misaligned"
+_SPLIT_OFF = "null in data.splits splits one off from train"
+_COLUMNS = "data.columns names columns, or numbers them"
+_NEAREST: Mapping[str, Mapping[str, str]] = {
+    "config": {"splits": "data.splits chooses files, or splits"},
+    "revision": {"source": "data.source names the files of a version"},
+    "format": {"columns": _COLUMNS},
+    "separator": {"columns": _COLUMNS, "label_separator": "data.label_separator cuts labels"},
+    "header": {"columns": _COLUMNS},
+    **{key: {"misaligned": _FIT} for key in TAG_KEYS},
+    **{key: {"repair": "broken tags are read with data.repair"} for key in SPAN_KEYS},
+    **{key: {"splits": _SPLIT_OFF} for key in ("validation_share", "test_share", "split_seed")},
+}
+"""Keys that do what was meant, where they are used."""
 
 
 def check_keys(
@@ -77,7 +83,7 @@ def check_keys(
 
 
 def refuse_unused(
-    data: DataSection, unused: Collection[str], what: str, used: Collection[str] = OF_ALL
+    data: DataSection, unused: Collection[str], what: str, used: Collection[str]
 ) -> None:
     """Refuse keys that are not at their defaults.
 
@@ -88,11 +94,20 @@ def refuse_unused(
     said = [key for key in data.said() if key in unused]
     if lapsed := [f"data.{key}" for key in said if key in data.lapsing]:
         log.info("%s: of the recipe's own data, and not used for %s", ", ".join(lapsed), what)
-    faults = [f"data.{key}: not used for {what}. {_INSTEAD[key]}." for key in said
-              if key not in data.lapsing]  # fmt: skip
+    faults = [
+        f"data.{key}: not used for {what}. {_instead(key, used)}."
+        for key in said
+        if key not in data.lapsing
+    ]
     if faults:
         known = ", ".join(sorted(used))
         raise UserError("\n".join([*faults, f"Used there: {known}."]))
+
+
+def _instead(key: str, used: Collection[str]) -> str:
+    """Say what a key is for, and the nearest that does it here."""
+    nearest = [text for other, text in _NEAREST.get(key, {}).items() if other in used]
+    return "; ".join([_PURPOSE[key], *(nearest or ["leave it out"])])
 
 
 def _shares(splits: Collection[str]) -> set[str]:

@@ -69,9 +69,9 @@ def _check_keys(
     firsts = [rows.first() for rows in read]
     spans = {r.has_spans(row) for r, row in zip(readers, firsts, strict=True) if row is not None}
     if spans == {True}:
-        refuse_unused(data, TAG_KEYS, "rows with character spans")
+        refuse_unused(data, TAG_KEYS, "rows with character spans", SPAN_KEYS)
     elif spans == {False}:
-        refuse_unused(data, SPAN_KEYS, "rows with tags")
+        refuse_unused(data, SPAN_KEYS, "rows with tags", TAG_KEYS)
 
 
 def _load_split(
