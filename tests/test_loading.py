@@ -200,6 +200,7 @@ def test_an_adapter_that_lacks_its_head_or_part_of_itself_is_refused(
 SETTINGS: dict[str, tuple[Any, str]] = {
     "a list": ([1], "is not what nlpt writes"),
     "a number for the task": ({"task": 3}, "is not what nlpt writes"),
+    "a number for the columns": ({"columns": 3}, "is not what nlpt writes"),
     "a task of another head": ({"task": {"name": "classification"}}, "but its head is for ner"),
     "an unheard way": (
         {"task": {"name": "ner", "decoding": "magic"}},

@@ -60,11 +60,16 @@ class Settings:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what config.json holds."""
-        windows = {"max_pieces": self.options.max_pieces, "overlap": self.options.overlap}
-        own = {"columns": self.columns, "words": self.words, "scheme": self.scheme}
-        if not self.fast_cpu:
-            windows["fast_cpu"] = False
-        return {k: v for k, v in {"task": self.task, **windows, **own}.items() if v is not None}
+        said = {
+            "task": self.task,
+            "max_pieces": self.options.max_pieces,
+            "overlap": self.options.overlap,
+            "columns": self.columns,
+            "words": self.words,
+            "scheme": self.scheme,
+            "fast_cpu": None if self.fast_cpu else False,
+        }
+        return {name: value for name, value in said.items() if value is not None}
 
     def keep_in(self, config: PreTrainedConfig) -> None:
         """Let a configuration hold the settings when it is saved."""
@@ -79,7 +84,9 @@ class Settings:
         raises:  UserError for what nlpt does not write
         """
         said = getattr(config, _KEY, None) or {}
-        if not isinstance(said, dict) or not isinstance(said.get("task", {}), dict):
+        if not isinstance(said, dict) or not all(
+            isinstance(said.get(part) or {}, dict) for part in ("task", "columns", "words")
+        ):
             raise UserError(
                 f"{setting}: {_KEY} in {config_file(folder)} is not what nlpt writes. {COPY_AGAIN}"
             )
@@ -88,9 +95,14 @@ class Settings:
             options = ModelSection.model_validate({"checkpoint": str(folder), **windows})
         except ValidationError as error:
             raise not_ours(error, folder, setting) from None
-        kept = {name: said[name] for name in ("columns", "words", "scheme") if name in said}
-        fast_cpu = said.get("fast_cpu") is not False
-        return cls(options, said.get("task"), fast_cpu=fast_cpu, **kept)
+        return cls(
+            options,
+            said.get("task"),
+            said.get("columns") or {},
+            said.get("words"),
+            said.get("scheme"),
+            fast_cpu=said.get("fast_cpu") is not False,
+        )
 
     def within(self, limit: int | None, folder: Path, setting: str) -> Settings:
         """Return the settings for a model that has so many positions (None: any number).
