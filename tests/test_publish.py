@@ -18,6 +18,7 @@ from huggingface_hub import ModelCard
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
 from nlp_transfer.flows.publish import publish_model
+from nlp_transfer.flows.report import read_report
 from nlp_transfer.publish.card import card_text
 from nlp_transfer.publish.portable import files_to_publish
 from nlp_transfer.records import LossLedger
@@ -336,6 +337,24 @@ def test_card_of_a_classifier_on_hub_data(tmp_path: Path) -> None:
     assert "Labels: `no`, `a|b`, `rare`\n" in card.text
     assert "Every one of these is counted" in card.text
     assert "AutoModelForSequenceClassification" in card.text
+
+
+@pytest.mark.parametrize(
+    ("strategy", "library"),
+    [
+        ({"name": "prompt", "tokens": 4}, "peft"),
+        ({"name": "lora", "merge": False}, "peft"),
+        ({"name": "ia3"}, "transformers"),
+        ({"name": "full"}, "transformers"),
+    ],
+)
+def test_a_card_says_whether_the_model_is_whole(
+    strategy: dict[str, Any], library: str, work: Path, run: Path
+) -> None:
+    recipe = load_recipe(str(_recipe(work, checkpoint="samples/minilm", strategy=strategy)))
+    card = ModelCard(card_text(recipe, read_report(run), ["PER"]))
+    assert card.data.library_name == library
+    assert ("holds adapters" in card.text) == (library == "peft")
 
 
 def _recipe(work: Path, *, checkpoint: str, strategy: dict[str, Any]) -> Path:

@@ -37,7 +37,7 @@ def card_text(recipe: TransferRecipe, report: Report, labels: Sequence[str]) -> 
         splits=splits,
         notes=report.notes,
         training=training_table(report.training or {}),
-        adapter=_is_adapter(recipe),
+        adapter=_keeps_adapter(recipe),
         task=recipe.task.results.card,
     )
     card = f"---\n{_card_data(recipe, report).to_yaml()}\n---\n\n{body}"
@@ -80,13 +80,13 @@ def _card_data(recipe: TransferRecipe, report: Report) -> ModelCardData:
         for split, of_split in report.splits.items()
         for metric, name, value in of_split.figures.compared()
     ]
-    base = _hub_base(recipe)
+    base, adapter = _hub_base(recipe), _keeps_adapter(recipe)
     return ModelCardData(
         model_name=recipe.name,
         base_model=base,
-        base_model_relation=("adapter" if _is_adapter(recipe) else "finetune") if base else None,
+        base_model_relation=("adapter" if adapter else "finetune") if base else None,
         pipeline_tag=task_type,
-        library_name="peft" if _is_adapter(recipe) else "transformers",
+        library_name="peft" if adapter else "transformers",
         license=recipe.publish.license,
         language=recipe.publish.language,
         datasets=[recipe.data.source] if on_hub else None,
@@ -117,6 +117,5 @@ def _data_name(recipe: TransferRecipe) -> str:
     return short_name(source)
 
 
-def _is_adapter(recipe: TransferRecipe) -> bool:
-    """Tell whether model/ of a run of this recipe holds adapters only."""
-    return any(getattr(strategy, "merge", True) is False for strategy in recipe.strategies)
+def _keeps_adapter(recipe: TransferRecipe) -> bool:
+    return any(strategy.keeps_adapter for strategy in recipe.strategies)

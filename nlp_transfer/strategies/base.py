@@ -81,6 +81,11 @@ class Strategy(Section):
 
     name: str
 
+    @property
+    def keeps_adapter(self) -> bool:
+        """Whether model/ of its runs holds an adapter and the head, not a whole model."""
+        return False
+
     # When the recipe is read
 
     @staticmethod

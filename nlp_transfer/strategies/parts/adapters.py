@@ -26,6 +26,11 @@ class Adapter(Strategy):
     group: ClassVar[str] = ADAPTERS
     exclusive: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 
+    @property
+    def keeps_adapter(self) -> bool:
+        """It does, unless it can be merged."""
+        return True
+
     def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
         """Refuse a part of a checkpoint: an adapter fits the weights it learned on only."""
         if recipe.model.layers is not None:
@@ -58,6 +63,11 @@ class ModuleAdapter(Adapter):
         True,
         description="true: model/ is the merged model; adapter/ lies beside it in any case",
     )
+
+    @property
+    def keeps_adapter(self) -> bool:
+        """Not where it is merged."""
+        return not self.merge
 
     def finish(self, model: PreTrainedModel, outcome: Outcome) -> Kept:
         """Merge the adapter into the weights, if wanted."""
