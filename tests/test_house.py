@@ -208,6 +208,18 @@ def test_a_command_is_a_flow_a_thin_file_and_a_line(name):
     assert app.count(f"    ({name}, ") == 1
 
 
+def test_contributing_names_files_and_tests_that_there_are():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    named = re.findall(r"`(tests/\w+\.py)::(\w+)`", text)
+    assert len(named) == 4
+    for file, test in named:
+        assert f"\ndef {test}(" in (ROOT / file).read_text("utf-8")
+    for path in re.findall(r"`((?:[\w]+/)+(?:\w+\.py)?)`", text):
+        assert (ROOT / path).exists() or (PACKAGE / path).exists(), path
+    glossary = text.partition("## Words")[2].partition("##")[0].strip().splitlines()
+    assert len(glossary) <= 25
+
+
 def test_nothing_is_called_utils():
     assert [m for m in MODULES if m.stem in ("utils", "helpers", "misc", "common")] == []
 
