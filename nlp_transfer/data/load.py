@@ -118,9 +118,13 @@ def as_splits(
     losses: Mapping[str, LossLedger],
     unread: Mapping[str, tuple[str, ...]] | None = None,
     held_out: bool,
+    classes_of: Callable[[Dataset], list[str]] | None = None,
 ) -> Splits:
-    """Put loaded tables together; `held_out` splits off from train what is not there."""
-    splits = _with_held_out(tables, data) if held_out else dict(tables)
+    """Put loaded tables together; `held_out` splits off from train what is not there.
+
+    classes_of: the class of each row, where held-out rows are to have them in proportion
+    """
+    splits = _with_held_out(tables, data, classes_of) if held_out else dict(tables)
     return Splits(
         datasets={name: splits[name] for name in SPLIT_NAMES if name in splits},
         labels=labels,
@@ -130,7 +134,11 @@ def as_splits(
     )
 
 
-def _with_held_out(tables: Mapping[str, Dataset], data: DataSection) -> dict[str, Dataset]:
+def _with_held_out(
+    tables: Mapping[str, Dataset],
+    data: DataSection,
+    classes_of: Callable[[Dataset], list[str]] | None,
+) -> dict[str, Dataset]:
     """Split off from train what the source does not have."""
     splits = dict(tables)
     if "train" not in splits:
@@ -141,6 +149,10 @@ def _with_held_out(tables: Mapping[str, Dataset], data: DataSection) -> dict[str
         if name not in splits:
             left = len(splits["train"]) / max(1, count)  # shares are of what the source gave
             splits["train"], splits[name] = hold_out(
-                splits["train"], min(share / left, 0.9), seed=data.split_seed, split=name
+                splits["train"],
+                min(share / left, 0.9),
+                seed=data.split_seed,
+                split=name,
+                classes=classes_of(splits["train"]) if classes_of else [],
             )
     return splits

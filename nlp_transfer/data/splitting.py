@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def hold_out(rows: Dataset, share: float, *, seed: int, split: str) -> tuple[Dataset, Dataset]:
+def hold_out(
+    rows: Dataset, share: float, *, seed: int, split: str, classes: list[str]
+) -> tuple[Dataset, Dataset]:
     """Split off a share of the rows.
 
-    Whole documents stay together where rows have documents; classes keep their proportions where
-    rows have single labels.
+    Whole documents stay together where rows have documents; else classes keep their proportions.
 
     A class of a single row stays in the remaining rows, where it can be learned.
 
+    classes: of each row; empty where rows have none
     returns: the remaining rows and the held-out rows, both in their first order
     """
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
@@ -37,7 +39,6 @@ def hold_out(rows: Dataset, share: float, *, seed: int, split: str) -> tuple[Dat
         splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=seed)
         kept, held = next(splitter.split(indexes, groups=documents))
     else:
-        classes = _classes(rows)
         alone = _alone(classes)
         if alone:
             log.warning("%s: %d class(es) of one example stay in train", split, len(alone))
@@ -47,12 +48,6 @@ def hold_out(rows: Dataset, share: float, *, seed: int, split: str) -> tuple[Dat
         )
         kept = [*kept, *alone]
     return rows.select(sorted(kept)), rows.select(sorted(held))
-
-
-def _classes(rows: Dataset) -> list[str]:
-    if "labels" not in rows.column_names:
-        return []
-    return ["|".join(labels or ()) for labels in rows["labels"]]
 
 
 def _alone(classes: list[str]) -> set[int]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.unlabelled import unlabelled_items
 from nlp_transfer.errors import UserError
 from nlp_transfer.strategies.context import TransferRecipe
@@ -51,11 +50,7 @@ def _texts(recipe: TransferRecipe) -> Iterator[str]:
         return
     splits = recipe.task.rows.load(recipe.data)
     recipe.task.rows.check(splits, ("train",))
-    for row in iterate(splits["train"]):
-        if "words" in row:
-            yield " ".join(row["words"])
-        else:
-            yield " ".join(filter(None, (row["text"], row.get("text_pair"))))
+    yield from map(" ".join, recipe.task.rows.texts(splits["train"]))
 
 
 def _origin(recipe: TransferRecipe) -> str:

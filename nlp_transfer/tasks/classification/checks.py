@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from nlp_transfer.data.class_names import joined
 from nlp_transfer.data.visible import shown
 from nlp_transfer.doctor.characters import FAULTS, Fault, faults_of, says_something
 from nlp_transfer.doctor.finding import Example, Finding, Tally, counted
@@ -17,6 +16,7 @@ from nlp_transfer.doctor.losses import unread_texts
 from nlp_transfer.doctor.rows import columns
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.records import Splits
+from nlp_transfer.tasks.classification.class_names import joined
 from nlp_transfer.tasks.classification.rows import ClassificationRows
 
 _FEW_ROWS = 20  # fewer say nothing of their order

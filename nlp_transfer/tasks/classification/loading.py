@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.data.class_names import Renames, check_joined, settle
 from nlp_transfer.data.load import PLACE, ReadRows, as_splits, declared_labels, schema_of
 from nlp_transfer.data.raw import RawSplit
 from nlp_transfer.data.tables import iterate, write_table
@@ -13,6 +12,7 @@ from nlp_transfer.data.unread import UnreadTexts
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.records import LossLedger, Row, Splits
+from nlp_transfer.tasks.classification.class_names import Renames, check_joined, settle
 from nlp_transfer.tasks.classification.reading import TextReader
 
 if TYPE_CHECKING:
@@ -55,7 +55,15 @@ def load_texts(
         check_classes(tables["train"])
     all_found = set().union(*found.values())
     labels = declared_labels(data, raw, all_found, wanted=classes, setting="task.classes")
-    return as_splits(tables, data, labels=labels, losses=losses, unread=unread, held_out=held_out)
+    return as_splits(
+        tables,
+        data,
+        labels=labels,
+        losses=losses,
+        unread=unread,
+        held_out=held_out,
+        classes_of=_classes,
+    )
 
 
 def check_classes(rows: Dataset) -> int:
@@ -67,6 +75,11 @@ def check_classes(rows: Dataset) -> int:
             "at least 2. Check data.columns.label and data.splits.train."
         )
     return len(classes)
+
+
+def _classes(rows: Dataset) -> list[str]:
+    """Name the class of each row, or all of its labels."""
+    return ["|".join(labels or ()) for labels in rows["labels"]]
 
 
 def _incomplete_pairs(rows: Dataset) -> LossLedger:

@@ -10,10 +10,10 @@ from nlp_transfer.data.columns import (
     checked_text,
     is_blank,
 )
-from nlp_transfer.data.label_values import LabelReader
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
+from nlp_transfer.tasks.classification.labels import ClassReader
 
 
 class TextReader(ColumnReader):
@@ -26,7 +26,7 @@ class TextReader(ColumnReader):
         self, data: DataSection, names: tuple[str, ...] | None = None, *, multi_label: bool
     ) -> None:
         super().__init__(data)
-        self.labels = LabelReader(data, names)
+        self.labels = ClassReader(data, names)
         self._multi_label = multi_label
 
     def read(self, raw: RawRow) -> Read:
