@@ -55,8 +55,8 @@ def _numpy() -> bytes:
     ("name", "content", "training", "prediction"),
     [
         ("TEXTS.CSV", TABLE, "csv", "csv"),
-        ("texts.csv.GZ", gzip.compress(TABLE), "csv", "csv"),
-        ("packed.csv", gzip.compress(TABLE), "csv", "csv"),
+        ("texts.csv.GZ", gzip.compress(TABLE, mtime=0), "csv", "csv"),
+        ("packed.csv", gzip.compress(TABLE, mtime=0), "csv", "csv"),
         ("texts", TABLE, "csv", "csv"),
         ("texts.txt", TABLE, "csv", "csv"),
         ("texts.dat", TABS, "tsv", "tsv"),
