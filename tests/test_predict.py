@@ -16,8 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from interrupting import interrupted_forward
 
-from nlp_transfer import Predictor, UserError, finetune, load_recipe
-from nlp_transfer.flows.predict import predict
+from nlp_transfer import Predictor, UserError, finetune, load_recipe, predict
 from nlp_transfer.recipe import DataSection
 
 pytestmark = pytest.mark.usefixtures("one_thread")
