@@ -198,7 +198,7 @@ class Louder(Strategy):
     name: Literal["louder"] = "louder"
     factor: float = Field(2.0, gt=0, description="of the loss")
 
-    def wrap_loss(self, model: Any, loss: LossFunction, data: TrainingData) -> LossFunction:
+    def wrap_loss(self, loss: LossFunction, data: TrainingData) -> LossFunction:
         return lambda forward, batch, items: self.factor * loss(forward, batch, items)
 
 

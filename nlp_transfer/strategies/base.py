@@ -141,7 +141,7 @@ class Strategy(Section):
 
     # Loss
 
-    def wrap_loss(self, model: nn.Module, loss: LossFunction, data: TrainingData) -> LossFunction:
+    def wrap_loss(self, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Change the loss."""
         return loss
 

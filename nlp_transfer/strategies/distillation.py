@@ -33,7 +33,6 @@ from nlp_transfer.tasks.optional import SoftLoss
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
     from transformers.utils import ModelOutput
 
 _KEY = "strategies distillation: teacher"
@@ -109,7 +108,7 @@ class Distillation(Strategy):
         labelled = map(additions_of(run).labelled, copies, teacher.predict(copies))
         return with_added(splits, list(labelled))
 
-    def wrap_loss(self, model: nn.Module, loss: LossFunction, data: TrainingData) -> LossFunction:
+    def wrap_loss(self, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Return (1 - weight) * loss + weight * soft loss + hidden * distance of hidden states."""
 
         teacher = data.run.models.open(self.teacher, _KEY)

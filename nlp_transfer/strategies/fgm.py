@@ -12,7 +12,6 @@ from nlp_transfer.strategies.context import Batch, Forward, LossFunction, Traini
 if TYPE_CHECKING:
     import torch
     from torch import nn
-    from transformers import PreTrainedModel
 
 
 class Fgm(Strategy):
@@ -29,16 +28,14 @@ class Fgm(Strategy):
         1.0, gt=0, le=1e6, description="length of the noise, over all pieces of a window together"
     )
 
-    def wrap_loss(
-        self, model: PreTrainedModel, loss: LossFunction, data: TrainingData
-    ) -> LossFunction:
+    def wrap_loss(self, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Return the mean of the loss without and with the noise."""
         import torch
 
         def loss_with_adversary(
             forward: Forward, batch: Batch, items: torch.Tensor
         ) -> torch.Tensor:
-            embeddings = model.get_input_embeddings()
+            embeddings = data.loaded.model.get_input_embeddings()
             embedded: list[torch.Tensor] = []
 
             def watch(_module: nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,6 @@ from nlp_transfer.strategies.parts.penalties import share_of_step
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel
 
 
 class L2Sp(Strategy):
@@ -32,12 +31,11 @@ class L2Sp(Strategy):
     )
     beta: float = Field(0.01, ge=0, le=1e6, description="pull of the head to zero")
 
-    def wrap_loss(
-        self, model: PreTrainedModel, loss: LossFunction, data: TrainingData
-    ) -> LossFunction:
+    def wrap_loss(self, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Return the loss with the penalty, which counts once a step."""
         import torch
 
+        model = data.loaded.model
         names = head_parameters(model, data.loaded.new_parameters)
         learning = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         head = [parameter for name, parameter in learning if name in names]

@@ -12,7 +12,6 @@ from nlp_transfer.strategies.parts.penalties import share_of_step
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
 
 class Penalty(Strategy):
@@ -38,13 +37,13 @@ class Penalty(Strategy):
             raise ValueError("l1 and l2 are both 0; set one of them")
         return self
 
-    def wrap_loss(self, model: nn.Module, loss: LossFunction, data: TrainingData) -> LossFunction:
+    def wrap_loss(self, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Return the loss with the penalty, which counts once a step."""
 
         def loss_with_penalty(forward: Forward, batch: Batch, items: torch.Tensor) -> torch.Tensor:
             total = loss(forward, batch, items)
             share = share_of_step(batch, items)
-            for parameter in model.parameters():
+            for parameter in data.loaded.model.parameters():
                 if parameter.requires_grad:
                     size = self.l1 * parameter.abs().sum() + self.l2 * parameter.square().sum()
                     total = total + share * size

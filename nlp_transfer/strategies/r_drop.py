@@ -14,7 +14,6 @@ from nlp_transfer.tasks.optional import SoftLoss
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
     from transformers.utils import ModelOutput
 
 
@@ -35,7 +34,7 @@ class RDrop(Strategy):
         """Compare probabilities."""
         return task.soft_loss
 
-    def wrap_loss(self, model: nn.Module, loss: LossFunction, data: TrainingData) -> LossFunction:
+    def wrap_loss(self, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Return the mean loss of two passes, plus alpha times their divergence."""
         import torch
 

@@ -6,18 +6,16 @@ import logging
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate.utils import gather_object
 from torch import nn
-from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, PreTrainedModel, TrainerCallback, TrainingArguments
 
 from nlp_transfer.inference.engine import predict_distributions, windows_by_example
 from nlp_transfer.models.architecture import named_parameters, output_labels
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.records import Prediction
-from nlp_transfer.strategies.base import Strategy
 from nlp_transfer.strategies.context import (
     Batch,
     Forward,
@@ -54,13 +52,10 @@ class TransferTrainer(BudgetTrainer):
         temperature: by which the tasks are drawn
         """
         recipe, loaded = learned[0].run.recipe, learned[0].loaded
-        task: Task = recipe.task
-        strategies: Sequence[Strategy] = recipe.strategies
-        self._task = task
-        self._tasks: list[Task] = [data.run.recipe.task for data in learned]
-        self._strategies = strategies
+        self._task = recipe.task
+        self._tasks = [data.run.recipe.task for data in learned]
+        self._strategies = recipe.strategies
         self._new_parameters = loaded.new_parameters
-        is_balanced = recipe.training.sampling == "balanced"
         self._pad_id: int = loaded.tokenizer.pad_token_id
         self._train = [data.train for data in learned]
         self._examples = [data.rows for data in learned]
@@ -69,11 +64,7 @@ class TransferTrainer(BudgetTrainer):
         super().__init__(
             lengths=[length for data in learned for length in data.train.lengths],
             training=recipe.training,
-            window_weights=(
-                [weight for data in learned for weight in window_weights(data)]
-                if is_balanced
-                else None
-            ),
+            window_weights=window_weights(learned),
             window_tasks=[n for n, data in enumerate(learned) for _ in data.train.lengths],
             temperature=temperature,
             model=loaded.model,
@@ -103,9 +94,8 @@ class TransferTrainer(BudgetTrainer):
             return head.loss_sum(logits, batch["labels"], goals[number]) / items
 
         loss: LossFunction = mean_over_labelled
-        own = learned[0]
         for strategy in self._strategies:
-            loss = strategy.wrap_loss(own.loaded.model, loss, own)
+            loss = strategy.wrap_loss(loss, learned[0])
         return loss
 
     def learn(self, checkpoint: Path | None) -> None:
@@ -146,7 +136,7 @@ class TransferTrainer(BudgetTrainer):
             _set_learning_rate(optimizer, new, head_rate)
         return optimizer
 
-    def score(self, model: Any = None) -> float:
+    def score(self, model: PreTrainedModel | None = None) -> float:
         """Compute the headline figure of the validation split.
 
         model: instead of the one that is trained
@@ -163,7 +153,7 @@ class TransferTrainer(BudgetTrainer):
         return {"eval_score": self._task.scores.headline_figure(rows, predictions)}
 
     def predict_split(
-        self, split: SplitData, model: Any = None, task: Task | None = None
+        self, split: SplitData, model: PreTrainedModel | None = None, task: Task | None = None
     ) -> list[Prediction]:
         """Predict every example of a split exactly once.
 

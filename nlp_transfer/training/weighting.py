@@ -27,7 +27,14 @@ def objective(data: TrainingData, *, smoothing: float) -> Objective:
     return Objective(smoothing, training.focal_gamma, weights)
 
 
-def window_weights(data: TrainingData) -> list[float]:
+def window_weights(learned: Sequence[TrainingData]) -> list[float] | None:
+    """Weigh the windows of all tasks as `training.sampling` says; None where all weigh the same."""
+    if learned[0].run.recipe.training.sampling != "balanced":
+        return None
+    return [weight for data in learned for weight in _by_rarest_class(data)]
+
+
+def _by_rarest_class(data: TrainingData) -> list[float]:
     """Weigh each window by the rarest of its classes, so that all classes are drawn alike.
 
     For NER the classes of a window are its entity types; a window without entities counts as a
