@@ -281,6 +281,25 @@ def test_what_a_recipe_says_of_its_own_data_lapses_with_other_data(
     assert keys[1:] in ([], ["data.columns.tags"])
 
 
+def test_commands_and_recipes_of_runs_say_in_one_line_what_lapses(
+    nlpt: Run, ner_data: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    sizes = ("model.max_pieces=64", "model.overlap=8")
+    own = (f"data.source={ner_data}", f"model.checkpoint={tiny_bert}", "task.types=null", *sizes)
+    code, _, err = nlpt("prepare", "--recipe", "wnut17-ner", *own)
+    assert code == 0, err
+    assert err.count("data.revision: of the recipe's own data, and not used for") == 1
+    resolved = load_recipe("wnut17-ner", own).as_yaml()
+    assert "revision: null" in resolved
+    # Runs of an earlier version kept such keys in their recipes.
+    (tmp_path / "recipe.yaml").write_text(resolved.replace("revision: null", "revision: main", 1))
+    assert nlpt("prepare", "--recipe", tmp_path / "recipe.yaml")[0] == 2
+    (tmp_path / "environment.json").write_text("{}")
+    code, _, err = nlpt("prepare", "--recipe", tmp_path)
+    assert code == 0, err
+    assert err.count("data.revision: of the recipe's own data, and not used for") == 1
+
+
 def test_a_key_that_is_given_with_the_data_does_not_lapse(tmp_path: Path) -> None:
     (tmp_path / "train.conll").write_text(CONLL)
     given = [f"data.source={tmp_path}", "data.revision=main"]

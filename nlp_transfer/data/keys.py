@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,8 +11,7 @@ from nlp_transfer.data.formats.base import SPAN_KEYS, TAG_KEYS, Format
 from nlp_transfer.data.raw import RawSplit
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
-
-log = logging.getLogger(__name__)
+from nlp_transfer.recipe.data_section import say_lapsed
 
 OF_TASKS = TAG_KEYS | SPAN_KEYS | {"words", "label_separator"}
 """Keys about words and labels: a task names those that it uses."""
@@ -92,8 +90,7 @@ def refuse_unused(
     used: keys that it uses
     """
     said = [key for key in data.said() if key in unused]
-    if lapsed := [f"data.{key}" for key in said if key in data.lapsing]:
-        log.info("%s: of the recipe's own data, and not used for %s", ", ".join(lapsed), what)
+    say_lapsed([key for key in said if key in data.lapsing], f"not used for {what}")
     faults = [
         f"data.{key}: not used for {what}. {_instead(key, used)}."
         for key in said
@@ -125,9 +122,7 @@ def fitted(data: DataSection, splits: Sequence[RawSplit]) -> tuple[DataSection, 
     if (first := next(rows, None)) is None:
         return data, splits
     lapsed = {role for role in named if str(data.columns[role]) not in first.values}
-    if lapsed:
-        keys = ", ".join(f"data.columns.{role}" for role in named if role in lapsed)
-        log.info("%s: of the recipe's own data, and not in %s", keys, splits[0].place)
+    say_lapsed([f"columns.{role}" for role in named if role in lapsed], f"not in {splits[0].place}")
     kept = {role: column for role, column in data.columns.items() if role not in lapsed}
     begun = replace(splits[0], read=partial(chain, [first], rows))
     return data.model_copy(update={"columns": kept}), [begun, *splits[1:]]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
 from nlp_transfer.recipe.base import Names, Pairs, Section, pairs
-from nlp_transfer.recipe.paths import Source, Surroundings, exists, is_folder
+from nlp_transfer.recipe.paths import Source, Surroundings, exists, is_folder, is_hub_id
 from nlp_transfer.records import SplitName
+
+log = logging.getLogger(__name__)
 
 Column = Literal[
     "tokens", "tags", "text", "spans", "text_pair", "label", "document", "id", "sentence"
@@ -144,9 +147,14 @@ class DataSection(Section):
         return self._lapsing
 
     def where_lapses(self, keys: Iterable[str]) -> Self:
-        """Return the section with keys that lapse where they do not fit."""
-        section = self.model_copy()
-        section._lapsing = frozenset(keys)
+        """Return the section with keys that lapse where they do not fit; what is the Hub's has."""
+        lapsing = frozenset(keys)
+        hubs = [] if is_hub_id(self.source) else ["config", "revision", "streaming"]
+        lapsed = [key for key in self.said() if key in hubs and key in lapsing]
+        say_lapsed(lapsed, f"not used for {self.source}")
+        fields = type(self).model_fields
+        section = self.model_copy(update={key: fields[key].default for key in lapsed})
+        section._lapsing = lapsing
         return section
 
     def said(self) -> list[str]:
@@ -189,6 +197,13 @@ class DataSection(Section):
             split: name and "+".join(_file(part, beside, surroundings) for part in name.split("+"))
             for split, name in splits.items()
         }
+
+
+def say_lapsed(keys: Sequence[str], why: str) -> None:
+    """Say in a line which keys lapse."""
+    if keys:
+        named = ", ".join(f"data.{key}" for key in keys)
+        log.info("%s: of the recipe's own data, and %s", named, why)
 
 
 def _file(name: str, beside: Path, surroundings: Surroundings) -> str:

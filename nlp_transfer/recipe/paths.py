@@ -133,6 +133,12 @@ def _shown(path: Path, folder: Path, name: str) -> str:
     return path.relative_to(folder).as_posix()
 
 
+def is_hub_id(name: str) -> bool:
+    """Tell a name that means something of the Hub, if anything."""
+    is_here = name.startswith(_EMBEDDED) or exists(local_path(name)) or looks_like_path(name)
+    return not is_here and not is_module_reference(name)
+
+
 def exists(path: Path) -> bool:
     """Tell whether a path leads anywhere; one too long for the file system leads nowhere."""
     try:

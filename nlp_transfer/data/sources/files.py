@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -20,10 +19,9 @@ from nlp_transfer.data.sources.choosing import SPLIT_WORDS, chosen_splits
 from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
+from nlp_transfer.recipe.data_section import say_lapsed
 from nlp_transfer.recipe.paths import exists, local_path, no_such_path
 from nlp_transfer.records import SPLIT_NAMES
-
-log = logging.getLogger(__name__)
 
 # Extensions of what lies beside data.
 NOT_DATA = {".md", ".py", ".yaml", ".yml", ".toml", ".html", ".pdf", ".lock"}
@@ -115,9 +113,8 @@ def _all_given(
         except UserError:  # noqa: PERF203 - three splits
             if f"splits.{split}" not in data.lapsing:
                 raise
-            lapsed.append(f"data.splits.{split}={name}")
-    if lapsed:
-        log.info("%s: of the recipe's own data, and not in %s", ", ".join(lapsed), folder)
+            lapsed.append(f"splits.{split}={name}")
+    say_lapsed(lapsed, f"not in {folder}")
     return found
 
 
