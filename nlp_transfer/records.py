@@ -148,13 +148,16 @@ class EncodedSplit:
         """Pieces of each window."""
         import pyarrow.compute as pc
 
-        return pc.list_value_length(self.windows.data.column("input_ids")).to_pylist()
+        lengths: list[int] = pc.list_value_length(self.windows.data.column("input_ids")).to_pylist()
+        return lengths
 
     def pieces(self) -> list[int]:
         """List the ids of the pieces in all windows, each once."""
         import pyarrow.compute as pc
 
-        return pc.unique(pc.list_flatten(self.windows.data.column("input_ids"))).to_pylist()
+        pieces = pc.list_flatten(self.windows.data.column("input_ids"))
+        different: list[int] = pc.unique(pieces).to_pylist()
+        return different
 
 
 class Prediction(Protocol):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import get_args
 
@@ -46,31 +46,21 @@ def _jieba() -> Segment:
     import jieba
 
     jieba.setLogLevel(logging.WARNING)
-
-    def segment(text: str) -> Iterable[str]:
-        return jieba.cut(text)
-
-    return segment
+    cut: Segment = jieba.cut
+    return cut
 
 
 def _janome() -> Segment:
     from janome.tokenizer import Tokenizer
 
-    tokenizer = Tokenizer(wakati=True)
-
-    def segment(text: str) -> Iterable[str]:
-        return tokenizer.tokenize(text)
-
-    return segment
+    tokenize: Segment = Tokenizer(wakati=True).tokenize
+    return tokenize
 
 
 def _pythainlp() -> Segment:
     from pythainlp.tokenize import word_tokenize
 
-    def segment(text: str) -> Iterable[str]:
-        return word_tokenize(text, engine="newmm")
-
-    return segment
+    return partial(word_tokenize, engine="newmm")
 
 
 _SEGMENTERS: Mapping[str, Callable[[], Segment]] = {

@@ -83,7 +83,8 @@ def output_layer(model: PreTrainedModel) -> str:
     """Name the layer that gives the logits: the last of the head, whatever stands before what."""
     from torch import nn
 
-    linear = (name for name, module in model.named_modules() if isinstance(module, nn.Linear))
+    modules: Iterable[tuple[str, nn.Module]] = model.named_modules()
+    linear = [name for name, module in modules if isinstance(module, nn.Linear)]
     return [name for name in linear if not in_encoder(model, name)][-1]
 
 

@@ -129,7 +129,8 @@ def _as_autocast(_: nn.Module, __: Any, output: Any) -> Any:
 
 
 def _uses_fused_attention(model: PreTrainedModel) -> bool:
-    return model.config._attn_implementation == "sdpa" and model._can_set_attn_implementation()
+    is_fused: bool = model.config._attn_implementation == "sdpa"
+    return is_fused and bool(model._can_set_attn_implementation())
 
 
 def _attention(

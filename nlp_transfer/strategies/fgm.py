@@ -61,5 +61,5 @@ def direction(gradient: torch.Tensor) -> torch.Tensor:
     gradient: (windows, pieces, width)
     returns:  the same shape
     """
-    length = gradient.norm(dim=(1, 2), keepdim=True)
+    length: torch.Tensor = gradient.norm(dim=(1, 2), keepdim=True)
     return gradient / length.where(length > 0, 1)

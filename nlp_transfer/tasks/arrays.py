@@ -22,7 +22,8 @@ def mean_probabilities(
     """
     import numpy as np
 
-    return np.logaddexp.reduce(log_probabilities) - math.log(len(log_probabilities))
+    total: NDArray[np.floating[Any]] = np.logaddexp.reduce(log_probabilities)
+    return total - math.log(len(log_probabilities))
 
 
 def pad(lists: Sequence[Sequence[int]], value: int) -> torch.Tensor:

@@ -188,7 +188,7 @@ class BudgetTrainer(SplittingTrainer):
         def forward(batch: Batch) -> Any:
             return model(**{name: batch[name] for name in batch if name not in _NOT_READ})
 
-        loss = self.compute_loss_func(forward, inputs, num_items_in_batch)
+        loss: torch.Tensor = self.compute_loss_func(forward, inputs, num_items_in_batch)
         if self.args.average_tokens_across_devices:
             # Gradients are averaged over the processes; ours are to be added up.
             loss = loss * self.accelerator.num_processes

@@ -63,7 +63,8 @@ def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     if "examples" not in old:
         return f"{name}: other content"
     counts = f"{old['examples']:,} examples then, {new['examples']:,} now"
-    return f"{name}: {counts}" + (", of other content" * (old["examples"] == new["examples"]))
+    other = ", of other content" if old["examples"] == new["examples"] else ""
+    return f"{name}: {counts}{other}"
 
 
 def _all_read(data: Mapping[str, Any], of: str = "") -> Read:

@@ -138,10 +138,10 @@ def _counted(number: float, noun: str) -> str:
 
 def _planned_epochs(args: TrainingArguments, state: TrainerState) -> float:
     """Return the epochs of the whole run; a number of steps, or the least of one, may decide."""
-    epoch = state.epoch or 0
-    if args.max_steps > 0 or epoch > args.num_train_epochs:
-        return epoch * state.max_steps / max(state.global_step, 1)
-    return args.num_train_epochs
+    epoch, epochs = float(state.epoch or 0), float(args.num_train_epochs)
+    if args.max_steps > 0 or epoch > epochs:
+        return epoch * int(state.max_steps) / max(int(state.global_step), 1)
+    return epochs
 
 
 def _forget_after(step: int, path: Path) -> None:

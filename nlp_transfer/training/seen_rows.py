@@ -130,4 +130,4 @@ def _plain_embedding(model: nn.Module, embedding: nn.Module) -> str | None:
     parameters = model.named_parameters(remove_duplicate=False)
     if sum(parameter is embedding.weight for _, parameter in parameters) > 1:
         return None
-    return next(name for name, module in model.named_modules() if module is embedding)
+    return str(next(name for name, module in model.named_modules() if module is embedding))

@@ -123,7 +123,7 @@ class TransferTrainer(BudgetTrainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Create the optimizer; groups of strategies and the head may have rates of their own."""
         target = self.model if model is None else model
-        optimizer = super().create_optimizer(model)
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)
         if self._rows is not None:
             optimizer.register_step_post_hook(self._rows.decay_others)
         for strategy in self._strategies:

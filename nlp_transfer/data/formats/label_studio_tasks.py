@@ -100,7 +100,7 @@ def key_of_text(tasks: Sequence[Task], columns: Columns) -> str:
     if "text" in columns or not tasks:
         return str(columns.get("text", _TEMPLATE_NAME))
     first = tasks[0].item["data"]
-    texts = [key for key in first if key not in KEPT and _is_text(key, tasks)]
+    texts: list[str] = [key for key in first if key not in KEPT and _is_text(key, tasks)]
     targets = _targets(tasks, columns)
     if len(texts) == 1:
         return texts[0]

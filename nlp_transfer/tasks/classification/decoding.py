@@ -58,10 +58,11 @@ class ClassificationDecoder:
         """
         import numpy as np
 
-        logits = np.concatenate(outputs).astype(np.float64).mean(axis=0, keepdims=True)
+        windows = np.concatenate(outputs).astype(np.float64)
+        logits: NDArray[np.float64] = windows.mean(axis=0, keepdims=True)
         if self.multi_label:
-            return -np.logaddexp(0, -logits)
-        return logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+            return np.negative(np.logaddexp(0, -logits))
+        return np.subtract(logits, np.logaddexp.reduce(logits, axis=1, keepdims=True))
 
     def mean(self, stitched: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.floating[Any]]:
         """Average the probabilities that several models give the labels: (1, labels)."""

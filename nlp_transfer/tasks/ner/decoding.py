@@ -90,7 +90,8 @@ class NerDecoder:
 
         if self.way == "viterbi":
             return best_tags(log_probabilities, inside_predecessors(labels))
-        return log_probabilities.argmax(axis=1)
+        likeliest: NDArray[np.int64] = log_probabilities.argmax(axis=1)
+        return likeliest
 
     def as_iob2(self, tags: Sequence[str]) -> tuple[str, ...]:
         """Read the labels chosen for a sentence as valid IOB2."""

@@ -32,7 +32,7 @@ def best_tags(
     closed:  ids that may stand before all other labels and at the end; None is all of them
     returns: (words,) label ids
     """
-    greedy = scores.argmax(axis=1)
+    greedy: NDArray[np.int64] = scores.argmax(axis=1)
     if is_legal(greedy, inside, closed):
         return greedy  # the unconstrained best is the constrained best
     words, count = scores.shape
