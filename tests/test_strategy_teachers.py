@@ -18,10 +18,11 @@ from steps import Built, built
 from tiny import FAMILIES, build_checkpoint
 
 from nlp_transfer import Predictor, finetune, load_recipe
-from nlp_transfer.data.alter import Reworded
 from nlp_transfer.data.tables import cache_folder
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.fast_cpu import sped_up
+from nlp_transfer.strategies.parts.rewording import Reworded
+from nlp_transfer.tasks import task_named
 from nlp_transfer.tasks.objective import IGNORED, soft_binary_cross_entropy, soft_cross_entropy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -179,7 +180,9 @@ def test_share_of_replaced_words_is_drawn_below_the_one_asked_for(task: str) -> 
     others = (
         [{"words": ["new", "3.5"]}] if task == "ner" else [{"text": "new 3.5", "text_pair": None}]
     )
-    reworded = Reworded(others, share=0.5)
+    additions = task_named(task).additions
+    assert additions is not None
+    reworded = Reworded(others, additions, share=0.5)
     seen = [reworded(row, str(seed)) for seed in range(400)]
     found = [new["words"] if task == "ner" else new["text"].split() for new in seen]
     assert all(new[4:] == words[4:] and {*new} <= {*words, "new"} for new in found)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from nlp_transfer.data.added import altered_copies, with_added
-from nlp_transfer.data.alter import Reworded
 from nlp_transfer.data.tables import iterate
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.recipe import Checkpoint
@@ -21,7 +20,9 @@ from nlp_transfer.strategies.context import (
     LossFunction,
     RunContext,
     TrainingData,
+    TransferRecipe,
 )
+from nlp_transfer.strategies.parts.rewording import Reworded
 from nlp_transfer.strategies.parts.teaching import (
     SoftTargets,
     hidden_distance,
@@ -89,6 +90,11 @@ class Distillation(Strategy):
         """Learn from a teacher's probabilities."""
         return task.soft_loss
 
+    def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
+        """Refuse copies where no row is made of others."""
+        if self.copies and recipe.task.additions is None:
+            yield f"distillation: copies cannot be made of the texts of {recipe.task.name}"
+
     def check(self, splits: Splits, run: RunContext) -> None:
         """Refuse a teacher that cannot teach this task."""
         task = run.recipe.task
@@ -101,7 +107,7 @@ class Distillation(Strategy):
             return splits
         teacher = run.models.open(self.teacher, _KEY)
         train, seed = list(iterate(splits["train"])), run.recipe.training.seed
-        reworded = Reworded(train, share=self.replace_words)
+        reworded = Reworded(train, additions_of(run), share=self.replace_words)
         copies = list(
             altered_copies(train, reworded, copies=self.copies, seed=seed, how="reworded")
         )

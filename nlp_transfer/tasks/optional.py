@@ -25,6 +25,12 @@ class Additions(Protocol):
     def unlabelled(self, item: Item, split: Splitter) -> dict[str, Any]:
         """Read an item as a row without labels; `split` cuts raw text into words."""
 
+    def words(self, row: Row) -> dict[str, list[str]]:
+        """Split what a model reads of a row into words, by column."""
+
+    def joined(self, words: Mapping[str, list[str]]) -> dict[str, Any]:
+        """Put words back into their columns."""
+
     def key(self, row: Row) -> tuple[str, ...]:
         """Return what makes two rows the same text."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,14 @@ class ClassificationAdditions:
     def unlabelled(self, item: Item, split: Splitter) -> dict[str, Any]:
         """Take the text of an item, and its second one."""
         return {"text": item.as_text(), "text_pair": item.text_pair}
+
+    def words(self, row: Row) -> dict[str, list[str]]:
+        """Split both texts at white space."""
+        return {column: row[column].split() for column in ("text", "text_pair") if row[column]}
+
+    def joined(self, words: Mapping[str, list[str]]) -> dict[str, Any]:
+        """Join words by blanks."""
+        return {column: " ".join(of_column) for column, of_column in words.items()}
 
     def key(self, row: Row) -> tuple[str, ...]:
         """Return both texts."""

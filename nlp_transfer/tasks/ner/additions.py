@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,6 +24,14 @@ class NerAdditions:
         if item.tokens is not None:
             return {"words": item.tokens}
         return {"words": [word.text for word in split(item.as_text())]}
+
+    def words(self, row: Row) -> dict[str, list[str]]:
+        """Return the words."""
+        return {"words": row["words"]}
+
+    def joined(self, words: Mapping[str, list[str]]) -> dict[str, Any]:
+        """Return the words."""
+        return dict(words)
 
     def key(self, row: Row) -> tuple[str, ...]:
         """Return the words."""

@@ -8,7 +8,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, ClassVar
 
 from nlp_transfer.data.tags import spans
-from nlp_transfer.models.windows import Piece, WordPieces, cut_windows
+from nlp_transfer.models.windows import Piece, Window, WordPieces, cut_windows
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.records import LossLedger, Row
 from nlp_transfer.tasks.arrays import pad
@@ -91,27 +91,18 @@ def _encoded(
     options: ModelSection,
 ) -> tuple[list[WindowRow], LossLedger]:
     """Cut one sentence, between its context, into windows."""
-    own = [pieces[word] for word in row["words"]]
+    own, before, after = ([pieces[word] for word in w] for w in (row["words"], left, right))
     windows = list(
         cut_windows(
             own,
             pieces,
             max_pieces=options.max_pieces,
             overlap=options.overlap,
-            left=[pieces[word] for word in left],
-            right=[pieces[word] for word in right],
+            left=before,
+            right=after,
         )
     )
     tags = row.get("tags") or ["O"] * len(own)
-    labels = [label_ids.get(tag, IGNORED) for tag in tags]
-    encoded = [
-        {
-            "input_ids": window.input_ids,
-            "positions": window.positions,
-            "labels": labels[window.first_word : window.first_word + len(window.positions)],
-        }
-        for window in windows
-    ]
     cut = sum(window.cut_words for window in windows)
     ledger = LossLedger(
         sentences=1,
@@ -120,9 +111,20 @@ def _encoded(
         windows=len(windows),
         words_truncated=cut,
         entities_truncated=_cut_entities(tags, own, pieces, options) if cut else 0,
-        words_without_pieces=_missing(own),
+        words_without_pieces=len([piece for piece in own if piece.missing]),
     )
-    return encoded, ledger
+    labels = [label_ids.get(tag, IGNORED) for tag in tags]
+    return [_window_row(window, labels) for window in windows], ledger
+
+
+def _window_row(window: Window, labels: list[int]) -> WindowRow:
+    """Give a window the labels of the words that it owns."""
+    end = window.first_word + len(window.positions)
+    return {
+        "input_ids": window.input_ids,
+        "positions": window.positions,
+        "labels": labels[window.first_word : end],
+    }
 
 
 def _cut_entities(
@@ -134,7 +136,3 @@ def _cut_entities(
         any(len(piece.ids) > room for piece in own[span.first : span.last + 1])
         for span in spans(tags)
     )
-
-
-def _missing(pieces: Sequence[Piece]) -> int:
-    return len([piece for piece in pieces if piece.missing])
