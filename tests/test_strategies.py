@@ -27,6 +27,7 @@ from nlp_transfer.strategies import AnyStrategy
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import LossFunction, TrainingData
+from nlp_transfer.strategies.plan import plan_of
 from nlp_transfer.tasks import names_with
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -231,6 +232,23 @@ def test_only_the_union_knows_the_strategies_by_name() -> None:
         if f"strategies.{name} import" in path.read_text("utf-8")
     }
     assert importers == {"strategies/__init__.py", "strategies/multi_task.py"}, "and side tasks"
+
+
+def test_plan_has_the_round_before_and_the_tasks_that_learn_together(tiny_recipe: Any) -> None:
+    labelling = {**section("pseudo_labels", PLACES), "rounds": 3}
+    others = {**section("multi_task", PLACES), "temperature": 2}
+    recipe = load_recipe(str(tiny_recipe("classification", strategy=[labelling, others])))
+    plan = plan_of(recipe)
+    assert plan.tasks[0].recipe is recipe
+    assert [task.name for task in plan.tasks] == ["", "side"]
+    assert [strategy.name for strategy in plan.tasks[1].recipe.strategies] == ["full"]
+    assert plan.temperature == 2
+    rounds = []
+    while plan.earlier:
+        plan = plan_of(plan.earlier)
+        rounds.append(plan.recipe.as_yaml().count("rounds: 1"))
+        assert [task.name for task in plan.tasks] == ["", "side"]
+    assert rounds == [0, 1], "of three rounds two come before"
 
 
 def test_every_strategy_works_for_a_task() -> None:

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 from steps import Built, built
 from tiny import FAMILIES, build_checkpoint
+from transformers import PreTrainedModel
 
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.data.tables import cache_folder
@@ -54,6 +55,23 @@ def weights_of(run: Path) -> dict[str, torch.Tensor]:
 
 
 # Distillation
+
+
+def test_teacher_is_opened_once(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strategy = {"name": "distillation", "teacher": str(teacher("ner")), "copies": 1, "hidden": 1}
+    original, opened = PreTrainedModel.from_pretrained.__func__, []
+
+    def from_pretrained(cls: type, folder: Any, *args: Any, **options: Any) -> Any:
+        opened.append(str(folder))
+        return original(cls, folder, *args, **options)
+
+    monkeypatch.setattr(PreTrainedModel, "from_pretrained", classmethod(from_pretrained))
+    recipe = tiny_recipe(strategy=["full", strategy], training=SHORT)
+    finetune(load_recipe(str(recipe)), output=tmp_path / "run")
+    assert sum(folder.startswith(strategy["teacher"]) for folder in opened) == 1
+    assert len(opened) == 2, "and the checkpoint"
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
