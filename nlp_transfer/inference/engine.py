@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
 
-    from nlp_transfer.tasks.base import Task, WindowRow
+    from nlp_transfer.tasks.base import Task
+    from nlp_transfer.tasks.faces import WindowRow
 
 _LOOK_AHEAD = 4096  # windows sorted by length at a time
 _CPU_TOKENS = 1024  # what its caches hold; 8192 took 1.2 times as long

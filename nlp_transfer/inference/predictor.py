@@ -29,7 +29,8 @@ from nlp_transfer.models.architecture import encoder, output_labels
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.recipe import ModelSection, WordRule
 from nlp_transfer.records import LossLedger, Prediction, Row
-from nlp_transfer.tasks.base import Task, WindowRow
+from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.faces import WindowRow
 
 if TYPE_CHECKING:
     import numpy as np

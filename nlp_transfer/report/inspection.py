@@ -16,7 +16,8 @@ from nlp_transfer.records import Table
 from nlp_transfer.report.escaping import visible
 from nlp_transfer.report.pages import MARKDOWN
 from nlp_transfer.report.terminal import print_table, stdout_console
-from nlp_transfer.tasks.base import Rows, Task
+from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.faces import Rows
 
 SCHEMA = 1
 _MOST_LABELS = 20

@@ -11,7 +11,8 @@ from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.metrics.figures import Headline
 from nlp_transfer.records import LossLedger, Repeats
 from nlp_transfer.tasks import task_named
-from nlp_transfer.tasks.base import Figures, Task
+from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.faces import Figures
 
 SCHEMA = 1
 """Version of metrics.json; other programs read it."""

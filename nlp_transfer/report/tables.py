@@ -11,7 +11,7 @@ from nlp_transfer.doctor.repeats import doubts, leaks
 from nlp_transfer.metrics.bootstrap import interval_doubt
 from nlp_transfer.records import LossLedger, Table
 from nlp_transfer.report.report import Fact, Report, SplitReport
-from nlp_transfer.tasks.base import Rows
+from nlp_transfer.tasks.faces import Rows
 
 _LEDGER_NAMES = {
     "sentences": "sentences or texts",

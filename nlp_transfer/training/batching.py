@@ -12,7 +12,7 @@ import torch
 from datasets import Dataset
 from torch.utils.data import Sampler
 
-from nlp_transfer.tasks.base import WindowRow
+from nlp_transfer.tasks.faces import WindowRow
 from nlp_transfer.tasks.objective import IGNORED
 
 _BUCKET_GROWTH = 1.08  # windows whose lengths differ by less are shuffled together

@@ -18,7 +18,8 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.records import EncodedSplit, LossLedger
-from nlp_transfer.tasks.base import Task, WindowRow
+from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.faces import WindowRow
 
 _LEAST_ROWS = 1000
 """A process that encodes fewer costs more to start than it saves."""

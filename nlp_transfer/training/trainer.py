@@ -23,7 +23,8 @@ from nlp_transfer.strategies.context import (
     TrainingData,
     TransferRecipe,
 )
-from nlp_transfer.tasks.base import Task, WindowRow
+from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.faces import WindowRow
 from nlp_transfer.training.batching import TrainingWindows
 from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.examples import SplitData, TaskWindows

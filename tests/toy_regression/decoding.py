@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_transfer.tasks.base import WindowRow
+from nlp_transfer.tasks.faces import WindowRow
 
 
 @dataclass(frozen=True)

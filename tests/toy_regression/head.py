@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from nlp_transfer.models.build import NewHead
-from nlp_transfer.tasks.base import WindowRow
+from nlp_transfer.tasks.faces import WindowRow
 from nlp_transfer.tasks.objective import IGNORED, Objective
 
 

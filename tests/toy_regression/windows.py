@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.records import LossLedger, Row
 from nlp_transfer.tasks.arrays import pad
-from nlp_transfer.tasks.base import WindowRow
+from nlp_transfer.tasks.faces import WindowRow
 from nlp_transfer.tasks.objective import IGNORED
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.tasks.arrays import mean_probabilities
-from nlp_transfer.tasks.base import WindowRow
+from nlp_transfer.tasks.faces import WindowRow
 
 if TYPE_CHECKING:
     import numpy as np

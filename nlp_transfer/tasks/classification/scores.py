@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nlp_transfer.metrics.figures import COLUMNS, Headline, LabelFigures
 from nlp_transfer.records import Prediction, Table
-from nlp_transfer.tasks.base import only_answer
 from nlp_transfer.tasks.classification.decoding import Classification
+from nlp_transfer.tasks.faces import only_answer
 
 if TYPE_CHECKING:
     from datasets import Dataset

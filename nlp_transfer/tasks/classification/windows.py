@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.records import LossLedger, Row
 from nlp_transfer.tasks.arrays import pad
-from nlp_transfer.tasks.base import WindowRow
+from nlp_transfer.tasks.faces import WindowRow
 from nlp_transfer.tasks.objective import IGNORED
 
 if TYPE_CHECKING:

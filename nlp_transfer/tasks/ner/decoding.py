@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nlp_transfer.data.tags import to_iob2
 from nlp_transfer.tasks.arrays import mean_probabilities
-from nlp_transfer.tasks.base import WindowRow
+from nlp_transfer.tasks.faces import WindowRow
 
 if TYPE_CHECKING:
     import numpy as np

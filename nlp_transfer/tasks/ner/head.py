@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.tags import iob2_labels, split_tag
 from nlp_transfer.models.build import NewHead
-from nlp_transfer.tasks.base import WindowRow
+from nlp_transfer.tasks.faces import WindowRow
 from nlp_transfer.tasks.objective import IGNORED, Objective
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nlp_transfer.metrics.figures import COLUMNS, EntityFigures, Headline, LabelFigures
 from nlp_transfer.records import Prediction, Table
-from nlp_transfer.tasks.base import only_answer
+from nlp_transfer.tasks.faces import only_answer
 from nlp_transfer.tasks.ner.decoding import Tagging
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from nlp_transfer.models.windows import Piece, Window, WordPieces, cut_windows
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.records import LossLedger, Row
 from nlp_transfer.tasks.arrays import pad
-from nlp_transfer.tasks.base import WindowRow
+from nlp_transfer.tasks.faces import WindowRow
 from nlp_transfer.tasks.objective import IGNORED
 
 if TYPE_CHECKING:
