@@ -1,4 +1,4 @@
-"""Texts with a number: loaded, checked, looked at by the data doctor."""
+"""Texts with a number: loaded, checked, counted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pyarrow as pa
 from datasets import Dataset
@@ -17,7 +17,6 @@ from nlp_transfer.data.load import PLACE, ReadRows, as_splits, schema_of
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import open_source
 from nlp_transfer.data.tables import write_table
-from nlp_transfer.doctor.finding import Finding
 from nlp_transfer.doctor.rows import columns
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
@@ -91,23 +90,3 @@ class RegressionRows:
     def contrast(self, one: Row, other: Row) -> tuple[str, str]:
         """Show both numbers."""
         return f"{one['number']:g}", f"{other['number']:g}"
-
-
-@dataclass(frozen=True)
-class RegressionChecks:
-    """What numbers can have wrong."""
-
-    def amounts(self, splits: Splits) -> Iterator[Finding]:
-        """Find training data with one number only."""
-        numbers: set[Any] = {n for (n,) in columns(splits["train"], "number")}
-        if len(numbers) < 2:
-            message = f"the number of every text is {numbers.pop():g}"
-            yield Finding("one_number", "error", message, "Check data.columns.label.")
-
-    def own(self, splits: Splits) -> Iterator[Finding]:
-        """Find nothing else."""
-        yield from ()
-
-    def raw_text(self, splits: Splits, data: DataSection) -> Iterator[Finding]:
-        """Texts are raw."""
-        yield from ()

@@ -6,10 +6,11 @@ from typing import ClassVar, Literal
 
 from nlp_transfer.tasks.base import Task
 
+from .checks import RegressionChecks
 from .decoding import RegressionDecoder
 from .head import RegressionHead
 from .results import RegressionResults
-from .rows import RegressionChecks, RegressionRows
+from .rows import RegressionRows
 from .scores import RegressionScores
 from .windows import RegressionWindows
 
