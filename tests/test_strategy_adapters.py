@@ -89,9 +89,9 @@ def test_family_that_ia3_does_not_know_is_asked_for_its_modules(
 ) -> None:
     path = tiny_recipe(strategy="ia3", checkpoint=checkpoint("distilbert"))
     with pytest.raises(UserError, match=r"'distilbert'.*target_modules.*feedforward_modules"):
-        _prepared(path)
+        _built(path)
     given = {"target_modules": ["k_lin", "v_lin", "lin2"], "feedforward_modules": ["lin2"]}
-    _prepared(tiny_recipe(strategy={"name": "ia3", **given}, checkpoint=checkpoint("distilbert")))
+    _built(tiny_recipe(strategy={"name": "ia3", **given}, checkpoint=checkpoint("distilbert")))
 
 
 # Soft prompts
@@ -149,17 +149,17 @@ def test_every_family_can_be_prompted_and_a_prefix_is_refused_where_it_cannot(
     start = checkpoint(family)
     if family == "modernbert":  # a part of its head is not saved by peft
         with pytest.raises(UserError, match="head of this checkpoint starts at random"):
-            _prepared(tiny_recipe(strategy={"name": "prompt", "tokens": 5}, checkpoint=start))
+            _built(tiny_recipe(strategy={"name": "prompt", "tokens": 5}, checkpoint=start))
         return
-    _prepared(tiny_recipe(strategy={"name": "prompt", "tokens": 5}, checkpoint=start))
+    _built(tiny_recipe(strategy={"name": "prompt", "tokens": 5}, checkpoint=start))
     prefix = tiny_recipe(
         strategy={"name": "prompt", "tokens": 5, "kind": "prefix"}, checkpoint=start
     )
     if family in ("bert", "roberta", "electra", "xlm-roberta", "camembert"):
-        _prepared(prefix)
+        _built(prefix)
         return
     with pytest.raises(UserError, match=f"kind: prefix does not work with a '{family}' model"):
-        _prepared(prefix)
+        _built(prefix)
 
 
 def test_a_prompt_cannot_be_merged(
@@ -333,9 +333,9 @@ def test_modules_that_are_not_there_are_refused(
 ) -> None:
     path = tiny_recipe(strategy=strategy)
     with pytest.raises(UserError, match=message):
-        _prepared(path)
+        _built(path)
 
 
-def _prepared(path: Path) -> None:
+def _built(path: Path) -> None:
     recipe = load_recipe(str(path))
     built(recipe)

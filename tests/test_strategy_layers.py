@@ -81,10 +81,10 @@ def test_top_layer_starts_anew_and_nothing_else(
     family: str, checkpoint: Checkpoints, tiny_recipe: Recipes
 ) -> None:
     start = checkpoint(family)
-    plain = _prepared(tiny_recipe(checkpoint=start, strategy="full"))
-    drawn = _prepared(tiny_recipe(checkpoint=start, strategy="reinit"))
-    again = _prepared(tiny_recipe(checkpoint=start, strategy="reinit"))
-    other = _prepared(tiny_recipe(checkpoint=start, strategy="reinit", training={"seed": 7}))
+    plain = _built(tiny_recipe(checkpoint=start, strategy="full"))
+    drawn = _built(tiny_recipe(checkpoint=start, strategy="reinit"))
+    again = _built(tiny_recipe(checkpoint=start, strategy="reinit"))
+    other = _built(tiny_recipe(checkpoint=start, strategy="reinit", training={"seed": 7}))
     top = "layer_groups.0." if family == "albert" else ".1."
     assert all(again[name].equal(tensor) for name, tensor in drawn.items())
     for name, tensor in drawn.items():
@@ -118,7 +118,7 @@ def test_bad_recipes_are_refused(strategies: Any, message: str, tiny_recipe: Rec
 
 def test_more_layers_than_the_checkpoint_has_are_refused(tiny_recipe: Recipes) -> None:
     with pytest.raises(UserError, match="reinit: layers is 3, this checkpoint has 2"):
-        _prepared(tiny_recipe(strategy={"name": "reinit", "layers": 3}))
+        _built(tiny_recipe(strategy={"name": "reinit", "layers": 3}))
 
 
 def _run(path: Path, folder: Path) -> Weights:
@@ -126,7 +126,7 @@ def _run(path: Path, folder: Path) -> Weights:
     return load_file(folder / "model" / "model.safetensors")
 
 
-def _prepared(path: Path) -> Weights:
+def _built(path: Path) -> Weights:
     """Return the weights before the first step."""
     recipe = load_recipe(str(path))
     return dict(built(recipe).loaded.model.state_dict())

@@ -236,7 +236,7 @@ def test_gradient_accumulation_gives_the_same_step(
         {"arguments": {"gradient_checkpointing": True}},
         {"arguments": {"dataloader_num_workers": 2}},
     ],
-    ids=["tokens at once", "gradient checkpointing", "batches prepared ahead"],
+    ids=["tokens at once", "gradient checkpointing", "batches made ahead"],
 )
 def test_what_saves_memory_or_time_gives_the_same_step(
     changes: dict[str, Any], tmp_path: Path, checkpoint: Checkpoints, tiny_recipe: Recipes

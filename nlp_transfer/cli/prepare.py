@@ -33,9 +33,9 @@ def prepare(
     if as_json:
         print_json(sizes.as_dict())
         return
-    from nlp_transfer.report.plan import print_prepared
+    from nlp_transfer.report.plan import print_sizes
 
-    print_prepared(sizes)
+    print_sizes(sizes)
 
 
 command = prepare

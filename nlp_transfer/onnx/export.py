@@ -15,7 +15,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.inference.onnx_model import MODEL_FILE, OnnxModel, import_extra
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.logs import quiet
-from nlp_transfer.onnx.int8 import prepare_for_int8, quantize_weights
+from nlp_transfer.onnx.int8 import quantize_weights, scale_for_int8
 from nlp_transfer.onnx.record import ExportRecord, Parity
 from nlp_transfer.records import Row
 
@@ -65,7 +65,7 @@ def write_export(
         # One operator of the newest opset; of an older one, far more than eager attention becomes.
         model.set_attn_implementation("sdpa" if opset == NEWEST_OPSET else "eager")
     if quantize is not None:
-        prepare_for_int8(model, batch)
+        scale_for_int8(model, batch)
     _export(model, batch, folder, opset)
     if quantize is not None:
         quantize_weights(folder)

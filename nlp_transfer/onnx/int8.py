@@ -19,7 +19,7 @@ _TINY = 1e-12  # instead of 0, where a row holds nothing else
 _UNEVEN = 3  # scaling in all products came 10 to 20 % closer to fp32, and took 1.09 times as long
 
 
-def prepare_for_int8(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> None:
+def scale_for_int8(model: PreTrainedModel, batch: Mapping[str, torch.Tensor]) -> None:
     """Change how a model computes, not what, so that it loses little in int8.
 
     onnxruntime scales a whole batch by its largest value, so one large piece takes precision from

@@ -47,7 +47,7 @@ def check_finished(folder: RunFolder) -> None:
 
 
 def files_to_publish(folder: RunFolder, repo: str) -> Files:
-    """Choose and prepare the files: the model, recipe.yaml, metrics.json and the card.
+    """Choose the files and make them portable: the model, recipe.yaml, metrics.json and the card.
 
     repo: "owner/name", for the card
     """

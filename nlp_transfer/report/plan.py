@@ -12,7 +12,7 @@ from nlp_transfer.training.sizes import DataSizes, SplitSizes
 
 def print_plan(plan: Estimate) -> None:
     """Print what a run would do and cost."""
-    print_prepared(plan.data)
+    print_sizes(plan.data)
     rows = (
         ("checkpoint", plan.checkpoint),
         ("strategies", ", ".join(plan.strategies)),
@@ -30,7 +30,7 @@ def print_plan(plan: Estimate) -> None:
     stdout_console().print("Dry run: nothing was written.")
 
 
-def print_prepared(sizes: DataSizes) -> None:
+def print_sizes(sizes: DataSizes) -> None:
     """Print counts, window lengths and the loss ledger of every split."""
     columns = [_split_lines(split, sizes.task.rows) for split in sizes.splits.values()]
     rows = tuple(
@@ -41,7 +41,7 @@ def print_prepared(sizes: DataSizes) -> None:
     print_table(Table(f"{sizes.recipe}: data", ("", *sizes.splits), rows), console)
     console.print(f"labels: {', '.join(sizes.labels)}", highlight=False)
     for side in sizes.tasks.values():
-        print_prepared(side)
+        print_sizes(side)
 
 
 def _split_lines(split: SplitSizes, rows: Rows) -> dict[str, int]:
