@@ -16,6 +16,7 @@ from nlp_transfer.tasks.classification.class_names import Renames, check_joined,
 from nlp_transfer.tasks.classification.reading import TextReader
 
 if TYPE_CHECKING:
+    import pyarrow
     from datasets import Dataset
 
 
@@ -33,7 +34,6 @@ def load_texts(
     classes:  declared class names, in their order; None takes them from the source
     held_out: split off from train what the source does not have
     """
-    schema = schema_of("text", "text_pair", *PLACE, lists=["labels"])
     tables, losses, unread = {}, {}, {}
     found: dict[str, set[str]] = {}
     for split in raw:
@@ -41,16 +41,13 @@ def load_texts(
         watched = UnreadTexts(data)
         rows = ReadRows(split, reader.read, watched.watch)
         found[split.name] = set()
-        tables[split.name] = write_table(_collecting(rows, found[split.name]), schema)
+        tables[split.name] = write_table(_collecting(rows, found[split.name]), _schema())
         rows.check_not_empty()
         reader.labels.finish()
         losses[split.name] = rows.losses + _incomplete_pairs(tables[split.name])
         unread[split.name] = watched.names()
         check_joined(reader.labels.cut - set(classes or data.label_names or ()))
-    for name, renames in settle(found, classes or data.label_names).items():
-        if renames:
-            tables[name] = write_table(_renamed(iterate(tables[name]), renames), schema)
-            found[name] = {label for labels in tables[name]["labels"] for label in labels or ()}
+    _settle(tables, found, classes or data.label_names)
     if not multi_label and "train" in tables:
         check_classes(tables["train"])
     all_found = set().union(*found.values())
@@ -64,6 +61,20 @@ def load_texts(
         held_out=held_out,
         classes_of=_classes,
     )
+
+
+def _schema() -> pyarrow.Schema:
+    return schema_of("text", "text_pair", *PLACE, lists=["labels"])
+
+
+def _settle(
+    tables: dict[str, Dataset], found: dict[str, set[str]], declared: tuple[str, ...] | None
+) -> None:
+    """Write the tables anew whose classes have other names than they seemed to have."""
+    for name, renames in settle(found, declared).items():
+        if renames:
+            tables[name] = write_table(_renamed(iterate(tables[name]), renames), _schema())
+            found[name] = {label for labels in tables[name]["labels"] for label in labels or ()}
 
 
 def check_classes(rows: Dataset) -> int:
