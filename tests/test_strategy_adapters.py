@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from interrupting import interrupted
 from safetensors.torch import load_file
 from steps import built
 from tiny import FAMILIES, write_recipe
-from transformers import AutoConfig, AutoTokenizer, set_seed
+from transformers import AutoConfig, AutoTokenizer, BertModel, set_seed
 
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
@@ -24,6 +25,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 Recipes = Callable[..., Path]
 SHORT = {"epochs": 1, "arguments": {"max_steps": 2}}
+# transformers 5.24 gave it another name, which peft 0.21 does not know.
+TAKES_PREFIX = "past_key_values" in signature(BertModel.forward).parameters
+needs_prefix = pytest.mark.skipif(not TAKES_PREFIX, reason="peft does not know this transformers")
 
 
 def scores(folder: Path) -> list[Any]:
@@ -99,7 +103,9 @@ def test_family_that_ia3_does_not_know_is_asked_for_its_modules(
 
 @pytest.mark.parametrize("task", ["ner", "classification"])
 @pytest.mark.parametrize(
-    "section", [{}, {"init": "vocabulary"}, {"kind": "prefix"}], ids=["prompt", "init", "prefix"]
+    "section",
+    [{}, {"init": "vocabulary"}, pytest.param({"kind": "prefix"}, marks=needs_prefix)],
+    ids=["prompt", "init", "prefix"],
 )
 def test_virtual_tokens_learn_while_the_checkpoint_stays_as_it_is(
     section: dict[str, Any], task: str, tiny_recipe: Recipes, tmp_path: Path
@@ -123,7 +129,7 @@ def _learning(path: Path) -> dict[str, Any]:
     return {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
 
 
-@pytest.mark.parametrize("kind", ["prompt", "prefix"])
+@pytest.mark.parametrize("kind", ["prompt", pytest.param("prefix", marks=needs_prefix)])
 def test_a_prompt_that_was_cut_off_goes_on(kind: str, tiny_recipe: Recipes, tmp_path: Path) -> None:
     by_steps = {"eval_strategy": "steps", "eval_steps": 3, "save_strategy": "steps"}
     path = tiny_recipe(
@@ -155,7 +161,7 @@ def test_every_family_can_be_prompted_and_a_prefix_is_refused_where_it_cannot(
     prefix = tiny_recipe(
         strategy={"name": "prompt", "tokens": 5, "kind": "prefix"}, checkpoint=start
     )
-    if family in ("bert", "roberta", "electra", "xlm-roberta", "camembert"):
+    if TAKES_PREFIX and family in ("bert", "roberta", "electra", "xlm-roberta", "camembert"):
         _built(prefix)
         return
     with pytest.raises(UserError, match=f"kind: prefix does not work with a '{family}' model"):
