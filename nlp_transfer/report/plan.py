@@ -1,4 +1,4 @@
-"""What a dry run or a preparation found, for the terminal."""
+"""What a dry run or `nlpt prepare` found, for the terminal."""
 
 from __future__ import annotations
 
