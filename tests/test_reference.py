@@ -11,7 +11,7 @@ import pytest
 from nlp_transfer import load_recipe
 from nlp_transfer.recipe.familiar import FAMILIAR
 from nlp_transfer.recipe.json_schema import schema_of
-from nlp_transfer.recipe.pages import migrating_page, reference_page
+from nlp_transfer.recipe.reference import migrating_page, reference_page
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 
 ROOT = Path(__file__).parent.parent

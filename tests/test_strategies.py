@@ -21,8 +21,8 @@ import nlp_transfer
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.json_schema import schema_of
-from nlp_transfer.recipe.pages import reference_page
 from nlp_transfer.recipe.reader import read_recipe
+from nlp_transfer.recipe.reference import reference_page
 from nlp_transfer.strategies import AnyStrategy
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.strategies.base import Stage, Strategy

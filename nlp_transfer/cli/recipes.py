@@ -129,7 +129,7 @@ def reference(
     Example: nlpt recipes reference > recipe.md
     """
     from nlp_transfer.recipe.json_schema import schema_of
-    from nlp_transfer.recipe.pages import migrating_page, reference_page
+    from nlp_transfer.recipe.reference import migrating_page, reference_page
     from nlp_transfer.strategies.any_recipe import AnyRecipe
 
     page = migrating_page if migrating else reference_page
