@@ -20,7 +20,6 @@ from nlp_transfer.models.architecture import is_adapted, without_adapter
 from nlp_transfer.models.damage import explaining_damage
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.fit import COPY_AGAIN
-from nlp_transfer.models.labels import output_names
 from nlp_transfer.models.loading import (
     ADAPTED_FILE,
     ADAPTER_FILE,
@@ -28,6 +27,7 @@ from nlp_transfer.models.loading import (
     config_file,
     load_config,
 )
+from nlp_transfer.models.output_names import output_names
 from nlp_transfer.recipe import ModelSection
 
 if TYPE_CHECKING:
