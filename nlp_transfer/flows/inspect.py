@@ -24,9 +24,9 @@ def inspect(recipe: AnyRecipe, *, tokenizer: bool = True, planned: bool = True) 
     raises:    UserError when the data cannot be read
     """
     from nlp_transfer.doctor import examine, missing_splits
-    from nlp_transfer.doctor.files import files
     from nlp_transfer.doctor.finding import by_severity
     from nlp_transfer.doctor.pieces import count_pieces
+    from nlp_transfer.doctor.raw_bytes import files
     from nlp_transfer.doctor.summary import summarise
     from nlp_transfer.models.checkpoint import resolve_checkpoint
     from nlp_transfer.models.loading import load_tokenizer
