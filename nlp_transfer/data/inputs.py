@@ -22,7 +22,7 @@ from nlp_transfer.data.input_options import with_options
 from nlp_transfer.data.items import Columns, Item, ItemReader
 from nlp_transfer.data.keys import with_numbers
 from nlp_transfer.data.raw import RawRow
-from nlp_transfer.data.sources.files import NOT_DATA, visible
+from nlp_transfer.data.sources.local import NOT_DATA, visible
 from nlp_transfer.data.sources.saved import is_saved
 from nlp_transfer.data.text_file import DataFile
 from nlp_transfer.errors import UserError, shortened

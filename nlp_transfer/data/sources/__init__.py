@@ -14,7 +14,7 @@ from nlp_transfer.data.keys import OF_TASKS, check_keys, fitted
 from nlp_transfer.data.raw import RawSplit
 from nlp_transfer.data.samples import sample_folder
 from nlp_transfer.data.sources import hub, module
-from nlp_transfer.data.sources.files import open_file, open_folder
+from nlp_transfer.data.sources.local import open_file, open_folder
 from nlp_transfer.data.sources.saved import is_saved, open_saved
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
