@@ -33,7 +33,7 @@ def evaluate(
     """
     log.info("%s: scores %s on the %s split", recipe.name, ", ".join(map(str, models)), split)
     from nlp_transfer.inference.ensemble import Ensemble
-    from nlp_transfer.report.build import build_report, casing_notes
+    from nlp_transfer.report.run_report import build_report, casing_notes
     from nlp_transfer.tasks.splits import check_lost, load_repeats, load_splits
 
     if split not in SPLIT_NAMES:

@@ -83,8 +83,8 @@ def _run(plan: Plan, folder: RunFolder, args: TrainingArguments, *, fresh: bool)
     predictions: of every split that the recipe scores
     """
     from nlp_transfer.publish.card import card_text
-    from nlp_transfer.report.build import score
     from nlp_transfer.report.run_files import write_results
+    from nlp_transfer.report.run_report import score
     from nlp_transfer.runs.saving import save_adapter, save_models
     from nlp_transfer.training.building import build, choose_weights
     from nlp_transfer.training.examples import add_rows, encode, load
