@@ -18,7 +18,7 @@ from steps import built
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.data.alter import misspelled
-from nlp_transfer.data.tables import iterate
+from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.data.tags import spans, to_iob2
 from nlp_transfer.errors import UserError
 from nlp_transfer.tasks.classification.alterations import TextAlterer

@@ -19,7 +19,7 @@ from tiny import FAMILIES, build_checkpoint
 from transformers import PreTrainedModel
 
 from nlp_transfer import Predictor, finetune, load_recipe
-from nlp_transfer.data.tables import cache_folder
+from nlp_transfer.data.arrow_tables import cache_folder
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.fast_cpu import sped_up
 from nlp_transfer.strategies.parts.rewording import Reworded

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from nlp_transfer.data.tables import fingerprint, iterate, write_table
+from nlp_transfer.data.arrow_tables import fingerprint, iterate, write_table
 from nlp_transfer.records import LossLedger, Row, Splits
 
 Alter = Callable[[Row, str], dict[str, Any]]

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from nlp_transfer.data.arrow_tables import fingerprint
 from nlp_transfer.data.columns import Read
 from nlp_transfer.data.label_values import WHOLE
 from nlp_transfer.data.raw import RawRow, RawSplit
 from nlp_transfer.data.splitting import hold_out
-from nlp_transfer.data.tables import fingerprint
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.records import SPLIT_NAMES, LossLedger, Splits

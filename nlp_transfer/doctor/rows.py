@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from nlp_transfer.data.tables import batches
+from nlp_transfer.data.arrow_tables import batches
 from nlp_transfer.data.tags import Span
 from nlp_transfer.records import Nouns, Row, Splits
 

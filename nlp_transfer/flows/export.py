@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from nlp_transfer.data.tables import iterate
+from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_folder, write_json
 from nlp_transfer.flows.recipes import load_recipe

@@ -9,10 +9,10 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.data.items import Columns, Given, Item, ItemReader, beside, kept_columns
 from nlp_transfer.data.raw_words import RawWords, kept
 from nlp_transfer.data.segmenters import checked_rule
-from nlp_transfer.data.tables import iterate
 from nlp_transfer.data.words import Splitter, Word
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import predict_distributions

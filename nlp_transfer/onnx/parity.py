@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nlp_transfer.data.tables import iterate
+from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.onnx.record import F1, Parity, Speed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nlp_transfer.data.tables import iterate
+from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.processes import is_main_process, wait_for_all
 from nlp_transfer.records import Prediction
 from nlp_transfer.report.pages import html_page, markdown_page

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.data.added import altered_copies, with_added
-from nlp_transfer.data.tables import iterate
+from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import RunContext, TransferRecipe

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.data.added import altered_copies, with_added
-from nlp_transfer.data.tables import iterate
+from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.recipe import Checkpoint
 from nlp_transfer.records import Splits

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from nlp_transfer import __version__
-from nlp_transfer.data.tables import cache_folder
+from nlp_transfer.data.arrow_tables import cache_folder
 from nlp_transfer.files import whole_folder, write_json
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.records import EncodedSplit, LossLedger, Splits

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from nlp_transfer.data.tables import iterate
+from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.recipe import TrainingSection

@@ -11,12 +11,12 @@ from typing import ClassVar
 import pyarrow as pa
 from datasets import Dataset
 
+from nlp_transfer.data.arrow_tables import write_table
 from nlp_transfer.data.check import check_splits
 from nlp_transfer.data.columns import NOTHING_LOST, ColumnReader, Read, checked_text
 from nlp_transfer.data.load import PLACE, ReadRows, as_splits, schema_of
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.sources import open_source
-from nlp_transfer.data.tables import write_table
 from nlp_transfer.doctor.rows import columns
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.data.tables import cache_folder, iterate
+from nlp_transfer.data.arrow_tables import cache_folder, iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_path
 from nlp_transfer.models.architecture import output_labels

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from nlp_transfer.data.tables import iterate
+from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.data.unlabelled import unlabelled_items
 from nlp_transfer.data.words import split_words
 from nlp_transfer.records import Splits

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nlp_transfer.data.arrow_tables import iterate, write_table
 from nlp_transfer.data.load import PLACE, ReadRows, as_splits, declared_labels, schema_of
 from nlp_transfer.data.raw import RawSplit
-from nlp_transfer.data.tables import iterate, write_table
 from nlp_transfer.data.unread import UnreadTexts
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from nlp_transfer.data.arrow_tables import beside, iterate, write_table, write_tables
 from nlp_transfer.data.formats.base import SPAN_KEYS, TAG_KEYS
 from nlp_transfer.data.grouping import whole_sentences
 from nlp_transfer.data.keys import refuse_unused
 from nlp_transfer.data.load import PLACE, ReadRows, as_splits, declared_labels, schema_of
 from nlp_transfer.data.raw import RawSplit
 from nlp_transfer.data.scheme import UNNAMED, TagEvidence, TagReading, entity_type, types_of
-from nlp_transfer.data.tables import beside, iterate, write_table, write_tables
 from nlp_transfer.data.tags import to_iob2
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
