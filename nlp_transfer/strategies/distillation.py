@@ -28,7 +28,7 @@ from nlp_transfer.strategies.parts.teaching import (
     hidden_distance,
     layer_pairs,
 )
-from nlp_transfer.strategies.parts.unlabelled import additions_of
+from nlp_transfer.strategies.parts.texts import additions_of
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.optional import SoftLoss
 

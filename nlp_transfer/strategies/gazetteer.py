@@ -18,7 +18,7 @@ from nlp_transfer.recipe import File, WordRule
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import RunContext
-from nlp_transfer.strategies.parts.unlabelled import additions_of, not_in, unlabelled_rows
+from nlp_transfer.strategies.parts.texts import additions_of, not_in, unlabelled_rows
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.optional import SpanRows
 
