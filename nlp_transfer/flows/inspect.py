@@ -23,7 +23,7 @@ def inspect(recipe: AnyRecipe, *, tokenizer: bool = True, planned: bool = True) 
     planned:   the recipe is meant to be run, so a split that it lacks is worth a word
     raises:    UserError when the data cannot be read
     """
-    from nlp_transfer.doctor import examine, missing_splits
+    from nlp_transfer.doctor.examine import examine, missing_splits
     from nlp_transfer.doctor.finding import by_severity
     from nlp_transfer.doctor.pieces import count_pieces
     from nlp_transfer.doctor.raw_bytes import files

@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.architecture import head_parameters, output_layer
-from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import FineTuned, RunContext
 from nlp_transfer.tasks.base import Task
+
+if TYPE_CHECKING:
+    from nlp_transfer.models.build import LoadedModel
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ from pydantic import ConfigDict, Field
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.architecture import output_labels
-from nlp_transfer.models.build import NewHead, build_model
 from nlp_transfer.recipe import Checkpoint
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import ADAPTERS, Kept, Stage, Strategy
@@ -62,6 +61,7 @@ class Interpolate(Strategy):
 
     def check(self, splits: Splits, run: RunContext) -> None:
         """Refuse a source that does not fit."""
+        from nlp_transfer.models.build import build_model
         from nlp_transfer.strategies.parts.weights import check_same_architecture
 
         if self.source is None:
@@ -98,6 +98,7 @@ class Interpolate(Strategy):
 
     def _source_weights(self, model: PreTrainedModel, outcome: Outcome) -> dict[str, torch.Tensor]:
         """Return the weights that the trained model is mixed with; what is missing stays."""
+        from nlp_transfer.models.build import NewHead, build_model
         from nlp_transfer.strategies.parts.weights import copy_weights, in_label_order
 
         run, labels = outcome.run, output_labels(model.config)

@@ -8,9 +8,7 @@ from pydantic import Field, model_validator
 
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.architecture import head_modules
-from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.fit import check_length
-from nlp_transfer.models.trained import aligned
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.strategies.base import Stage
 from nlp_transfer.strategies.context import RunContext
@@ -18,6 +16,8 @@ from nlp_transfer.strategies.parts.adapters import Adapter
 
 if TYPE_CHECKING:
     from peft import PeftConfig
+
+    from nlp_transfer.models.build import LoadedModel
 
 
 class Prompt(Adapter):
@@ -87,6 +87,8 @@ class Prompt(Adapter):
     def choose_weights(self, loaded: LoadedModel, run: RunContext) -> LoadedModel:
         """Put the virtual tokens before the model; try them once, for not every family can."""
         import torch
+
+        from nlp_transfer.models.trained import aligned
 
         self._check_fits(loaded, run.recipe.model)
         prompted = super().choose_weights(loaded, run)

@@ -9,16 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nlp_transfer.data.items import Item
-from nlp_transfer.data.raw_words import RawWords
-from nlp_transfer.data.words import Splitter
-from nlp_transfer.doctor.finding import Finding
 from nlp_transfer.doctor.rows import RowReader
-from nlp_transfer.metrics.figures import Headline
-from nlp_transfer.models.build import NewHead
-from nlp_transfer.recipe import DataSection, ModelSection
-from nlp_transfer.records import CardFacts, LossLedger, Prediction, Row, Splits, Table
-from nlp_transfer.tasks.objective import Objective
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +17,16 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
     from transformers import PreTrainedTokenizerBase
+
+    from nlp_transfer.data.items import Item
+    from nlp_transfer.data.raw_words import RawWords
+    from nlp_transfer.data.words import Splitter
+    from nlp_transfer.doctor.finding import Finding
+    from nlp_transfer.metrics.figures import Headline
+    from nlp_transfer.models.build import NewHead
+    from nlp_transfer.recipe import DataSection, ModelSection
+    from nlp_transfer.records import CardFacts, LossLedger, Prediction, Row, Splits, Table
+    from nlp_transfer.tasks.objective import Objective
 
 WindowRow = dict[str, Any]
 

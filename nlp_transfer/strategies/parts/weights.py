@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save_file
@@ -14,7 +15,9 @@ from transformers import PreTrainedModel
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_path
 from nlp_transfer.models.architecture import output_layer
-from nlp_transfer.models.build import LoadedModel
+
+if TYPE_CHECKING:
+    from nlp_transfer.models.build import LoadedModel
 
 Weights = Mapping[str, torch.Tensor]
 """Parameters and buffers by name, as `state_dict` gives them, whatever their shapes."""

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.models.build import NewHead
 from nlp_transfer.tasks.faces import WindowRow
 from nlp_transfer.tasks.objective import IGNORED, Objective
 
 if TYPE_CHECKING:
     import torch
+
+    from nlp_transfer.models.build import NewHead
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class ClassificationHead:
 
     def new(self, declared: Sequence[str]) -> NewHead:
         """Name the classes as they are, and say which of the two problems the head solves."""
+        from nlp_transfer.models.build import NewHead
+
         kind = "multi_label" if self.multi_label else "single_label"
         return NewHead(self.auto_class, tuple(declared), f"{kind}_classification")
 

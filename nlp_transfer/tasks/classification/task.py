@@ -13,18 +13,19 @@ from nlp_transfer.recipe import LabelNames
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.classification.additions import ClassificationAdditions
 from nlp_transfer.tasks.classification.alterations import ClassificationAlterations
-from nlp_transfer.tasks.classification.checks import ClassificationChecks
 from nlp_transfer.tasks.classification.decoding import ClassificationDecoder
 from nlp_transfer.tasks.classification.head import ClassificationHead
 from nlp_transfer.tasks.classification.results import ClassificationResults
 from nlp_transfer.tasks.classification.rows import ClassificationRows
-from nlp_transfer.tasks.classification.scores import ClassificationScores
 from nlp_transfer.tasks.classification.windows import ClassificationWindows
 from nlp_transfer.tasks.objective import soft_binary_cross_entropy, soft_cross_entropy
 from nlp_transfer.tasks.optional import SoftLoss
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
+
+    from nlp_transfer.tasks.classification.checks import ClassificationChecks
+    from nlp_transfer.tasks.classification.scores import ClassificationScores
 
 
 class ClassificationTask(Task):
@@ -81,6 +82,10 @@ class ClassificationTask(Task):
     @property
     def checks(self) -> ClassificationChecks:
         """Doubtful labels and texts."""
+        from nlp_transfer.tasks.classification.checks import (
+            ClassificationChecks,
+        )
+
         return ClassificationChecks(self.rows)
 
     @property
@@ -101,6 +106,8 @@ class ClassificationTask(Task):
     @property
     def scores(self) -> ClassificationScores:
         """Macro F1 and what stands beside it."""
+        from nlp_transfer.tasks.classification.scores import ClassificationScores
+
         return ClassificationScores(self.multi_label)
 
     @property

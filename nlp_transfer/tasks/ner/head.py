@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.tags import iob2_labels, split_tag
-from nlp_transfer.models.build import NewHead
 from nlp_transfer.tasks.faces import WindowRow
 from nlp_transfer.tasks.objective import IGNORED, Objective
 
 if TYPE_CHECKING:
     import torch
+
+    from nlp_transfer.models.build import NewHead
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class NerHead:
 
     def new(self, declared: Sequence[str]) -> NewHead:
         """Name O, B-x and I-x for every type, seen in train or not."""
+        from nlp_transfer.models.build import NewHead
+
         return NewHead(self.auto_class, tuple(iob2_labels(declared)))
 
     def class_of(self, label: str) -> str:

@@ -13,18 +13,19 @@ from nlp_transfer.recipe import LabelNames
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.ner.additions import NerAdditions, NerSpanRows
 from nlp_transfer.tasks.ner.alterations import NerAlterations
-from nlp_transfer.tasks.ner.checks import NerChecks
 from nlp_transfer.tasks.ner.decoding import NerDecoder
 from nlp_transfer.tasks.ner.head import NerHead
 from nlp_transfer.tasks.ner.results import NerResults
 from nlp_transfer.tasks.ner.rows import NerRows
-from nlp_transfer.tasks.ner.scores import NerScores
 from nlp_transfer.tasks.ner.windows import NerWindows
 from nlp_transfer.tasks.objective import soft_cross_entropy
 from nlp_transfer.tasks.optional import SoftLoss
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
+
+    from nlp_transfer.tasks.ner.checks import NerChecks
+    from nlp_transfer.tasks.ner.scores import NerScores
 
 
 class NerTask(Task):
@@ -72,6 +73,8 @@ class NerTask(Task):
     @property
     def checks(self) -> NerChecks:
         """Doubtful tags, entities and words."""
+        from nlp_transfer.tasks.ner.checks import NerChecks
+
         return NerChecks(self.rows)
 
     @property
@@ -92,6 +95,8 @@ class NerTask(Task):
     @property
     def scores(self) -> NerScores:
         """Entity F1 and what stands beside it."""
+        from nlp_transfer.tasks.ner.scores import NerScores
+
         return NerScores()
 
     @property
