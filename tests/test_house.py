@@ -185,7 +185,7 @@ def test_hardly_a_parameter_is_of_any_type():
 COMMANDS = sorted(
     module.stem
     for module in (PACKAGE / "cli").glob("*.py")
-    if "\ncommand = " in module.read_text("utf-8")
+    if f"\ndef {module.stem}(" in module.read_text("utf-8")
 )
 
 
@@ -205,7 +205,7 @@ def test_a_command_is_a_flow_a_thin_file_and_a_line(name):
     imported = {room for _, room in imported_rooms(PACKAGE / "cli" / f"{name}.py", PACKAGE)}
     assert imported & computing == set()
     app = (PACKAGE / "cli" / "app.py").read_text("utf-8")
-    assert app.count(f"    ({name}, ") == 1
+    assert app.count(f"    ({name}.{name}, ") == 1
 
 
 def test_contributing_names_files_and_tests_that_there_are():

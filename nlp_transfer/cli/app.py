@@ -80,19 +80,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for module, panel in (
-    (finetune, "Train"),
-    (prepare, "Train"),
-    (pretrain, "Train"),
-    (inspect, "Train"),
-    (evaluate, "Use"),
-    (predict, "Use"),
-    (merge, "Use"),
-    (export, "Use"),
-    (report, "Use"),
-    (publish, "Publish"),
+for command, panel in (
+    (finetune.finetune, "Train"),
+    (prepare.prepare, "Train"),
+    (pretrain.pretrain, "Train"),
+    (inspect.inspect, "Train"),
+    (evaluate.evaluate, "Use"),
+    (predict.predict, "Use"),
+    (merge.merge, "Use"),
+    (export.export, "Use"),
+    (report.report, "Use"),
+    (publish.publish, "Publish"),
 ):
-    app.command(rich_help_panel=panel)(module.command)
+    app.command(rich_help_panel=panel)(command)
 app.add_typer(recipes.app, name="recipes", rich_help_panel="Train")
 
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)

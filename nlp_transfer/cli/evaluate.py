@@ -55,6 +55,3 @@ def evaluate(
         scheme=scheme,
     )
     show_report(report, as_json=as_json)
-
-
-command = evaluate

@@ -77,6 +77,3 @@ def export(
     else:
         print_table(export_table(record), stdout_console())
         typer.echo(folder)
-
-
-command = export

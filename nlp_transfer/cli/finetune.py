@@ -57,6 +57,3 @@ def finetune(
         return
     report = run(loaded, output=output, fresh=fresh, push_to_hub=push_to_hub)
     show_report(report, as_json=as_json)
-
-
-command = finetune

@@ -97,6 +97,3 @@ def _is_file(argument: str) -> bool:
         return Path(argument).exists()
     except OSError:  # too long for a file's name
         return False
-
-
-command = inspect

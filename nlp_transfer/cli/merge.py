@@ -40,6 +40,3 @@ def merge(
         raise UserError(f"--weights: {weights!r} are not numbers; write 0.7,0.3") from None
     loaded_recipe = load_recipe(recipe, trust_runs=False) if recipe else None
     typer.echo(merge_runs(runs, output, how=how, weights=shares, recipe=loaded_recipe))
-
-
-command = merge

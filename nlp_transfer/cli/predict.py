@@ -132,6 +132,3 @@ def predict(
         scheme=scheme,
         words=words,
     )
-
-
-command = predict

@@ -36,6 +36,3 @@ def prepare(
     from nlp_transfer.report.plan import print_sizes
 
     print_sizes(sizes)
-
-
-command = prepare

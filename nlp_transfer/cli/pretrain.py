@@ -46,6 +46,3 @@ def pretrain(
             "on held-out texts"
         )
     typer.echo(f"fine-tune from it: nlpt finetune --recipe {recipe} model.checkpoint={folder}")
-
-
-command = pretrain

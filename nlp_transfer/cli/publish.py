@@ -23,6 +23,3 @@ def publish(
     from nlp_transfer.flows.publish import publish_model
 
     typer.echo(publish_model(run, repo, private=private))
-
-
-command = publish

@@ -22,6 +22,3 @@ def report(
     from nlp_transfer.flows.report import read_report
 
     show_report(read_report(run), as_json=as_json)
-
-
-command = report

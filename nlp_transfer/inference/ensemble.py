@@ -46,7 +46,6 @@ class Ensemble(Predictor):
         models: Sequence[str | Path],
         *,
         precision: str = "auto",
-        tokens_per_batch: int | None = None,
         engine: str = "auto",
         device: str = "auto",
         scheme: str | None = None,
@@ -62,7 +61,6 @@ class Ensemble(Predictor):
             Predictor.from_run(
                 model,
                 precision=precision,
-                tokens_per_batch=tokens_per_batch,
                 engine=engine,
                 device=device,
                 scheme=scheme,
@@ -82,17 +80,9 @@ class Ensemble(Predictor):
                     other.options.checkpoint,
                     other.words.rule,
                 )
-        return cls(
-            first.loaded,
-            _laxest(first, *others).task,
-            first.options,
-            first.precision,
-            first.tokens_per_batch,
-            first.columns,
-            first.words,
-            first.fast_cpu,
-            tuple(others),
-        )
+        # Of a model that was trained elsewhere I- may begin an entity: its task decodes for all.
+        task = next((model.task for model in (first, *others) if model.task.tag_scheme), first.task)
+        return cls(**{**vars(first), "task": task, "others": tuple(others)})
 
     def distributions(
         self, rows: Iterable[Row], count: Callable[[LossLedger], None] | None = None
@@ -107,11 +97,6 @@ class Ensemble(Predictor):
             streams.append(_reordered(other.distributions(copy), other.labels, self.labels))
         for parts in zip(*streams, strict=True):
             yield self.task.decoder.mean(parts)
-
-
-def _laxest(*models: Predictor) -> Predictor:
-    """Choose whose task decodes: of a model trained elsewhere I- may begin an entity."""
-    return next((model for model in models if model.task.tag_scheme), models[0])
 
 
 def check_same_answers(first: Predictor, other: Predictor) -> None:

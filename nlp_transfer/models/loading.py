@@ -131,7 +131,7 @@ def adapter_weights(folder: Path, setting: str) -> frozenset[str]:
     """Name the weights that an adapter's files hold, as peft does."""
     from peft.utils.save_and_load import load_peft_weights
 
-    check_files(weight_files(folder, "adapter_model*.bin"), setting)
+    check_files(weight_files(folder, _ADAPTERS), setting)
     with explaining_damage(folder, setting):
         return frozenset(load_peft_weights(str(folder), device="cpu"))
 

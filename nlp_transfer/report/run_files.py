@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from nlp_transfer.data.arrow_tables import iterate
+from nlp_transfer.files import write_json, write_json_lines, write_text
 from nlp_transfer.processes import is_main_process, wait_for_all
 from nlp_transfer.records import Prediction
 from nlp_transfer.report.pages import html_page, markdown_page
@@ -30,10 +31,10 @@ def write_results(
         for task, predicted in zip(tasks, predictions, strict=True):
             of_task = folder.side_task(task.planned.name) if task.planned.name else folder
             _write_predictions(of_task, task, predicted)
-        folder.write_text("report.md", markdown_page(report))
-        folder.write_text("report.html", html_page(report))
-        folder.write_text("README.md", card)
-        folder.write_json("metrics.json", report.metrics)
+        write_text(folder.path / "report.md", markdown_page(report))
+        write_text(folder.path / "report.html", html_page(report))
+        write_text(folder.path / "README.md", card)
+        write_json(folder.path / "metrics.json", report.metrics)
         folder.remove_checkpoints()
     wait_for_all()
 
@@ -45,4 +46,5 @@ def _write_predictions(
     for split in task.recipe.evaluation.splits[-1:]:
         results = task.recipe.task.results
         pairs = zip(iterate(task.splits[split]), predictions[split], strict=True)
-        folder.write_json_lines("predictions.jsonl", (results.example(*pair) for pair in pairs))
+        lines = (results.example(*pair) for pair in pairs)
+        write_json_lines(folder.path / "predictions.jsonl", lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -143,18 +143,6 @@ class RunFolder:
         if not isinstance(value, dict) or not value:
             raise UserError(f"{self.path / name}: this file is damaged. Train anew with --fresh.")
         return value
-
-    def write_json(self, name: str, value: object) -> None:
-        """Write a JSON file, whole or not at all."""
-        files.write_json(self.path / name, value)
-
-    def write_text(self, name: str, text: str) -> None:
-        """Write a text file, whole or not at all."""
-        files.write_text(self.path / name, text)
-
-    def write_json_lines(self, name: str, values: Iterable[Any]) -> None:
-        """Write one JSON value a line as they come, whole or not at all."""
-        files.write_json_lines(self.path / name, values)
 
     def remove_checkpoints(self) -> None:
         """Delete what only an unfinished run needs; keep what trackers have put beside it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nlp_transfer.files import whole_folder
+from nlp_transfer.files import whole_folder, write_json
 from nlp_transfer.models.architecture import is_adapted
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.saved import save_model
@@ -36,15 +36,15 @@ def save_models(
         with whole_folder(folder.path / "tasks", replace=True) as temporary:
             for task, loaded in along:
                 save_model(loaded, temporary / task.planned.name)
-    with whole_folder(folder.path / "model", replace=True) as temporary:
+    with whole_folder(folder.model, replace=True) as temporary:
         save_model(models[0], temporary)
 
 
 def write_pretrained(folder: RunFolder, reading: Reading, metrics: dict[str, Any]) -> None:
     """Write a model that has read, and what was measured; metrics.json last."""
     if is_main_process():
-        with whole_folder(folder.path / "model", replace=True) as temporary:
+        with whole_folder(folder.model, replace=True) as temporary:
             save_model(reading.loaded, temporary)
-        folder.write_json("metrics.json", metrics)
+        write_json(folder.path / "metrics.json", metrics)
         folder.remove_checkpoints()
     wait_for_all()

@@ -197,7 +197,7 @@ def describe_data(task: TaskWindows) -> dict[str, Any]:
         "splits": {split: _split_json(task, split) for split in task.data},
         "labels": list(task.splits.labels),
         "read": task.read,
-        **_words_json(task),
+        **({"words": task.raw_words.as_dict()} if task.raw_words else {}),
     }
 
 
@@ -210,7 +210,3 @@ def _split_json(task: TaskWindows, split: str) -> dict[str, Any]:
     if split in task.repeats:
         described["repeats"] = task.repeats[split].as_dict()
     return described
-
-
-def _words_json(task: TaskExamples) -> dict[str, Any]:
-    return {"words": task.raw_words.as_dict()} if task.raw_words else {}

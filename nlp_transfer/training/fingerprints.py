@@ -52,11 +52,11 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     before, now: what data.json holds
     """
     old, new = _all_read(before), _all_read(now)
-    return [_change(name, old[name], new[name]) for name in old if _differs(name, old, new)]
-
-
-def _differs(name: str, old: Read, new: Read) -> bool:
-    return name in new and new[name]["sha256"] != old[name]["sha256"]
+    return [
+        _change(name, read, new[name])
+        for name, read in old.items()
+        if name in new and new[name]["sha256"] != read["sha256"]
+    ]
 
 
 def _change(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -13,10 +13,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import (
-    TrainingArguments,
-    set_seed,
-)
+from transformers import TrainingArguments, set_seed
 
 from nlp_transfer.data.masking import MaskedWindows, cut_texts
 from nlp_transfer.errors import UserError

@@ -32,6 +32,7 @@ class ClassificationTask(Task):
     """Sort texts into classes."""
 
     head_name: ClassVar[str] = "ForSequenceClassification"
+    alterations: ClassVar[ClassificationAlterations] = ClassificationAlterations()
 
     name: Literal["classification"] = "classification"
     classes: LabelNames | None = Field(
@@ -119,11 +120,6 @@ class ClassificationTask(Task):
     def additions(self) -> ClassificationAdditions:
         """Examples that a model has labelled."""
         return ClassificationAdditions(self.multi_label)
-
-    @property
-    def alterations(self) -> ClassificationAlterations:
-        """Altered examples."""
-        return ClassificationAlterations()
 
     @property
     def soft_loss(self) -> SoftLoss:

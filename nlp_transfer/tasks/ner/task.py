@@ -32,6 +32,10 @@ class NerTask(Task):
     """Find entities: typed runs of words, tagged in IOB2."""
 
     head_name: ClassVar[str] = "ForTokenClassification"
+    results: ClassVar[NerResults] = NerResults()
+    additions: ClassVar[NerAdditions] = NerAdditions()
+    span_rows: ClassVar[NerSpanRows] = NerSpanRows()
+    alterations: ClassVar[NerAlterations] = NerAlterations()
 
     name: Literal["ner"] = "ner"
     types: LabelNames | None = Field(
@@ -98,26 +102,6 @@ class NerTask(Task):
         from nlp_transfer.tasks.ner.scores import NerScores
 
         return NerScores()
-
-    @property
-    def results(self) -> NerResults:
-        """Tags and entities."""
-        return NerResults()
-
-    @property
-    def additions(self) -> NerAdditions:
-        """Examples that a model has labelled."""
-        return NerAdditions()
-
-    @property
-    def span_rows(self) -> NerSpanRows:
-        """Sentences whose entities are spans of their words."""
-        return NerSpanRows()
-
-    @property
-    def alterations(self) -> NerAlterations:
-        """Altered examples."""
-        return NerAlterations()
 
     @property
     def soft_loss(self) -> SoftLoss:
