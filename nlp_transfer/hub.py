@@ -77,12 +77,12 @@ def offline() -> Iterator[None]:
     import datasets
     import huggingface_hub
 
-    settings: list[Any] = [huggingface_hub.constants, datasets.config]
-    before = [setting.HF_HUB_OFFLINE for setting in settings]
+    modules: list[Any] = [huggingface_hub.constants, datasets.config]
+    before = [module.HF_HUB_OFFLINE for module in modules]
     try:
-        for setting in settings:
-            setting.HF_HUB_OFFLINE = True
+        for module in modules:
+            module.HF_HUB_OFFLINE = True
         yield
     finally:
-        for setting, was in zip(settings, before, strict=True):
-            setting.HF_HUB_OFFLINE = was
+        for module, was in zip(modules, before, strict=True):
+            module.HF_HUB_OFFLINE = was

@@ -30,7 +30,7 @@ from nlp_transfer.cli import (
 from nlp_transfer.cli.mistakes import missing_recipe, unknown_command, unknown_option
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import NO_SPACE
-from nlp_transfer.processes import is_main_process
+from nlp_transfer.processes import is_main_process, rank
 
 _INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -166,6 +166,6 @@ def _interrupts() -> Iterator[None]:
 
 
 def _fail(message: str) -> None:
-    rank = int(os.environ.get("RANK", "0"))
-    typer.echo(f"error: {message}" if rank == 0 else f"process {rank}: {message}", err=True)
+    who = f"process {rank()}" if rank() else "error"
+    typer.echo(f"{who}: {message}", err=True)
     sys.exit(2)

@@ -6,13 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nlp_transfer.cli.console import (
-    JsonOption,
-    Overrides,
-    RecipeOption,
-    print_json,
-    start_logging,
-)
+from nlp_transfer.cli.console import JsonOption, Overrides, RecipeOption, print_json, start_logging
 
 
 def prepare(

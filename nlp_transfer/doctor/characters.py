@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from nlp_transfer.data.visible import is_hidden
-from nlp_transfer.doctor.finding import Severity
+from nlp_transfer.doctor.finding import Finding, Severity, Tally, counted
 
 # UTF-8 bytes 80 to BF as they look when read as Latin-1 or Windows-1252.
 _TAIL = "[\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
@@ -51,6 +51,20 @@ FAULTS = {
         "Unescape them, if what the model will read later has none.",
     ),
 }
+
+
+def faults_found(
+    tallies: Mapping[str, Tally], faults: Mapping[str, Fault], split: str, *nouns: str
+) -> Iterator[Finding]:
+    """Make a finding of each kind of fault that was met.
+
+    nouns: what has them, one, and several where they are not called by an s
+    """
+    for code, tally in tallies.items():
+        if tally.count:
+            severity, message, fix = faults[code]
+            message = f"{counted(tally.count, *nouns)} {message}"
+            yield tally.finding(code, severity, message, fix, split=split)
 
 
 def faults_of(text: str) -> Iterator[str]:

@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING
 
 from nlp_transfer.data.visible import shown
 from nlp_transfer.doctor.finding import Finding, Severity, Tally, agree, counted
-from nlp_transfer.doctor.rows import (
-    Keys,
-    RowReader,
-    content_key,
-    digest,
-    keys_of,
-    places,
-    texts,
-)
+from nlp_transfer.doctor.rows import Keys, RowReader, content_key, digest, keys_of, places, texts
 from nlp_transfer.records import Row, Splits
 
 if TYPE_CHECKING:

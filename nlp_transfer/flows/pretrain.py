@@ -33,12 +33,7 @@ def pretrain(
     from nlp_transfer.runs.starting import begin_with, show_again
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.domain_texts import read_texts_again
-    from nlp_transfer.training.pretraining import (
-        describe_texts,
-        load_texts,
-        read_on,
-        section_of,
-    )
+    from nlp_transfer.training.pretraining import describe_texts, load_texts, read_on, section_of
 
     training_arguments(section_of(recipe), folder.checkpoints)
     if folder.check(recipe, fresh=fresh) == "finished":

@@ -14,12 +14,7 @@ from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.inference.results import Results, check_is_list
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.fit import check_encoder
-from nlp_transfer.models.loading import (
-    ADAPTER_FILE,
-    load_adapter_config,
-    load_config,
-    load_model,
-)
+from nlp_transfer.models.loading import ADAPTER_FILE, load_adapter_config, load_config, load_model
 from nlp_transfer.models.trained import base_of
 from nlp_transfer.recipe import WordRule
 from nlp_transfer.tasks.base import Task

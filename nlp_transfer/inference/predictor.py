@@ -116,15 +116,6 @@ class Predictor:
         columns = kept_columns(settings.columns)
         return cls(loaded, task, settings.options, precision, tokens_per_batch, columns, raw, fast)
 
-    @classmethod
-    def named(
-        cls, model: str, setting: str, *, precision: str = "auto", fast_cpu: bool | None = None
-    ) -> Predictor:
-        """Load the model that a recipe key names."""
-        return cls.from_run(
-            model, precision=precision, engine="torch", setting=setting, fast_cpu=fast_cpu
-        )
-
     @property
     def labels(self) -> list[str]:
         """The model's labels in the order of its outputs."""

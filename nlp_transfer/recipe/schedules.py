@@ -10,8 +10,8 @@ from nlp_transfer.errors import nearest
 from nlp_transfer.recipe.base import Fault
 from nlp_transfer.recipe.transformers_source import choices, definitions
 
-_OWN = {"exponential": ("decay",), "step": ("decay", "every")}
-"""Schedules that transformers does not have, and their arguments."""
+OWN = {"exponential": {"decay": 0.9}, "step": {"decay": 0.1, "every": 1.0}}
+"""Schedules that transformers does not have, and their arguments' defaults."""
 _GIVEN = {"optimizer", "num_warmup_steps", "num_training_steps", "last_epoch"}
 _MOST = 1_000_000
 
@@ -25,7 +25,7 @@ def schedule_faults(schedule: str, arguments: Mapping[str, Any]) -> Iterator[Fau
             takes = ", ".join(known) or "it takes none"
             hint = nearest(name, known)
             yield Fault(key, f"the schedule {schedule} has no such argument ({takes}).{hint}")
-        elif schedule in _OWN and not (type(value) in (int, float) and 0 < value <= _MOST):
+        elif schedule in OWN and not (type(value) in (int, float) and 0 < value <= _MOST):
             yield Fault(key, f"must be a number above 0 up to {_MOST}, found {value!r:.60}")
     for name in required:
         if name not in arguments:
@@ -36,8 +36,8 @@ def schedule_faults(schedule: str, arguments: Mapping[str, Any]) -> Iterator[Fau
 
 def _arguments(schedule: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     """Return the arguments that a schedule takes, None for any, and those that it needs."""
-    if schedule in _OWN:
-        return _OWN[schedule], ()
+    if schedule in OWN:
+        return tuple(OWN[schedule]), ()
     if schedule in ("constant", "constant_with_warmup"):
         return (), ()  # transformers drops what they are given
     function = _function(schedule)

@@ -72,7 +72,7 @@ _WITH_ARGUMENTS = (
     "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay",
 )  # fmt: skip
 """Schedules that do not do without arguments."""
-_WITH_MOMENTUM = ("sgd", "rmsprop")
+WITH_MOMENTUM = ("sgd", "rmsprop")
 _LearningRate = Annotated[float, Field(gt=0, le=1e38)]  # what float32 holds
 _Tokens = Annotated[int, Field(ge=1, le=10**9)]
 
@@ -162,8 +162,8 @@ class TrainingSection(Section):
 
     def _faults(self) -> Iterator[Fault]:
         """Say which settings contradict each other, each with its key."""
-        if self.momentum and self.optimizer not in _WITH_MOMENTUM:
-            problem = f"{self.optimizer} has none, only {' and '.join(_WITH_MOMENTUM)}"
+        if self.momentum and self.optimizer not in WITH_MOMENTUM:
+            problem = f"{self.optimizer} has none, only {' and '.join(WITH_MOMENTUM)}"
             yield Fault("momentum", problem)
         if self.optimizer != "adamw" and "optim" in self.arguments:
             both = f"it is {self.optimizer}, training.arguments.optim is {self.arguments['optim']}"

@@ -23,11 +23,7 @@ from nlp_transfer.strategies.context import (
     TransferRecipe,
 )
 from nlp_transfer.strategies.parts.rewording import Reworded
-from nlp_transfer.strategies.parts.teaching import (
-    SoftTargets,
-    hidden_distance,
-    layer_pairs,
-)
+from nlp_transfer.strategies.parts.teaching import SoftTargets, hidden_distance, layer_pairs
 from nlp_transfer.strategies.parts.texts import additions_of
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.optional import SoftLoss

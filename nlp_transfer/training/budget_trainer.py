@@ -224,7 +224,7 @@ class BudgetTrainer(SplittingTrainer):
     @property
     def precision(self) -> str:
         """The precision that the model computes in: bf16, fp16 or fp32."""
-        return "bf16" if self.args.bf16 else "fp16" if self.args.fp16 else "fp32"
+        return _precision(self.args)
 
     @property
     def pieces_an_epoch(self) -> float:
@@ -237,11 +237,15 @@ class BudgetTrainer(SplittingTrainer):
         return next(c for c in self.callback_handler.callbacks if isinstance(c, Progress))
 
 
+def _precision(args: TrainingArguments) -> str:
+    return "bf16" if args.bf16 else "fp16" if args.fp16 else "fp32"
+
+
 def _settle_precision(model: PreTrainedModel, args: TrainingArguments, *, fast_cpu: bool) -> None:
     """Let a model that cannot compute in the wanted half precision learn in fp32."""
     if args.fsdp or args.deepspeed:  # no process has the whole model to try it with
         return
-    wanted = "bf16" if args.bf16 else "fp16" if args.fp16 else "fp32"
+    wanted = _precision(args)
     if usable_precision(model.to(args.device), wanted, fast_cpu=fast_cpu) != wanted:
         args.bf16 = args.fp16 = False
         args.mixed_precision = "no"

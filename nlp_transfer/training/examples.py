@@ -17,6 +17,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.checkpoint import resolve_checkpoint
+from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.records import EncodedSplit, Repeats, Splits
 from nlp_transfer.strategies.context import OpenModels, RunContext, TransferRecipe
 from nlp_transfer.strategies.plan import Plan, PlannedTask
@@ -84,12 +85,10 @@ def _loaded(task: PlannedTask, earlier_round: str | None) -> TaskExamples:
         log.info("side task %s:", task.name)
     with _naming(task):
         start = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
-        # In the run's precision a teacher's states are what its student's should be, and as fast.
-        training = recipe.training
-        opened = partial(Predictor.named, precision=training.precision, fast_cpu=training.fast_cpu)
         needed = needed_splits(recipe)
         splits = load_splits(recipe, needed)
-        run = RunContext(recipe, start, OpenModels(opened), earlier_round)
+        models = OpenModels(partial(_opened, recipe.training))
+        run = RunContext(recipe, start, models, earlier_round)
         for strategy in recipe.strategies:
             strategy.check(splits, run)
         return TaskExamples(
@@ -103,6 +102,12 @@ def _loaded(task: PlannedTask, earlier_round: str | None) -> TaskExamples:
             ),
             read=what_is_read(recipe, splits, needed, start=start),
         )
+
+
+def _opened(training: TrainingSection, name: str, key: str) -> Predictor:
+    # In the run's precision a teacher's states are what its student's should be, and as fast.
+    precision, fast = training.precision, training.fast_cpu
+    return Predictor.from_run(name, engine="torch", setting=key, precision=precision, fast_cpu=fast)
 
 
 def needed_splits(recipe: TransferRecipe) -> tuple[str, ...]:

@@ -66,13 +66,7 @@ class LossWatch(TrainerCallback):
             self._look(state, model if weights_count else None)
 
     def on_epoch_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        *,
-        model: nn.Module,
-        **_: object,
+        self, args: object, state: TrainerState, *_: object, model: nn.Module, **__: object
     ) -> None:
         """Look at what was noted before the evaluation of the epoch."""
         self._look(state, model)

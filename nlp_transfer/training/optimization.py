@@ -12,6 +12,8 @@ from transformers import Trainer, TrainingArguments
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import TrainingSection
+from nlp_transfer.recipe.schedules import OWN
+from nlp_transfer.recipe.sections import WITH_MOMENTUM
 
 _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -21,12 +23,6 @@ _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 }
 _OF_THE_TRAINER = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
 """Optimizers that the Trainer makes itself, and what it calls them."""
-_WITH_MOMENTUM = ("sgd", "rmsprop")
-_OWN_SCHEDULES = {
-    "exponential": {"decay": 0.9},
-    "step": {"decay": 0.1, "every": 1.0},
-}
-"""The schedules that transformers does not have, with their arguments' defaults."""
 
 
 def optimizer_class(
@@ -36,7 +32,7 @@ def optimizer_class(
     if training.optimizer in _OF_THE_TRAINER:
         return None
     settings: dict[str, Any] = {"lr": training.learning_rate}
-    if training.optimizer in _WITH_MOMENTUM:
+    if training.optimizer in WITH_MOMENTUM:
         settings["momentum"] = training.momentum
     return _OPTIMIZERS[training.optimizer], settings
 
@@ -69,7 +65,7 @@ def check_optimizer(args: TrainingArguments) -> None:
 
 def schedule_arguments(training: TrainingSection) -> dict[str, Any]:
     """Return the arguments of transformers.TrainingArguments that set the schedule."""
-    if training.schedule in _OWN_SCHEDULES:
+    if training.schedule in OWN:
         return {"lr_scheduler_type": "constant_with_warmup"}
     return {
         "lr_scheduler_type": training.schedule,
@@ -88,9 +84,9 @@ def own_schedule(
 
     steps: of the whole run
     """
-    if training.schedule not in _OWN_SCHEDULES:
+    if training.schedule not in OWN:
         return None
-    settings = {**_OWN_SCHEDULES[training.schedule], **training.schedule_arguments}
+    settings = {**OWN[training.schedule], **training.schedule_arguments}
     epoch = steps / training.epochs
     factor = _exponential if training.schedule == "exponential" else _step
     return LambdaLR(

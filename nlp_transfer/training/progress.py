@@ -72,9 +72,7 @@ class Progress(TrainerCallback, ExportableState):
             leave=False,
         )
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
-    ) -> None:
+    def on_step_end(self, *_: object, **__: object) -> None:
         """Move the bar."""
         if self._bar is not None:
             self._bar.update(1)
@@ -118,9 +116,7 @@ class Progress(TrainerCallback, ExportableState):
                 self.seconds,
             )
 
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
-    ) -> None:
+    def on_train_end(self, *_: object, **__: object) -> None:
         """Stop the clock and close the bar."""
         self._end = time.monotonic()
         self.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from torch import nn
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerState
 
 from nlp_transfer.models.architecture import layers_of
 
@@ -20,13 +20,7 @@ class Unfreezing(TrainerCallback):
         self._unfrozen = -1
 
     def on_step_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        *,
-        model: nn.Module,
-        **_: object,
+        self, args: object, state: TrainerState, *_: object, model: nn.Module, **__: object
     ) -> None:
         """Freeze or unfreeze what is due; the optimizer, made before, knows all parameters."""
         layers = layers_of(model)

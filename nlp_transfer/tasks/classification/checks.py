@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from nlp_transfer.data.visible import shown
-from nlp_transfer.doctor.characters import FAULTS, Fault, faults_of, says_something
+from nlp_transfer.doctor.characters import FAULTS, Fault, faults_found, faults_of, says_something
 from nlp_transfer.doctor.finding import Example, Finding, Tally, counted
 from nlp_transfer.doctor.labels import amounts, imbalance, listed
 from nlp_transfer.doctor.losses import unread_texts
@@ -163,11 +163,7 @@ def texts(splits: Splits) -> Iterator[Finding]:
             for text in pair:
                 for code in () if text is None else _text_faults(text):
                     tallies[code].add(where, shown(text))
-        for code, tally in tallies.items():
-            if tally.count:
-                fault = _FAULTS[code]
-                message = f"{counted(tally.count, 'text')} {fault.message}"
-                yield tally.finding(code, fault.severity, message, fault.fix, split=split)
+        yield from faults_found(tallies, _FAULTS, split, "text")
 
 
 def _text_faults(text: str) -> Iterator[str]:

@@ -83,9 +83,7 @@ class ClassificationTask(Task):
     @property
     def checks(self) -> ClassificationChecks:
         """Doubtful labels and texts."""
-        from nlp_transfer.tasks.classification.checks import (
-            ClassificationChecks,
-        )
+        from nlp_transfer.tasks.classification.checks import ClassificationChecks
 
         return ClassificationChecks(self.rows)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from nlp_transfer.data.tags import Span, spans
 from nlp_transfer.data.visible import shown
-from nlp_transfer.doctor.characters import Fault, says_something
+from nlp_transfer.doctor.characters import Fault, faults_found, says_something
 from nlp_transfer.doctor.finding import Example, Finding, Tally, agree, counted
 from nlp_transfer.doctor.rows import columns
 from nlp_transfer.records import Splits
@@ -149,11 +149,7 @@ def shapes(splits: Splits) -> Iterator[Finding]:
                     around = shown(" ".join(words[start : span.last + 1]))
                     tallies[code].add(where, f"{around} {span.type}")
                 before = span
-        for code, tally in tallies.items():
-            if tally.count:
-                shape = _SHAPES[code]
-                message = f"{counted(tally.count, 'entity', 'entities')} {shape.message}"
-                yield tally.finding(code, shape.severity, message, shape.fix, split=split)
+        yield from faults_found(tallies, _SHAPES, split, "entity", "entities")
 
 
 def _odd_shapes(span: Span, form: Sequence[str], before: Span | None) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from nlp_transfer.data.visible import shown
-from nlp_transfer.doctor.characters import FAULTS, Fault, faults_of, is_invisible
+from nlp_transfer.doctor.characters import FAULTS, Fault, faults_found, faults_of, is_invisible
 from nlp_transfer.doctor.finding import Finding, Tally, agree, counted
 from nlp_transfer.doctor.rows import columns
 from nlp_transfer.records import Splits
@@ -45,11 +45,7 @@ def words(splits: Splits) -> Iterator[Finding]:
                 for code in _word_faults(word):
                     around = " ".join(sentence[max(0, number - 2) : number + 3])
                     tallies[code].add(where, f"{shown(word)} in {shown(around)}")
-        for code, tally in tallies.items():
-            if tally.count:
-                fault = _FAULTS[code]
-                message = f"{counted(tally.count, 'word')} {fault.message}"
-                yield tally.finding(code, fault.severity, message, fault.fix, split=split)
+        yield from faults_found(tallies, _FAULTS, split, "word")
 
 
 @lru_cache(maxsize=200_000)  # words recur
