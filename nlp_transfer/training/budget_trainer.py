@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -33,8 +32,6 @@ from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.out_of_memory import SplittingTrainer
 from nlp_transfer.training.progress import Progress
 from nlp_transfer.training.tracking import keep_in
-
-log = logging.getLogger(__name__)
 
 _NOT_READ = ("labels", "windows")
 """What a batch holds beside the model's own inputs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,8 +16,6 @@ from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.context import Outcome
 from nlp_transfer.training.examples import TaskWindows
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
