@@ -22,7 +22,7 @@ from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.data.arrow_tables import cache_folder
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.fast_cpu import sped_up
-from nlp_transfer.strategies.parts.rewording import Reworded
+from nlp_transfer.strategies.distillation import Reworded
 from nlp_transfer.tasks import task_named
 from nlp_transfer.tasks.objective import IGNORED, soft_binary_cross_entropy, soft_cross_entropy
 

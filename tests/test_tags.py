@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp_transfer.data.tags import Span, detect_scheme, iob2_labels, spans, split_tag, to_iob2
+from nlp_transfer.data.tags import (
+    Span,
+    iob2_labels,
+    neighbours,
+    scheme_of,
+    spans,
+    split_tag,
+    to_iob2,
+)
 
 TYPES = ("PER", "LOC", "E-mail", "B-cell", "I", "O", "work-of-art", "Ö")
 PREFIXES = {  # begin, inside, end, single
@@ -143,17 +151,17 @@ def test_tags_that_break_their_scheme_are_repaired_and_counted(scheme, tags, iob
     ],
 )
 def test_the_scheme_is_told_from_the_tags(text, scheme):
-    assert detect_scheme([text.split()]) == scheme
+    assert scheme_of(neighbours(text.split())) == scheme
 
 
 def test_the_scheme_is_told_from_all_sentences():
-    assert detect_scheme([["O"], ["B-x", "I-x"], ["S-x"]]) == "bioes"
+    assert scheme_of([("O", "O"), ("O", "B-x"), ("B-x", "I-x"), ("O", "S-x")]) == "bioes"
 
 
 def test_one_stray_tag_does_not_turn_iob2_into_io():
     """Read as IO, the two touching people below would silently become one."""
     sentence = ["B-PER", "B-PER", "0"]
-    assert detect_scheme([sentence]) == "iob2"
+    assert scheme_of(neighbours(sentence)) == "iob2"
     assert to_iob2(sentence, "iob2") == (["B-PER", "B-PER", "B-0"], [2])
 
 
@@ -162,7 +170,7 @@ def test_one_stray_tag_does_not_turn_iob2_into_io():
 @settings(deadline=None, max_examples=50)
 def test_reading_by_the_detected_scheme_gives_the_entities_back(scheme, drawn):
     tags = [written(length, entities, scheme) for length, entities in drawn]
-    told = detect_scheme(tags)
+    told = scheme_of(pair for sentence in tags for pair in neighbours(sentence))
     for one, (_, entities) in zip(tags, drawn, strict=True):
         assert spans(to_iob2(one, told)[0]) == entities
 

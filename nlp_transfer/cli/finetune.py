@@ -47,13 +47,13 @@ def finetune(
     if dry_run:
         from nlp_transfer.flows.dry_run import dry_run as try_two_steps
 
-        plan = try_two_steps(loaded, output=output)
+        found = try_two_steps(loaded, output=output)
         if as_json:
-            print_json(plan.as_dict())
+            print_json(found.as_dict())
         else:
-            from nlp_transfer.report.plan import print_plan
+            from nlp_transfer.report.dry_run import print_estimate
 
-            print_plan(plan)
+            print_estimate(found)
         return
     report = run(loaded, output=output, fresh=fresh, push_to_hub=push_to_hub)
     show_report(report, as_json=as_json)

@@ -27,6 +27,6 @@ def prepare(
     if as_json:
         print_json(sizes.as_dict())
         return
-    from nlp_transfer.report.plan import print_sizes
+    from nlp_transfer.report.dry_run import print_sizes
 
     print_sizes(sizes)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from nlp_transfer.data import offsets
+from nlp_transfer.data.tags import Span, tags_over
 from nlp_transfer.data.words import Word, split_words
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
@@ -98,7 +99,7 @@ def to_words(text: str, spans: Sequence[CharSpan], *, where: str, data: DataSect
         spans_expanded=sum(not _is_aligned(text, entity, words) for entity in kept),
         entities_dropped=len(lost),
     )
-    tags = _tags(len(words), kept)
+    tags = tags_over(len(words), (Span(span.type, first, last) for span, first, last in kept))
     return Aligned([word.text for word in words], tags, losses, [span.type for span in lost])
 
 
@@ -221,10 +222,3 @@ def _overlaps(in_order: list[_Entity]) -> Iterator[tuple[_Entity, _Entity]]:
     for left, right in pairwise(in_order):
         if right.first <= left.last:
             yield left, right
-
-
-def _tags(length: int, entities: Iterable[_Entity]) -> list[str]:
-    tags = ["O"] * length
-    for span, first, last in entities:
-        tags[first : last + 1] = [f"B-{span.type}"] + [f"I-{span.type}"] * (last - first)
-    return tags

@@ -58,11 +58,6 @@ def neighbours(tags: Sequence[str]) -> Iterable[tuple[str, str]]:
     return zip(("O", *tags), tags, strict=False)
 
 
-def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
-    """Tell the scheme from the tags of a whole data set."""
-    return scheme_of({pair for tags in sentences for pair in neighbours(tags)})
-
-
 def to_iob2(tags: Sequence[str], scheme: Scheme) -> tuple[list[str], list[int]]:
     """Convert the tags of one sentence.
 
@@ -121,6 +116,14 @@ def spans(tags: Sequence[str]) -> list[Span]:
 def tags_of(span: Span) -> list[str]:
     """Tag the words of one entity."""
     return [f"B-{span.type}", *[f"I-{span.type}"] * (span.last - span.first)]
+
+
+def tags_over(length: int, entities: Iterable[Span]) -> list[str]:
+    """Tag so many words, of which some are entities."""
+    tags = ["O"] * length
+    for span in entities:
+        tags[span.first : span.last + 1] = tags_of(span)
+    return tags
 
 
 def iob2_labels(types: Sequence[str]) -> list[str]:

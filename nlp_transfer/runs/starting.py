@@ -40,7 +40,7 @@ def begin(
     """Write what identifies a run, before its first step."""
     from nlp_transfer.training.examples import describe_data, of_all
 
-    data = of_all(tasks, describe_data)
+    data = of_all([task.planned for task in tasks], map(describe_data, tasks))
     begin_with(folder, recipe, data, learner.model, tasks=len(tasks), fresh=fresh)
 
 

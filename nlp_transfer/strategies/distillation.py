@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from random import Random
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from nlp_transfer.data.added import altered_copies, with_added
 from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.recipe import Checkpoint
-from nlp_transfer.records import Splits
+from nlp_transfer.records import Row, Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import (
     Batch,
@@ -22,11 +23,10 @@ from nlp_transfer.strategies.context import (
     TrainingData,
     TransferRecipe,
 )
-from nlp_transfer.strategies.parts.rewording import Reworded
 from nlp_transfer.strategies.parts.teaching import SoftTargets, hidden_distance, layer_pairs
 from nlp_transfer.strategies.parts.texts import additions_of
 from nlp_transfer.tasks.base import Task
-from nlp_transfer.tasks.optional import SoftLoss
+from nlp_transfer.tasks.optional import Additions, SoftLoss
 
 if TYPE_CHECKING:
     import torch
@@ -150,3 +150,34 @@ def _check_fits(teacher: FineTuned, task: Task, labels: Sequence[str]) -> None:
             f"{_KEY} has other labels than the data. Teacher: {shortened(teacher.labels)}. "
             f"Data: {shortened(labels)}. Train a teacher on labels of these names."
         )
+
+
+class Reworded:
+    """Puts words of other examples in the places of some; the labels no longer hold.
+
+    source: Jiao et al. 2020 (TinyBERT), section 3.2, with words drawn at random
+    """
+
+    def __init__(self, rows: Sequence[Row], additions: Additions, *, share: float) -> None:
+        """share: of the words at most, 0 to 1; each example draws its own."""
+        self._additions = additions
+        words = (word for row in rows for of in additions.words(row).values() for word in of)
+        self._words = [word for word in dict.fromkeys(words) if _has_letters(word)]
+        self._share = share
+
+    def __call__(self, row: Row, seed: str) -> dict[str, Any]:
+        """Return the columns of words altered; the same seed gives the same."""
+        rng = Random(seed)
+        share = rng.uniform(0, self._share)
+        altered = {
+            column: [
+                rng.choice(self._words) if _has_letters(word) and rng.random() < share else word
+                for word in words
+            ]
+            for column, words in self._additions.words(row).items()
+        }
+        return self._additions.joined(altered)
+
+
+def _has_letters(word: str) -> bool:
+    return any(map(str.isalpha, word))

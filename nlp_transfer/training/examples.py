@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from datasets import Dataset
 
@@ -64,9 +64,6 @@ class TaskWindows(TaskExamples):
 
     loaded: LoadedModel
     data: Mapping[str, SplitData]
-
-
-_AnyTask = TypeVar("_AnyTask", bound=TaskExamples)
 
 
 def load(plan: Plan, earlier_round: Path | None = None) -> list[TaskExamples]:
@@ -128,9 +125,7 @@ def read_again(plan: Plan) -> dict[str, Any]:
 
     raises: UserError where the data cannot be read
     """
-    own, *others = (_read_now(task.recipe) for task in plan.tasks)
-    along = {task.name: read for task, read in zip(plan.tasks[1:], others, strict=True)}
-    return {**own, **({"tasks": along} if along else {})}
+    return of_all(plan.tasks, [_read_now(task.recipe) for task in plan.tasks])
 
 
 def _read_now(recipe: TransferRecipe) -> dict[str, Read]:
@@ -187,13 +182,11 @@ def _naming(task: PlannedTask) -> Iterator[None]:
         raise UserError(f"{task.key}: {error}") from None
 
 
-def of_all(
-    tasks: Sequence[_AnyTask], describe: Callable[[_AnyTask], dict[str, Any]]
-) -> dict[str, Any]:
-    """Describe the recipe's own task, and below `tasks` those that learn along with it, by name."""
-    own, *others = tasks
-    along = {task.planned.name: describe(task) for task in others}
-    return {**describe(own), **({"tasks": along} if along else {})}
+def of_all(tasks: Sequence[PlannedTask], said: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Put what is said of the own task first, and below `tasks` what is of others, by name."""
+    own, *others = said
+    along = {task.name: of for task, of in zip(tasks[1:], others, strict=True)}
+    return {**own, **({"tasks": along} if along else {})}
 
 
 def describe_data(task: TaskWindows) -> dict[str, Any]:

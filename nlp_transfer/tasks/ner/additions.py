@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from nlp_transfer.data.items import Item
-from nlp_transfer.data.tags import Span, spans, tags_of
+from nlp_transfer.data.tags import Span, spans, tags_over
 from nlp_transfer.data.words import Splitter
 from nlp_transfer.records import Prediction, Row
 from nlp_transfer.tasks.ner.decoding import Tagging
@@ -63,10 +63,7 @@ class NerSpanRows:
 
     def labelled(self, row: Row, spans: Sequence[Span]) -> dict[str, Any]:
         """Tag the spans."""
-        tags = ["O"] * len(row["words"])
-        for span in spans:
-            tags[span.first : span.last + 1] = tags_of(span)
-        return _tagged(row, tags)
+        return _tagged(row, tags_over(len(row["words"]), spans))
 
 
 def _tagged(row: Row, tags: list[str]) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from nlp_transfer.doctor.rows import columns
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.records import Splits
 from nlp_transfer.tasks.ner.entity_checks import inconsistent_types, missed_annotations, shapes
-from nlp_transfer.tasks.ner.raw_text import raw_text
 from nlp_transfer.tasks.ner.rows import NerRows
-from nlp_transfer.tasks.ner.word_checks import sentence_lengths, words
+from nlp_transfer.tasks.ner.word_checks import raw_text, sentence_lengths, words
 
 
 @dataclass(frozen=True)

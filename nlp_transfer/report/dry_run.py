@@ -10,21 +10,21 @@ from nlp_transfer.tasks.faces import Rows
 from nlp_transfer.training.sizes import DataSizes, SplitSizes
 
 
-def print_plan(plan: Estimate) -> None:
+def print_estimate(found: Estimate) -> None:
     """Print what a run would do and cost."""
-    print_sizes(plan.data)
+    print_sizes(found.data)
     rows = (
-        ("checkpoint", plan.checkpoint),
-        ("strategies", ", ".join(plan.strategies)),
-        ("learns", f"{plan.trainable_parameters:,} of {plan.total_parameters:,} parameters"),
-        ("new at random", f"{plan.new_parameters:,} parameters"),
-        ("steps", f"{plan.steps:,} of {plan.tokens_per_batch:,} pieces at most"),
-        ("precision", plan.precision),
-        ("processes", str(plan.world_size)),
-        ("estimated training time", _duration(plan.estimated_seconds)),
-        ("memory used by 2 steps", f"{plan.peak_memory_bytes / 1e9:.2f} GB"),
-        ("disk needed while training", f"{plan.disk_bytes / 1e9:.2f} GB"),
-        ("run folder", plan.output),
+        ("checkpoint", found.checkpoint),
+        ("strategies", ", ".join(found.strategies)),
+        ("learns", f"{found.trainable_parameters:,} of {found.total_parameters:,} parameters"),
+        ("new at random", f"{found.new_parameters:,} parameters"),
+        ("steps", f"{found.steps:,} of {found.tokens_per_batch:,} pieces at most"),
+        ("precision", found.precision),
+        ("processes", str(found.world_size)),
+        ("estimated training time", _duration(found.estimated_seconds)),
+        ("memory used by 2 steps", f"{found.peak_memory_bytes / 1e9:.2f} GB"),
+        ("disk needed while training", f"{found.disk_bytes / 1e9:.2f} GB"),
+        ("run folder", found.output),
     )
     print_table(Table("", ("", ""), rows, figures=False), stdout_console())
     stdout_console().print("Dry run: nothing was written.")
