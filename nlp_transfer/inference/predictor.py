@@ -13,7 +13,7 @@ from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.data.items import Columns, Given, Item, ItemReader, beside, kept_columns
 from nlp_transfer.data.raw_words import RawWords, kept
 from nlp_transfer.data.segmenters import checked_rule
-from nlp_transfer.data.words import Splitter, Word
+from nlp_transfer.data.words import Splitter
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import predict_distributions
 from nlp_transfer.inference.loading import load_trained
@@ -225,14 +225,12 @@ class Predictor:
     def answers(self, items: Iterable[Item]) -> Iterator[dict[str, Any]]:
         """Predict items, streaming, in order; without the fields that they come with."""
         results = self.task.results
-        for_model, for_output = tee(results.row(item, self._split) for item in items)
+        # What splits raw text is asked for with the first: only then is it worth a warning.
+        rows = (results.row(item, lambda text: self._splitter(text)) for item in items)
+        for_model, for_output = tee(rows)
         for row, prediction in zip(for_output, self.predict(for_model), strict=True):
             yield results.result(row, prediction)
 
-    def _split(self, text: str) -> list[Word]:
-        return self._splitter(text)
-
     @cached_property
     def _splitter(self) -> Splitter:
-        """What splits raw text, once there is some: only then is it worth a warning."""
         return self.words.splitter()

@@ -98,20 +98,20 @@ def _card_data(recipe: TransferRecipe, report: Report) -> ModelCardData:
 
 def _hub_base(recipe: TransferRecipe) -> str | None:
     """Return the Hub id of the base model, or None for a local one."""
-    name: str = recipe.model.checkpoint
+    name = recipe.model.checkpoint
     if name == EMBEDDED:
         return EMBEDDED_HUB_ID
     return None if is_local(name) else name
 
 
 def _is_hub_data(recipe: TransferRecipe) -> bool:
-    source: str = recipe.data.source
+    source = recipe.data.source
     return not (source.startswith("samples/") or is_module_reference(source) or is_local(source))
 
 
 def _data_name(recipe: TransferRecipe) -> str:
     """Name the data so that it means the same on every machine."""
-    source: str = recipe.data.source
+    source = recipe.data.source
     if source.startswith("samples/") or is_module_reference(source) or not is_local(source):
         return source
     return short_name(source)

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path, PureWindowsPath
 from typing import Annotated
@@ -175,22 +176,11 @@ def _located(name: str, info: ValidationInfo, *, what: str, hub: bool = True) ->
     return name
 
 
-def _source(name: str, info: ValidationInfo) -> str:
-    return _located(name, info, what="file or folder")
-
-
-def _checkpoint(name: str, info: ValidationInfo) -> str:
-    return _located(name, info, what="model folder")
-
-
-def _file(name: str, info: ValidationInfo) -> str:
-    return _located(name, info, what="file", hub=False)
-
-
+_Name = Annotated[str, Field(min_length=1)]
 # Paths become absolute when a recipe is read; Hub ids and the like stay as they are.
-Source = Annotated[str, Field(min_length=1), AfterValidator(_source)]
+Source = Annotated[_Name, AfterValidator(partial(_located, what="file or folder"))]
 """Where data comes from."""
-Checkpoint = Annotated[str, Field(min_length=1), AfterValidator(_checkpoint)]
+Checkpoint = Annotated[_Name, AfterValidator(partial(_located, what="model folder"))]
 """A model: Hub id, model folder or run folder."""
-File = Annotated[str, Field(min_length=1), AfterValidator(_file)]
+File = Annotated[_Name, AfterValidator(partial(_located, what="file", hub=False))]
 """A file of the user's."""

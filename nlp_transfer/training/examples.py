@@ -114,7 +114,7 @@ def needed_splits(recipe: TransferRecipe) -> tuple[str, ...]:
 
 def _measured(recipe: TransferRecipe, splits: Splits) -> RawWords | None:
     """Compare the words of the training data with those that raw text will be split into."""
-    words: RawWords | None = recipe.task.rows.raw_words(splits, recipe.data)
+    words = recipe.task.rows.raw_words(splits, recipe.data)
     if words is not None and words.is_low:
         log.warning("train: %s; nlpt inspect shows where, and what fits better", words.describe())
     return words

@@ -22,7 +22,7 @@ def objective(data: TrainingData, *, smoothing: float) -> Objective:
     smoothing: share of each target that is spread over the other labels
     raises:    UserError when weights are given for a class that the data has not
     """
-    training: TrainingSection = data.run.recipe.training
+    training = data.run.recipe.training
     weights = _label_weights(data, training) if training.class_weights else None
     return Objective(smoothing, training.focal_gamma, weights)
 

@@ -48,7 +48,8 @@ class Adapter(Strategy):
         """Wrap the model with the adapter; the whole head is trained and saved with it."""
         from peft import get_peft_model
 
-        config = self.config(loaded, "TOKEN_CLS" if is_tagger(loaded.model) else "SEQ_CLS")
+        is_tagger = type(loaded.model).__name__.endswith("ForTokenClassification")
+        config = self.config(loaded, "TOKEN_CLS" if is_tagger else "SEQ_CLS")
         config.revision = run.recipe.model.revision  # it fits the weights it learned on only
         try:
             return replace(loaded, model=get_peft_model(loaded.model, config))
@@ -72,11 +73,6 @@ class ModuleAdapter(Adapter):
     def finish(self, model: PreTrainedModel, outcome: Outcome) -> Kept:
         """Merge the adapter into the weights, if wanted."""
         return Kept(model.merge_and_unload() if self.merge else model)
-
-
-def is_tagger(model: PreTrainedModel) -> bool:
-    """Tell a model that labels words from one that labels texts."""
-    return type(model).__name__.endswith("ForTokenClassification")
 
 
 def check_modules(model: PreTrainedModel, names: Iterable[str], setting: str) -> None:
