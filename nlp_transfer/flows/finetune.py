@@ -1,6 +1,7 @@
 """READ FIRST: all that a run does, from a recipe to a report.
 
-check -> load -> add rows -> build -> encode -> fit -> finish -> predict -> score -> write
+check -> load -> add rows -> build -> choose weights -> encode
+      -> fit -> finish -> predict -> score -> write
 
 Before it a recipe may have other rounds, which are runs of their own; with it other tasks may
 learn, by the same encoder. `plan_of` finds both.
@@ -77,7 +78,7 @@ def _run(plan: Plan, folder: RunFolder, args: TrainingArguments, *, fresh: bool)
     tasks:       their examples as rows; strategies may add some to the training split
     models:      of the checkpoint, with a new head each and one encoder in common
     learner:     the model that learns for all of them, with the adapters of strategies
-    windows:     the tasks as a model reads them, in runs of pieces
+    windows:     the tasks as the model reads them, cut into windows of pieces
     fitted:      the learner with the weights of its best evaluation
     finished:    what the strategies keep of it (merged, averaged...), a model a task again
     predictions: of every split that the recipe scores
@@ -98,7 +99,7 @@ def _run(plan: Plan, folder: RunFolder, args: TrainingArguments, *, fresh: bool)
         models = build(tasks)
         learner = choose_weights(tasks, models)
         windows = encode(tasks, models)
-        begin(folder, plan.recipe, windows, learner, fresh=fresh)  # from here on it can resume
+        begin(folder, plan.recipe, windows, learner, fresh=fresh)  # writes what resuming needs
     with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
         last = folder.last_checkpoint()
         fitted = fit(windows, learner, args, temperature=plan.temperature, resume_from=last)
