@@ -66,7 +66,6 @@ class ExportRecord:
     parity: Parity
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what export.json holds."""
         return asdict(self)
 
 

@@ -49,7 +49,6 @@ class AverageCheckpoints(Strategy):
             )
 
     def callbacks(self) -> Sequence[TrainerCallback]:
-        """Return the callback that keeps the weights."""
         from nlp_transfer.strategies.parts.snapshots import KeepSnapshots
 
         return [KeepSnapshots(self.count, best=self.choose == "best")]

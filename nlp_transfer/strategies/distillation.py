@@ -78,7 +78,6 @@ class Distillation(Strategy):
     )
 
     def reads(self) -> Mapping[str, str]:
-        """Name the teacher."""
         return {"teacher": self.teacher}
 
     @staticmethod

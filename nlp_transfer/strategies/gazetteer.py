@@ -47,7 +47,6 @@ class Gazetteer(Strategy):
     match_case: bool = Field(True, description="false: rome is Rome")
 
     def reads(self) -> Mapping[str, str]:
-        """Name the dictionary and the texts."""
         return {"dictionary": self.dictionary, "texts": self.texts}
 
     @staticmethod

@@ -37,7 +37,6 @@ class GradualUnfreezing(Strategy):
         return {"ddp_find_unused_parameters": True}
 
     def callbacks(self) -> Sequence[TrainerCallback]:
-        """Return the callback that unfreezes."""
         from nlp_transfer.strategies.parts.unfreezing import Unfreezing
 
         return [Unfreezing(self.until)]

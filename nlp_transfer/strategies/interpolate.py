@@ -56,7 +56,6 @@ class Interpolate(Strategy):
     )
 
     def reads(self) -> Mapping[str, str]:
-        """Name the other run."""
         return {} if self.source is None else {"source": self.source}
 
     def check(self, splits: Splits, run: RunContext) -> None:

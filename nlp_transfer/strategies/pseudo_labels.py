@@ -98,7 +98,6 @@ class PseudoLabels(Strategy):
         return replace(plan, earlier=plan.recipe.model_copy(update={"strategies": strategies}))
 
     def reads(self) -> Mapping[str, str]:
-        """Name the teacher and the texts."""
         return {"teacher": self.teacher, "texts": self.texts}
 
     def check(self, splits: Splits, run: RunContext) -> None:

@@ -36,7 +36,6 @@ class ClassificationAdditions:
         return {column: " ".join(of_column) for column, of_column in words.items()}
 
     def key(self, row: Row) -> tuple[str, ...]:
-        """Return both texts."""
         return row["text"], row.get("text_pair") or ""
 
     def labelled(self, row: Row, prediction: Prediction) -> dict[str, Any]:
@@ -50,5 +49,4 @@ class ClassificationAdditions:
         return max(prediction.scores.values())
 
     def classes(self, row: Row) -> set[str | None]:
-        """Return the class."""
         return set(row["labels"])

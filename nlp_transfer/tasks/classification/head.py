@@ -23,7 +23,6 @@ class ClassificationHead:
 
     @property
     def auto_class(self) -> Any:
-        """AutoModelForSequenceClassification."""
         from transformers import AutoModelForSequenceClassification
 
         return AutoModelForSequenceClassification

@@ -45,7 +45,6 @@ class ClassificationRows:
         return frozenset({"label_separator"} if self.multi_label else ())
 
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
-        """Load labelled texts."""
         data, raw = open_source(data, self.keys)
         return load_texts(data, raw, self.classes, multi_label=self.multi_label, held_out=held_out)
 
@@ -68,7 +67,6 @@ class ClassificationRows:
         return None
 
     def texts(self, rows: Dataset) -> Iterator[list[str]]:
-        """Yield the text of each row, or both of a pair."""
         for text, pair in columns(rows, "text", "text_pair"):
             yield [text] if pair is None else [text, pair]
 

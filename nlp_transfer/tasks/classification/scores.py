@@ -49,7 +49,6 @@ class ClassificationScores:
     headline: ClassVar[str] = "macro F1"
 
     def headline_figure(self, rows: Dataset, predictions: Sequence[Prediction]) -> float:
-        """Return macro F1."""
         from nlp_transfer.metrics.labels import macro_f1
 
         gold, predicted, names, _ = _compared(rows, predictions)
@@ -58,7 +57,6 @@ class ClassificationScores:
     def figures(
         self, rows: Dataset, predictions: Sequence[Prediction], *, samples: int
     ) -> ClassificationFigures:
-        """Score the classes."""
         import numpy as np
 
         from nlp_transfer.metrics.labels import class_figures
@@ -70,12 +68,10 @@ class ClassificationScores:
         return ClassificationFigures(figures)
 
     def read(self, figures: Mapping[str, Any]) -> ClassificationFigures:
-        """Read figures as `ClassificationFigures.as_dict` writes them."""
         return ClassificationFigures(LabelFigures.read(figures["class"]))
 
     @staticmethod
     def read_headline(line: Mapping[str, Any]) -> Headline:
-        """Read a line of scores of the classes."""
         return Headline.read(ClassificationScores.headline, "f1", line)
 
     def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:

@@ -77,49 +77,40 @@ class ClassificationTask(Task):
 
     @property
     def rows(self) -> ClassificationRows:
-        """Labelled texts."""
         return ClassificationRows(self.classes, self.multi_label)
 
     @property
     def checks(self) -> ClassificationChecks:
-        """Doubtful labels and texts."""
         from nlp_transfer.tasks.classification.checks import ClassificationChecks
 
         return ClassificationChecks(self.rows)
 
     @property
     def windows(self) -> ClassificationWindows:
-        """Texts, cut where they are long."""
         return ClassificationWindows(self.multi_label, self.long_texts)
 
     @property
     def head(self) -> ClassificationHead:
-        """One output a class."""
         return ClassificationHead(self.multi_label)
 
     @property
     def decoder(self) -> ClassificationDecoder:
-        """Labels from the probabilities of a text."""
         return ClassificationDecoder(self.multi_label, self.threshold)
 
     @property
     def scores(self) -> ClassificationScores:
-        """Macro F1 and what stands beside it."""
         from nlp_transfer.tasks.classification.scores import ClassificationScores
 
         return ClassificationScores(self.multi_label)
 
     @property
     def results(self) -> ClassificationResults:
-        """Labels and probabilities."""
         return ClassificationResults(self.multi_label)
 
     @property
     def additions(self) -> ClassificationAdditions:
-        """Examples that a model has labelled."""
         return ClassificationAdditions(self.multi_label)
 
     @property
     def soft_loss(self) -> SoftLoss:
-        """The divergence from the teacher's probabilities."""
         return soft_binary_cross_entropy if self.multi_label else soft_cross_entropy

@@ -26,15 +26,12 @@ class NerAdditions:
         return {"words": [word.text for word in split(item.as_text())]}
 
     def words(self, row: Row) -> dict[str, list[str]]:
-        """Return the words."""
         return {"words": row["words"]}
 
     def joined(self, words: Mapping[str, list[str]]) -> dict[str, Any]:
-        """Return the words."""
         return dict(words)
 
     def key(self, row: Row) -> tuple[str, ...]:
-        """Return the words."""
         return tuple(row["words"])
 
     def labelled(self, row: Row, prediction: Prediction) -> dict[str, Any]:
@@ -57,7 +54,6 @@ class NerSpanRows:
     """Sentences whose entities are spans of their words."""
 
     def words(self, row: Row) -> Sequence[str]:
-        """Return the words."""
         words: Sequence[str] = row["words"]
         return words
 

@@ -22,7 +22,6 @@ class NerHead:
 
     @property
     def auto_class(self) -> Any:
-        """AutoModelForTokenClassification."""
         from transformers import AutoModelForTokenClassification
 
         return AutoModelForTokenClassification

@@ -75,15 +75,12 @@ class NerRows:
         return ([" ".join(words)] for words in self.words(rows))
 
     def words(self, rows: Dataset) -> Iterator[list[str]]:
-        """Yield the words of each sentence."""
         return (words for (words,) in columns(rows, "words"))
 
     def answers(self, rows: Dataset) -> Iterator[list[str] | None]:
-        """Yield the tags of each sentence."""
         return (tags for (tags,) in columns(rows, "tags"))
 
     def spans(self, rows: Dataset) -> Iterator[list[Span]]:
-        """Yield the entities of each sentence."""
         return (spans(tags) for (tags,) in columns(rows, "tags"))
 
     def label_counts(self, rows: Dataset) -> Counter[str]:

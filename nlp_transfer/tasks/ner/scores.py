@@ -84,7 +84,6 @@ class NerScores:
     def figures(
         self, rows: Dataset, predictions: Sequence[Prediction], *, samples: int
     ) -> NerFigures:
-        """Score entities and tags."""
         from nlp_transfer.metrics.entities import entity_figures
         from nlp_transfer.metrics.labels import label_figures
 
@@ -93,13 +92,11 @@ class NerScores:
         return NerFigures(entities, label_figures(gold, predicted))
 
     def read(self, figures: Mapping[str, Any]) -> NerFigures:
-        """Read figures as `NerFigures.as_dict` writes them."""
         token = LabelFigures.read(figures["token"], "per_tag")
         return NerFigures(EntityFigures.read(figures), token)
 
     @staticmethod
     def read_headline(line: Mapping[str, Any]) -> Headline:
-        """Read a line of entity scores."""
         return Headline.read(NerScores.headline, "f1", line)
 
     def constant_answer(self, rows: Dataset, predictions: Sequence[Prediction]) -> str | None:

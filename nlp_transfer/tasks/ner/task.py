@@ -71,39 +71,32 @@ class NerTask(Task):
 
     @property
     def rows(self) -> NerRows:
-        """Tagged sentences."""
         return NerRows(self.types)
 
     @property
     def checks(self) -> NerChecks:
-        """Doubtful tags, entities and words."""
         from nlp_transfer.tasks.ner.checks import NerChecks
 
         return NerChecks(self.rows)
 
     @property
     def windows(self) -> NerWindows:
-        """Runs of the pieces of words."""
         return NerWindows(self.context_words)
 
     @property
     def head(self) -> NerHead:
-        """One output a tag."""
         return NerHead()
 
     @property
     def decoder(self) -> NerDecoder:
-        """Tags from the probabilities of each word."""
         return NerDecoder(self.decoding)
 
     @property
     def scores(self) -> NerScores:
-        """Entity F1 and what stands beside it."""
         from nlp_transfer.tasks.ner.scores import NerScores
 
         return NerScores()
 
     @property
     def soft_loss(self) -> SoftLoss:
-        """The divergence from the teacher's probabilities."""
         return soft_cross_entropy
