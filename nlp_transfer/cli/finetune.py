@@ -30,8 +30,7 @@ def finetune(
     ] = False,
     fresh: FreshOption = False,
     push_to_hub: Annotated[
-        str | None,
-        typer.Option("--push-to-hub", metavar="REPO", help="Publish the model."),
+        str | None, typer.Option("--push-to-hub", metavar="REPO", help="Publish the model.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -19,8 +19,7 @@ Arguments = Annotated[
     ),
 ]
 OutputOption = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="File, or folder for brat; stdout by default."),
+    Path | None, typer.Option("--output", "-o", help="File, or folder for brat; stdout by default.")
 ]
 ToOption = Annotated[
     str,

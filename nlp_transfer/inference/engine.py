@@ -61,12 +61,7 @@ def predict_distributions(
 
 
 def _in_order(
-    model: Any,
-    task: Task,
-    windows: Sequence[WindowRow],
-    pad_id: int,
-    budget: int,
-    precision: str,
+    model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int, budget: int, precision: str
 ) -> list[NDArray[np.float32]]:
     """Compute windows in batches of like lengths; return their outputs in the windows' order."""
     import torch

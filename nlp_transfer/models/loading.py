@@ -170,10 +170,7 @@ def load_tokenizer(
     def load(**extra: bool) -> PreTrainedTokenizerBase:
         with quiet_transformers():
             return AutoTokenizer.from_pretrained(
-                folder,
-                trust_remote_code=trust_remote_code,
-                local_files_only=True,
-                **extra,
+                folder, trust_remote_code=trust_remote_code, local_files_only=True, **extra
             )
 
     with explaining_damage(folder, setting, what="the tokenizer"):

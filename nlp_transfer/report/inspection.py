@@ -76,9 +76,7 @@ def markdown_page(found: Inspection) -> str:
     """Write sizes, labels, and the findings with all their examples, as Markdown."""
     kinds = found.kinds()
     return MARKDOWN.get_template("inspection.md.jinja").render(
-        tables=_tables(found),
-        kinds=kinds,
-        verdict=verdict([same[0].severity for same in kinds]),
+        tables=_tables(found), kinds=kinds, verdict=verdict([same[0].severity for same in kinds])
     )
 
 

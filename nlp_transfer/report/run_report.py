@@ -91,12 +91,7 @@ def build_report(
 
 
 def _unseen(
-    task: Task,
-    rows: Dataset,
-    predictions: Sequence[Prediction],
-    repeats: Repeats,
-    *,
-    samples: int,
+    task: Task, rows: Dataset, predictions: Sequence[Prediction], repeats: Repeats, *, samples: int
 ) -> Unseen | None:
     """Score the examples that are in no other split, where some are."""
     if not repeats.seen:

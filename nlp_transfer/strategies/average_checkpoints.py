@@ -61,10 +61,7 @@ class AverageCheckpoints(Strategy):
         snapshots = read_snapshots(outcome.checkpoints)
         if len(snapshots) < self.count:
             log.warning(
-                "%s: count is %d, the run had %d evaluations",
-                self.name,
-                self.count,
-                len(snapshots),
+                "%s: count is %d, the run had %d evaluations", self.name, self.count, len(snapshots)
             )
         if not snapshots:
             return Kept(model)

@@ -74,11 +74,7 @@ def schedule_arguments(training: TrainingSection) -> dict[str, Any]:
 
 
 def own_schedule(
-    training: TrainingSection,
-    optimizer: torch.optim.Optimizer,
-    *,
-    warmup_steps: int,
-    steps: int,
+    training: TrainingSection, optimizer: torch.optim.Optimizer, *, warmup_steps: int, steps: int
 ) -> LambdaLR | None:
     """Build exponential or step decay; None for the schedules of transformers.
 

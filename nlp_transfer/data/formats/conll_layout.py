@@ -110,12 +110,7 @@ def _tag_shares(rows: Block, width: int) -> list[float]:
 
 
 def _found_tags(
-    left: Sequence[int],
-    word: int | None,
-    shares: Sequence[float],
-    *,
-    numbered: bool,
-    where: str,
+    left: Sequence[int], word: int | None, shares: Sequence[float], *, numbered: bool, where: str
 ) -> int:
     """Choose the column of the tags: the usual one, unless only another one looks like it.
 

@@ -62,10 +62,7 @@ def _tagged(doc: Any, where: str) -> dict[str, list[str]]:
         tags[entity.start : entity.end] = [f"I-{entity.label_}"] * len(entity)
         tags[entity.start] = f"B-{entity.label_}"
     words = [token for token in doc if not token.is_space]
-    return {
-        "tokens": [token.text for token in words],
-        "tags": [tags[token.i] for token in words],
-    }
+    return {"tokens": [token.text for token in words], "tags": [tags[token.i] for token in words]}
 
 
 def _label(cats: dict[str, float], where: str) -> str | list[str]:

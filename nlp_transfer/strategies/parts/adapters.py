@@ -61,8 +61,7 @@ class ModuleAdapter(Adapter):
     """An adapter that changes modules of the encoder, so that it can be merged into them."""
 
     merge: bool = Field(
-        True,
-        description="true: model/ is the merged model; adapter/ lies beside it in any case",
+        True, description="true: model/ is the merged model; adapter/ lies beside it in any case"
     )
 
     @property

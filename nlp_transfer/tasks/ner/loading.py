@@ -27,11 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def load_sentences(
-    data: DataSection,
-    raw: Sequence[RawSplit],
-    types: tuple[str, ...] | None,
-    *,
-    held_out: bool,
+    data: DataSection, raw: Sequence[RawSplit], types: tuple[str, ...] | None, *, held_out: bool
 ) -> Splits:
     """Load word-level data and convert its tags to IOB2.
 
