@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from nlp_transfer.data.formats.foreign import HEAD_BYTES, read_head, refuse_page
+from nlp_transfer.data.formats.refused import HEAD_BYTES, read_head, refuse_page
 from nlp_transfer.data.formats.results import Result
 from nlp_transfer.data.raw import RawRow
 from nlp_transfer.data.text_file import DataFile
