@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from steps import built
 
 from nlp_transfer import finetune, load_recipe
-from nlp_transfer.data.alter import misspelled
+from nlp_transfer.data.added import misspelled
 from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.data.tags import spans, to_iob2
 from nlp_transfer.errors import UserError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
 
-from nlp_transfer.data.alter import misspelled
+from nlp_transfer.data.added import misspelled
 from nlp_transfer.records import Row
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
 
-from nlp_transfer.data.alter import misspelled
+from nlp_transfer.data.added import misspelled
 from nlp_transfer.data.tags import Span, spans, tags_of
 from nlp_transfer.records import Row
 
