@@ -271,8 +271,8 @@ def test_what_a_recipe_says_of_its_own_data_lapses_with_other_data(
     for split in ("train", "dev", "test"):
         text = CONLL.replace("B-PER", "PER").replace("PER", "B-Disease") * 2
         (tmp_path / f"{split}.conll").write_text(text)
-    recipe = load_recipe(name, [f"data.source={tmp_path}", "data.scheme=auto"])
     with caplog.at_level("INFO", "nlp_transfer"):
+        recipe = load_recipe(name, [f"data.source={tmp_path}", "data.scheme=auto"])
         splits = recipe.task.rows.load(recipe.data)
     assert set(splits) == {"train", "validation", "test"}
     said = [line for line in caplog.messages if "of the recipe's own data" in line]
@@ -298,6 +298,17 @@ def test_commands_and_recipes_of_runs_say_in_one_line_what_lapses(
     code, _, err = nlpt("prepare", "--recipe", tmp_path)
     assert code == 0, err
     assert err.count("data.revision: of the recipe's own data, and not used for") == 1
+
+
+def test_names_of_a_recipes_own_labels_say_how_other_data_is_read(tmp_path: Path) -> None:
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.conll").write_text(CONLL * 2)
+    other = [f"data.source={tmp_path}"]
+    recipe = load_recipe("bc5cdr-ner", other)
+    with pytest.raises(UserError, match=r"; data\.label_names=null reads labels of other data\."):
+        recipe.task.rows.load(recipe.data)
+    recipe = load_recipe("bc5cdr-ner", [*other, "data.label_names=null"])
+    assert set(recipe.task.rows.load(recipe.data)) == {"train", "validation", "test"}
 
 
 def test_a_key_that_is_given_with_the_data_does_not_lapse(tmp_path: Path) -> None:

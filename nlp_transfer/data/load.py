@@ -95,9 +95,11 @@ def declared_labels(
     if wanted is not None:
         unknown = sorted(found - set(wanted))
         if unknown:
+            others = setting.removeprefix("data.") in data.lapsing
             raise UserError(
                 f"{setting}: the data has {unknown[0]!r}, the recipe declares {', '.join(wanted)}."
-                f"{nearest(unknown[0], wanted)} Fix the data, or add it to {setting}."
+                f"{nearest(unknown[0], wanted)} Fix the data, or add it to {setting}"
+                f"{f'; {setting}=null reads labels of other data' if others else ''}."
             )
         return wanted
     return (*declared, *_sorted(found - set(declared)))
