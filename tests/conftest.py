@@ -19,6 +19,14 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from tiny import build_checkpoint, write_data, write_recipe
 
+LONGEST = ("test_recipes.py", "test_training.py", "test_processes.py", "test_strategies.py")
+"""Files that take longest: begun last, one of them would run alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

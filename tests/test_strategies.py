@@ -109,6 +109,8 @@ LEGAL = [
 ]
 SAME_STAGE = {(one, other): task for one, other, task in LEGAL if stages_of(one) & stages_of(other)}
 """Pairs whose order could make a difference, each with a task of both."""
+_BY_STAGE = {s: pair for pair in SAME_STAGE for s in stages_of(pair[0]) & stages_of(pair[1])}
+ONE_PAIR_A_STAGE = sorted(set(_BY_STAGE.values()))
 
 
 @pytest.fixture(scope="module")
@@ -311,7 +313,7 @@ def test_recipes_that_list_strategies_in_another_order_are_the_same(tiny_recipe:
             assert first == second
 
 
-@pytest.mark.parametrize(("one", "other"), SAME_STAGE)
+@pytest.mark.parametrize(("one", "other"), ONE_PAIR_A_STAGE)
 def test_strategies_of_one_stage_make_the_same_model_in_both_orders(
     one: str, other: str, tmp_path: Path, places: Any, data_folder: Any, checkpoint: Any
 ) -> None:
