@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Finished:
 
     models: list[LoadedModel]
     trainer: TransferTrainer
-    figures: dict[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any]
     """The training section of metrics.json."""
 
 
