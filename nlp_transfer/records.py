@@ -169,19 +169,6 @@ class Prediction(Protocol):
 
 
 @dataclass(frozen=True)
-class Table:
-    """What people see in rows and columns; every cell is ready to print."""
-
-    title: str
-    """Without one it is a list: no box is drawn around it."""
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-    figures: bool = True
-    """Whether all columns but the first hold figures; these stand on the right."""
-
-
-@dataclass(frozen=True)
 class CardFacts:
     """What a model card says of a task."""
 

@@ -23,6 +23,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = (
     "cli",
     "flows",
+    "studies",
     "publish",
     "report",
     "runs",
@@ -41,6 +42,7 @@ ROOMS = (
     "recipe",
     "files",
     "records",
+    "shown",
     "secrets",
     "errors",
 )

@@ -40,8 +40,8 @@ def list_recipes(as_json: JsonOption = False) -> None:
         ]
         print_json({"recipes": rows})
         return
-    from nlp_transfer.records import Table
     from nlp_transfer.report.terminal import print_table, stdout_console
+    from nlp_transfer.shown import Table
 
     listed = tuple((r.name, r.task.name, r.description) for r in recipes)
     columns = ("recipe", "task", "description")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nlp_transfer.records import Table
 from nlp_transfer.report.tables import ledger_lines
 from nlp_transfer.report.terminal import print_table, stdout_console
 from nlp_transfer.runs.estimate import Estimate
+from nlp_transfer.shown import Table
 from nlp_transfer.tasks.faces import Rows
 from nlp_transfer.training.sizes import DataSizes, SplitSizes
 

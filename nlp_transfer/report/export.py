@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nlp_transfer.onnx.record import ExportRecord
-from nlp_transfer.records import Table
+from nlp_transfer.shown import Table
 
 
 def export_table(record: ExportRecord) -> Table:

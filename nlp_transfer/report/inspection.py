@@ -12,10 +12,10 @@ from rich.text import Text
 from nlp_transfer.doctor.finding import SEVERITIES, Finding, Severity
 from nlp_transfer.doctor.pieces import PieceFigures, Pieces
 from nlp_transfer.doctor.summary import Summary
-from nlp_transfer.records import Table
 from nlp_transfer.report.escaping import visible
 from nlp_transfer.report.pages import MARKDOWN
 from nlp_transfer.report.terminal import print_table, stdout_console
+from nlp_transfer.shown import Table
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.faces import Rows
 

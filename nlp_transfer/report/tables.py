@@ -9,8 +9,9 @@ from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.doctor.finding import counted
 from nlp_transfer.doctor.repeats import doubts, leaks
 from nlp_transfer.metrics.bootstrap import interval_doubt
-from nlp_transfer.records import LossLedger, Table
+from nlp_transfer.records import LossLedger
 from nlp_transfer.report.report import Fact, Report, SplitReport
+from nlp_transfer.shown import Table
 from nlp_transfer.tasks.faces import Rows
 
 _LEDGER_NAMES = {

@@ -13,10 +13,10 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from nlp_transfer.records import Table
 from nlp_transfer.report.escaping import visible
 from nlp_transfer.report.report import Report
 from nlp_transfer.report.tables import shown_splits
+from nlp_transfer.shown import Table
 
 _UNBOUNDED = 10_000
 """Columns that no table needs."""

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from nlp_transfer.metrics.figures import Headline
     from nlp_transfer.models.build import NewHead
     from nlp_transfer.recipe import DataSection, ModelSection
-    from nlp_transfer.records import CardFacts, LossLedger, Prediction, Row, Splits, Table
+    from nlp_transfer.records import CardFacts, LossLedger, Prediction, Row, Splits
+    from nlp_transfer.shown import Table
     from nlp_transfer.tasks.objective import Objective
 
 WindowRow = dict[str, Any]

@@ -11,7 +11,8 @@ from datasets import Dataset
 from numpy.typing import NDArray
 
 from nlp_transfer.metrics.figures import Headline
-from nlp_transfer.records import Prediction, Table
+from nlp_transfer.records import Prediction
+from nlp_transfer.shown import Table
 
 from .decoding import Number
 

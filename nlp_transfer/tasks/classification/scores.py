@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nlp_transfer.metrics.figures import COLUMNS, Headline, LabelFigures
-from nlp_transfer.records import Prediction, Table
+from nlp_transfer.records import Prediction
+from nlp_transfer.shown import Table
 from nlp_transfer.tasks.classification.decoding import Classification
 from nlp_transfer.tasks.faces import only_answer
 

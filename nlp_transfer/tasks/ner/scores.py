@@ -8,7 +8,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nlp_transfer.metrics.figures import COLUMNS, EntityFigures, Headline, LabelFigures
-from nlp_transfer.records import Prediction, Table
+from nlp_transfer.records import Prediction
+from nlp_transfer.shown import Table
 from nlp_transfer.tasks.faces import only_answer
 from nlp_transfer.tasks.ner.decoding import Tagging
 

@@ -1,0 +1,1 @@
+"""Runs set beside each other: comparisons of two or more, and studies of one recipe."""
