@@ -1,35 +1,112 @@
-"""A report in, Markdown and HTML pages out."""
+"""A page as a value in, Markdown and self-contained HTML out."""
 
 from __future__ import annotations
 
-from jinja2 import Template
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
 
+from markupsafe import Markup
+
+from nlp_transfer.report.charts.numbers import table_of
 from nlp_transfer.report.escaping import html_templates, markdown_templates
+from nlp_transfer.report.page import Page, Section
 from nlp_transfer.report.report import Report
-from nlp_transfer.report.tables import shown_splits, training_table
+from nlp_transfer.report.report_page import report_page
+from nlp_transfer.shown import Block, Examples, Table
 
 MARKDOWN = markdown_templates("nlp_transfer.report")
 HTML = html_templates("nlp_transfer.report")
 
-
-def markdown_page(report: Report) -> str:
-    """Write the report as Markdown."""
-    return _render(MARKDOWN.get_template("report.md.jinja"), report)
+_HEADLINE = re.compile(r"(?P<name>.+?) (?P<figure>[01]\.\d+) (?P<interval>\(.+\))")
+"""As figures.Headline writes it."""
 
 
-def html_page(report: Report) -> str:
-    """Write the report as one self-contained HTML page."""
-    return _render(HTML.get_template("report.html.jinja"), report)
+def markdown_page(page: Page) -> str:
+    """Write a page as Markdown: charts are tables of their numbers, examples are left out."""
+    sections = [
+        (section.title, [_as_table(b) for b in section.blocks if not isinstance(b, Examples)])
+        for section in page.sections
+    ]
+    shown = [(title, tables) for title, tables in sections if tables]
+    return MARKDOWN.get_template("page.md.jinja").render(page=page, sections=shown)
+
+
+def html_page(page: Page) -> str:
+    """Write a page as one HTML file that loads nothing and runs its own script only."""
+    style, script = _file("page.css"), _file("page.js")
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return HTML.get_template("page.html.jinja").render(
+        page=page,
+        headlines=[(line, _HEADLINE.fullmatch(line)) for line in page.headlines],
+        sections=list(_drawn_sections(page.sections)),
+        policy=policy,
+        style=Markup(style),
+        script=Markup(script),
+    )
 
 
 def html_fragment(report: Report) -> str:
     """Write what a notebook shows below a cell, in the notebook's own style."""
-    return _render(HTML.get_template("notebook.html.jinja"), report)
+    page = report_page(report)
+    sections = [
+        replace(section, blocks=tuple(map(_as_table, section.blocks))) for section in page.sections
+    ]
+    return HTML.get_template("notebook.html.jinja").render(page=page, sections=sections)
 
 
-def _render(template: Template, report: Report) -> str:
-    splits = shown_splits(report)
-    for name, side in report.tasks.items():
-        splits += shown_splits(side, f"{name}, ")
-    training = training_table(report.training) if report.training else None
-    return template.render(report=report, splits=splits, training=training)
+@dataclass(frozen=True)
+class _Drawn:
+    """A block as HTML."""
+
+    id: str
+    kind: str
+    block: Block
+    body: Markup
+
+
+@dataclass(frozen=True)
+class _DrawnSection:
+    id: str
+    title: str
+    blocks: tuple[_Drawn, ...]
+
+
+def _drawn_sections(sections: tuple[Section, ...]) -> Iterator[_DrawnSection]:
+    for number, section in enumerate(sections, 1):
+        name = f"s{number}"
+        blocks = enumerate(section.blocks, 1)
+        drawn = tuple(_drawn(block, f"{name}-{place}") for place, block in blocks)
+        yield _DrawnSection(name, section.title, drawn)
+
+
+def _drawn(block: Block, name: str) -> _Drawn:
+    table = _as_table(block)
+    body = HTML.get_template("table.html.jinja").render(table=table)
+    return _Drawn(name, "table", table, Markup(body))
+
+
+def _as_table(block: Block) -> Table:
+    if isinstance(block, Table):
+        return block
+    if isinstance(block, Examples):
+        return Table(block.title, ("examples",), ((f"{len(block.examples):,}",),), block.note)
+    return table_of(block)
+
+
+@cache
+def _file(name: str) -> str:
+    return (files("nlp_transfer.report") / "templates" / name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """Return what a Content-Security-Policy calls an inline style or script by."""
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

@@ -10,6 +10,7 @@ from nlp_transfer.processes import is_main_process, wait_for_all
 from nlp_transfer.records import Prediction
 from nlp_transfer.report.pages import html_page, markdown_page
 from nlp_transfer.report.report import Report
+from nlp_transfer.report.report_page import report_page
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.training.examples import TaskWindows
 
@@ -31,8 +32,9 @@ def write_results(
         for task, predicted in zip(tasks, predictions, strict=True):
             of_task = folder.side_task(task.planned.name) if task.planned.name else folder
             _write_predictions(of_task, task, predicted)
-        write_text(folder.path / "report.md", markdown_page(report))
-        write_text(folder.path / "report.html", html_page(report))
+        page = report_page(report)
+        write_text(folder.path / "report.md", markdown_page(page))
+        write_text(folder.path / "report.html", html_page(page))
         write_text(folder.path / "README.md", card)
         write_json(folder.path / "metrics.json", report.metrics)
         folder.remove_checkpoints()
