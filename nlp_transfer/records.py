@@ -53,6 +53,8 @@ class LossLedger:
     """Rows of a split of pairs that have no second text; their first is read alone."""
     examples_added: int = 0
     """Training examples that a strategy made; they are among `sentences` and `entities`."""
+    examples_left_out: int = 0
+    """Training examples that the recipe does not let the model learn from (data.train_examples)."""
 
     def __add__(self, other: LossLedger) -> LossLedger:
         return LossLedger(*map(add, _COUNTS(self), _COUNTS(other)))

@@ -6,9 +6,16 @@ import logging
 
 from nlp_transfer.data.visible import alike, look, told_apart
 from nlp_transfer.errors import UserError
-from nlp_transfer.records import Splits
+from nlp_transfer.records import LossLedger, Splits
 
 log = logging.getLogger(__name__)
+
+
+def keys_of_train(splits: Splits) -> str:
+    """Name the keys that decide what the train split holds, for error messages."""
+    left_out = splits.losses.get("train", LossLedger()).examples_left_out
+    more = f", and data.train_examples: it leaves out {left_out:,} examples" if left_out else ""
+    return f"data.splits.train{more}"
 
 
 def check_splits(splits: Splits, needed: tuple[str, ...]) -> None:

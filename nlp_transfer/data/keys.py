@@ -16,7 +16,16 @@ from nlp_transfer.recipe.data_section import say_lapsed
 OF_TASKS = TAG_KEYS | SPAN_KEYS | {"words", "label_separator"}
 """Keys about words and labels: a task names those that it uses."""
 OF_ALL = frozenset(
-    {"source", "splits", "columns", "label_names", "validation_share", "test_share", "split_seed"}
+    {
+        "source",
+        "splits",
+        "columns",
+        "label_names",
+        "validation_share",
+        "test_share",
+        "split_seed",
+        "train_examples",
+    }
 ) | (OF_TASKS - TAG_KEYS - SPAN_KEYS)
 """Keys that every source uses."""
 

@@ -11,6 +11,7 @@ from nlp_transfer.data.columns import Read
 from nlp_transfer.data.label_values import WHOLE
 from nlp_transfer.data.raw import RawRow, RawSplit
 from nlp_transfer.data.splitting import hold_out
+from nlp_transfer.data.subset import check_enough, draw
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.records import SPLIT_NAMES, LossLedger, Splits
@@ -121,12 +122,19 @@ def as_splits(
     unread: Mapping[str, tuple[str, ...]] | None = None,
     held_out: bool,
     classes_of: Callable[[Dataset], list[str]] | None = None,
+    in_documents: bool = False,
 ) -> Splits:
-    """Put loaded tables together; `held_out` splits off from train what is not there.
+    """Put loaded tables together; `held_out` makes of them what a run reads.
 
-    classes_of: the class of each row, where held-out rows are to have them in proportion
+    What is not there is split off from train, and then train is cut to data.train_examples.
+    classes_of:   the class of each row, where held-out rows are to have them in proportion
+    in_documents: rows are read with those around them in their document
     """
     splits = _with_held_out(tables, data, classes_of) if held_out else dict(tables)
+    if data.train_examples is not None and "train" in splits:
+        check_enough(splits["train"], data.train_examples)
+        if held_out:
+            splits, losses = _with_fewer(splits, data.train_examples, losses, in_documents)
     return Splits(
         datasets={name: splits[name] for name in SPLIT_NAMES if name in splits},
         labels=labels,
@@ -134,6 +142,21 @@ def as_splits(
         losses=losses,
         unread=unread or {},
     )
+
+
+def _with_fewer(
+    tables: Mapping[str, Dataset],
+    count: int,
+    losses: Mapping[str, LossLedger],
+    in_documents: bool,
+) -> tuple[dict[str, Dataset], dict[str, LossLedger]]:
+    """Cut train to so many examples, and count what is left out."""
+    rows = tables["train"]
+    content = [name for name in rows.column_names if name not in PLACE]
+    drawn = draw(rows, count, content=content, whole_documents=in_documents)
+    left_out = LossLedger(examples_left_out=len(rows) - count)
+    ledger = losses.get("train", LossLedger()) + left_out
+    return {**tables, "train": drawn}, {**losses, "train": ledger}
 
 
 def _with_held_out(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nlp_transfer.doctor.duplicates import conflicting_labels, duplicates, leakage
-from nlp_transfer.doctor.finding import Finding
+from nlp_transfer.doctor.finding import Finding, counted
 from nlp_transfer.doctor.ids import duplicate_ids
 from nlp_transfer.doctor.labels import names
 from nlp_transfer.doctor.losses import losses
@@ -29,6 +29,19 @@ def examine(splits: Splits, read: RowReader) -> Iterator[Finding]:
     yield from conflicting_labels(splits, read)
     yield from names(splits)
     yield from duplicate_ids(splits)
+
+
+def not_learned(splits: Splits, count: int | None) -> Iterator[Finding]:
+    """Say that a run would not learn from all that is examined.
+
+    count: the examples of train that it learns from; None: all
+    """
+    if count is None or "train" not in splits or count == len(splits["train"]):
+        return
+    all_of_them = counted(len(splits["train"]), "example")
+    message = f"a run learns from {count:,} of {all_of_them}; all are examined here"
+    fix = "Nothing to do; data.train_examples=null learns from all."
+    yield Finding("train_examples", "info", message, fix, count=count, split="train")
 
 
 def missing_splits(splits: Splits, scored: Sequence[str]) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ def inspect(recipe: AnyRecipe, *, tokenizer: bool = True, planned: bool = True) 
     planned:   the recipe is meant to be run, so a split that it lacks is worth a word
     raises:    UserError when the data cannot be read
     """
-    from nlp_transfer.doctor.examine import examine, missing_splits
+    from nlp_transfer.doctor.examine import examine, missing_splits, not_learned
     from nlp_transfer.doctor.finding import by_severity
     from nlp_transfer.doctor.pieces import count_pieces
     from nlp_transfer.doctor.raw_bytes import files
@@ -34,6 +34,7 @@ def inspect(recipe: AnyRecipe, *, tokenizer: bool = True, planned: bool = True) 
     rows, checks, model = recipe.task.rows, recipe.task.checks, recipe.model
     splits = rows.load(recipe.data, held_out=False)
     findings = list(missing_splits(splits, recipe.evaluation.splits)) if planned else []
+    findings += not_learned(splits, recipe.data.train_examples)
     findings += [*checks.amounts(splits), *examine(splits, rows), *checks.own(splits)]
     findings += [*files(splits), *checks.raw_text(splits, recipe.data)]
     pieces = None

@@ -135,6 +135,14 @@ class DataSection(Section):
     split_seed: int = Field(
         42, ge=0, lt=2**32, description="draws the examples that are split off from train"
     )
+    train_examples: int | None = Field(
+        None,
+        ge=1,
+        le=10**9,
+        description="learn from so many examples of train, drawn at random after other splits are "
+        "split off: the same for every seed, and fewer are some of more; null: all",
+        examples=[400],
+    )
 
     _lapsing: frozenset[str] = PrivateAttr(frozenset())
 

@@ -59,7 +59,7 @@ DATA = {
     "overwrite_cache": "prepared data is found by its content, so it is never stale",
     "shuffle_train_dataset": "examples are learned in another order each epoch, by training.seed",
     "shuffle_seed": "training.seed",
-    "max_train_samples": "write the examples to learn from into a file of their own: data.source",
+    "max_train_samples": "data.train_examples",
     "max_eval_samples": "write the examples to score into a file of their own: data.splits.test",
     "max_predict_samples": "nlpt predict reads the texts that it is given",
     "label_all_tokens": "the first piece of a word carries its label, the others none",

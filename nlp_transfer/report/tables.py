@@ -31,6 +31,7 @@ _LEDGER_NAMES = {
     "examples_dropped": "rows left out on reading",
     "pairs_incomplete": "rows of pairs without a second text (read alone)",
     "examples_added": "training examples added by strategies",
+    "examples_left_out": "training examples left out (data.train_examples)",
 }
 # What means nothing for rows of every task; the task says for which it does.
 _OF_SOME_TASKS = {
@@ -38,11 +39,11 @@ _OF_SOME_TASKS = {
     "entities_dropped", "tags_repaired", "spans_trimmed", "spans_expanded", "labels_unseen",
     "pairs_incomplete",
 }  # fmt: skip
-_COUNTS = {"sentences", "words", "entities", "windows"}
+_COUNTS = {"sentences", "words", "entities", "windows", "examples_left_out"}
 # What reading may have cost; most data has none of it, so a line appears where there is some.
 _RARE = {
     "entities_truncated", "entities_dropped", "spans_trimmed", "spans_expanded",
-    "examples_dropped", "pairs_incomplete", "examples_added",
+    "examples_dropped", "pairs_incomplete", "examples_added", "examples_left_out",
 }  # fmt: skip
 
 

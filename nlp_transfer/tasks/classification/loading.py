@@ -32,7 +32,7 @@ def load_texts(
 
     raw:      the splits of the source
     classes:  declared class names, in their order; None takes them from the source
-    held_out: split off from train what the source does not have
+    held_out: as `as_splits` has it
     """
     tables, losses, unread = {}, {}, {}
     found: dict[str, set[str]] = {}
@@ -77,13 +77,16 @@ def _settle(
             found[name] = {label for labels in tables[name]["labels"] for label in labels or ()}
 
 
-def check_classes(rows: Dataset) -> int:
-    """Count the classes of rows; refuse a single one: there is nothing to learn."""
+def check_classes(rows: Dataset, keys: str = "data.splits.train") -> int:
+    """Count the classes of rows; refuse a single one: there is nothing to learn.
+
+    keys: what decides which rows there are
+    """
     classes = {name for labels in rows["labels"] for name in labels or ()}
     if len(classes) < 2:
         raise UserError(
             f"The train split has one class only ({', '.join(classes) or 'none'}): training needs "
-            "at least 2. Check data.columns.label and data.splits.train."
+            f"at least 2. Check data.columns.label and {keys}."
         )
     return len(classes)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from nlp_transfer.data.check import check_splits
+from nlp_transfer.data.check import check_splits, keys_of_train
 from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.data.sources import open_source
 from nlp_transfer.doctor.rows import columns, unseen_labels
@@ -60,7 +60,8 @@ class ClassificationRows:
                     "split one off."
                 )
         if "train" in needed:
-            _check_columns(splits["train"], check_classes(splits["train"]))
+            train, keys = splits["train"], keys_of_train(splits)
+            _check_columns(train, check_classes(train, keys), keys)
 
     def raw_words(self, splits: Splits, data: DataSection) -> RawWords | None:
         """Texts are not split into words."""
@@ -94,8 +95,11 @@ class ClassificationRows:
         return losses + LossLedger(labels_unseen=unseen_labels(self, splits, split))
 
 
-def _check_columns(rows: Dataset, classes: int) -> None:
-    """Refuse texts that repeat where their labels do not; warn where hardly a label does."""
+def _check_columns(rows: Dataset, classes: int, keys: str) -> None:
+    """Refuse texts that repeat where their labels do not; warn where hardly a label does.
+
+    keys: what decides which rows there are
+    """
     if classes * 2 <= len(rows):
         return
     texts = len(set(rows["text"]))
@@ -105,4 +109,6 @@ def _check_columns(rows: Dataset, classes: int) -> None:
             f"{found}: the column of the texts seems to be read as the labels, and the other way "
             "round. Name them with data.columns.text=COLUMN and data.columns.label=COLUMN."
         )
-    log.warning("%s, under 2 examples a class. Is data.columns.label the right one?", found)
+    log.warning(
+        "%s, under 2 examples a class. Is data.columns.label the right one? See %s.", found, keys
+    )

@@ -27,13 +27,18 @@ log = logging.getLogger(__name__)
 
 
 def load_sentences(
-    data: DataSection, raw: Sequence[RawSplit], types: tuple[str, ...] | None, *, held_out: bool
+    data: DataSection,
+    raw: Sequence[RawSplit],
+    types: tuple[str, ...] | None,
+    *,
+    held_out: bool,
+    in_documents: bool,
 ) -> Splits:
     """Load word-level data and convert its tags to IOB2.
 
-    raw:      the splits of the source
-    types:    declared entity types, in their order; None takes them from the source
-    held_out: split off from train what the source does not have
+    raw:          the splits of the source
+    types:        declared entity types, in their order; None takes them from the source
+    held_out, in_documents: as `as_splits` has them
     """
     readers = [SentenceReader(data, split.label_names) for split in raw]
     read = [
@@ -55,7 +60,9 @@ def load_sentences(
         setting="task.types",
         of_names=partial(types_of, entity_type=entity_type(data, types)),
     )
-    return as_splits(tables, data, labels=labels, losses=losses, held_out=held_out)
+    return as_splits(
+        tables, data, labels=labels, losses=losses, held_out=held_out, in_documents=in_documents
+    )
 
 
 def _check_keys(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from nlp_transfer.data.check import check_splits
+from nlp_transfer.data.check import check_splits, keys_of_train
 from nlp_transfer.data.formats.base import SPAN_KEYS, TAG_KEYS
 from nlp_transfer.data.raw_words import RawWords, measure
 from nlp_transfer.data.segmenters import checked_rule
@@ -33,6 +33,8 @@ class NerRows:
 
     types: tuple[str, ...] | None = None
     """Declared entity types, in order; None takes them from the data."""
+    in_documents: bool = False
+    """Whether sentences are read with those around them in their document."""
 
     keys: ClassVar[frozenset[str]] = TAG_KEYS | SPAN_KEYS | {"words"}
     nouns: ClassVar[Nouns] = Nouns("sentence", "entity", "entities", "type", "types", "tags")
@@ -47,7 +49,12 @@ class NerRows:
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         """Load tagged sentences, converted to IOB2."""
         checked_rule(data.words, "data.words")
-        return load_sentences(*open_source(data, self.keys), self.types, held_out=held_out)
+        return load_sentences(
+            *open_source(data, self.keys),
+            self.types,
+            held_out=held_out,
+            in_documents=self.in_documents,
+        )
 
     def check(self, splits: Splits, needed: tuple[str, ...]) -> None:
         """Refuse empty splits and training data without entities."""
@@ -62,7 +69,7 @@ class NerRows:
                 continue
             if name == "train":
                 raise UserError(
-                    "The train split has no entity: every tag is O. Check data.splits.train."
+                    f"The train split has no entity: every tag is O. Check {keys_of_train(splits)}."
                 )
             log.warning("%s: no entities: entity F1 is undefined, and reported as 0", name)
 

@@ -71,7 +71,7 @@ class NerTask(Task):
 
     @property
     def rows(self) -> NerRows:
-        return NerRows(self.types)
+        return NerRows(self.types, in_documents=bool(self.context_words))
 
     @property
     def checks(self) -> NerChecks:
