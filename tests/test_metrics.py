@@ -126,6 +126,7 @@ CREDIT = {
     "split in two": ("B-X I-X O", "B-X B-X O", (0, 0, 0.5, 1), 2, 1),
     "two joined": ("B-X B-X O", "B-X I-X O", (0, 0, 0.5, 1), 1, 2),
     "across two": ("B-X I-X B-Y", "O B-X I-X", (0, 0, 0.5, 1), 1, 2),
+    "over two, one of its type": ("B-X B-Y O", "B-Y I-Y O", (0, 0, 0.5, 1), 1, 2),
     "twin beside overlap": ("B-X I-X B-Y", "B-X B-X B-Y", (1, 1, 1.5, 2), 3, 2),
 }
 
@@ -195,8 +196,8 @@ def test_more_sentences_give_a_narrower_interval():
 
 def test_the_interval_of_a_mean_is_the_textbooks():
     """A share of 0.3 in 400 draws: 0.3 -+ 1.96 * sqrt(0.3 * 0.7 / 400)."""
-    hits = np.array([1] * 120 + [0] * 280)
-    low, high = interval95(lambda drawn: float(drawn @ hits) / 400, 400, samples=2000)
+    hits = np.array([[1]] * 120 + [[0]] * 280)
+    low, high = interval95(lambda sums: sums[:, 0] / 400, hits, samples=2000)
     assert low == pytest.approx(0.3 - 0.0449, abs=0.006)
     assert high == pytest.approx(0.3 + 0.0449, abs=0.006)
 

@@ -14,6 +14,8 @@ FEW = 30
 
 source: Hesterberg 2015, What Teachers Should Know About the Bootstrap
 """
+_AT_ONCE = 100
+"""Resamples: where all examples differ, each takes 8 bytes an example."""
 
 
 def interval_doubt(low: float, high: float, count: int) -> str | None:
@@ -33,20 +35,43 @@ def interval_doubt(low: float, high: float, count: int) -> str | None:
 
 
 def interval95(
-    figure: Callable[[NDArray[np.int64]], float], count: int, *, samples: int, seed: int = 0
+    figure: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    counts: NDArray[np.integer],
+    *,
+    samples: int,
+    seed: int = 0,
 ) -> Interval:
-    """Bootstrap the 95 % percentile interval of a figure.
+    """Bootstrap the 95 % percentile interval of a figure that sums of counts decide.
 
-    figure:  takes how often each sentence was drawn, shape (count,), and returns the figure
-    count:   number of sentences
+    figure:  takes (samples, columns), the sums of resamples, and returns (samples,)
+    counts:  (examples, columns)
     source:  Efron and Tibshirani 1993, chapter 13
     """
-    if count == 0:
+    if not len(counts):
         return 0.0, 0.0
-    random = np.random.default_rng(seed)
-    figures = [
-        figure(np.bincount(random.integers(0, count, count), minlength=count))
-        for _ in range(samples)
-    ]
+    figures = figure(resampled_sums(counts, samples=samples, seed=seed))
     low, high = np.percentile(figures, [2.5, 97.5])
     return float(low), float(high)
+
+
+def resampled_sums(
+    counts: NDArray[np.integer], *, samples: int, seed: int = 0
+) -> NDArray[np.float64]:
+    """Draw examples with replacement, as many as there are, and add up their counts.
+
+    Examples with the same counts need not be told apart: how often each kind is drawn is
+    multinomial. 100,000 sentences are some hundred kinds.
+
+    counts:  (examples, columns)
+    returns: (samples, columns)
+    """
+    kinds, numbers = np.unique(counts, axis=0, return_counts=True)
+    kinds = kinds.astype(np.float64)
+    random = np.random.default_rng(seed)
+    shares = numbers / len(counts)
+    return np.concatenate(
+        [
+            random.multinomial(len(counts), shares, size=min(_AT_ONCE, samples - done)) @ kinds
+            for done in range(0, samples, _AT_ONCE)
+        ]
+    )

@@ -24,6 +24,21 @@ class Score:
     """How many gold items it is about; None where all lines are about the same."""
     f1_ci95: Interval | None = None
 
+    @classmethod
+    def of_counts(
+        cls, correct: float, predicted: int, gold: int, *, counted: bool = False
+    ) -> Score:
+        """Compute a line from how many are right, 0 where there is nothing to divide by.
+
+        counted: whether the line says how many gold items there are
+        """
+        return cls(
+            correct / predicted if predicted else 0.0,
+            correct / gold if gold else 0.0,
+            2 * correct / (predicted + gold) if predicted + gold else 0.0,
+            gold if counted else None,
+        )
+
     def cells(self, name: str) -> tuple[str, ...]:
         """Write the line under a name for a table with COLUMNS."""
         support = "" if self.support is None else f"{self.support:,}"

@@ -56,9 +56,7 @@ def class_figures(
     index = {name: i for i, name in enumerate(labels)}
     truth, guess = _indicators(gold, index), _indicators(predicted, index)
     figures = label_figures(gold, predicted) if one_each else _indicated(truth, guess, labels)
-    interval = interval95(
-        lambda drawn: _macro_f1(truth, guess, drawn), len(truth), samples=samples, seed=seed
-    )
+    interval = interval95(_macro_f1, _counts(truth, guess), samples=samples, seed=seed)
     macro = replace(figures.macro, f1_ci95=interval)
     return replace(figures, macro=macro, roc_auc=_roc_auc(truth, scores))
 
@@ -67,29 +65,38 @@ def macro_f1(gold: Labels, predicted: Labels, labels: Sequence[str]) -> float:
     """Mean F1 over the labels that stand in gold or predictions, from 0 to 1."""
     index = {name: i for i, name in enumerate(labels)}
     truth, guess = _indicators(gold, index), _indicators(predicted, index)
-    return _macro_f1(truth, guess, np.ones(len(truth), dtype=np.int64))
+    return float(_macro_f1(_counts(truth, guess).sum(axis=0, dtype=np.float64)))
 
 
-def _indicators(rows: Labels, index: dict[str, int]) -> NDArray[np.int64]:
+def _indicators(rows: Labels, index: dict[str, int]) -> NDArray[np.uint8]:
     """Turn label names into a (texts, labels) matrix of 0 and 1."""
-    matrix = np.zeros((len(rows), len(index)), dtype=np.int64)
+    matrix = np.zeros((len(rows), len(index)), dtype=np.uint8)
     for number, names in enumerate(rows):
         for name in names:
             matrix[number, index[name]] = 1
     return matrix
 
 
-def _macro_f1(
-    truth: NDArray[np.int64], guess: NDArray[np.int64], drawn: NDArray[np.int64]
-) -> float:
-    correct = drawn @ (truth * guess)
-    total = drawn @ truth + drawn @ guess
+def _counts(truth: NDArray[np.uint8], guess: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Count what is correct, predicted and gold in each text: (texts, 3 * labels)."""
+    return np.concatenate([truth & guess, guess, truth], axis=1)
+
+
+def _macro_f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean F1 of the labels that stand on either side, 0 where there is none.
+
+    counts:  (..., 3 * labels), as `_counts` has them, or sums of them
+    returns: (...)
+    """
+    correct, predicted, gold = np.split(counts, 3, axis=-1)
+    total = predicted + gold
     present = total > 0
-    return float((2 * correct[present] / total[present]).mean()) if present.any() else 0.0
+    f1 = np.divide(2 * correct, total, out=np.zeros(total.shape), where=present)
+    return np.asarray(f1.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1))
 
 
 def _indicated(
-    truth: NDArray[np.int64], guess: NDArray[np.int64], names: Sequence[str]
+    truth: NDArray[np.uint8], guess: NDArray[np.uint8], names: Sequence[str]
 ) -> LabelFigures:
     """Score items with any number of labels, over the labels of either side.
 
@@ -101,8 +108,8 @@ def _indicated(
 
 
 def _sklearn_figures(
-    truth: NDArray[np.int64],
-    guess: NDArray[np.int64],
+    truth: NDArray[np.integer],
+    guess: NDArray[np.integer],
     names: Sequence[str],
     used: Sequence[int],
     numbers: NDArray[np.int64] | None,
@@ -141,7 +148,7 @@ def _score(line: NDArray[np.float64], support: int) -> Score:
     return Score(precision, recall, f1, support)
 
 
-def _roc_auc(truth: NDArray[np.int64], scores: NDArray[np.float64]) -> float | None:
+def _roc_auc(truth: NDArray[np.uint8], scores: NDArray[np.float64]) -> float | None:
     """Mean one-against-rest area over the labels that have both positive and negative texts."""
     from sklearn.metrics import roc_auc_score
 

@@ -14,7 +14,7 @@ import torch
 from nlp_transfer.secrets import mask_command_line
 
 _PACKAGES = (
-    "torch", "transformers", "datasets", "evaluate", "accelerate", "peft", "seqeval",
+    "torch", "transformers", "datasets", "evaluate", "accelerate", "peft",
     "scikit-learn", "tokenizers", "numpy",
 )  # fmt: skip
 
