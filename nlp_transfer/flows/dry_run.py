@@ -32,7 +32,7 @@ def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> Estimate:
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.building import build, choose_weights
     from nlp_transfer.training.examples import add_rows, encode, load
-    from nlp_transfer.training.fitting import fit
+    from nlp_transfer.training.fitting import Learning, fit
 
     training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
     folder.check(recipe)
@@ -45,5 +45,5 @@ def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> Estimate:
         args = training_arguments(
             recipe.training, Path(temporary), steps=STEPS, strategies=recipe.strategies
         )
-        fitted = fit(encoded, loaded, args, temperature=plan.temperature, callbacks=[clock])
+        fitted = fit(encoded, loaded, Learning(args, plan.temperature, [clock]))
     return estimate(encoded, fitted, clock, folder)

@@ -10,6 +10,7 @@ learn, by the same encoder. `plan_of` finds both.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,9 @@ from nlp_transfer.strategies.context import TransferRecipe
 from nlp_transfer.strategies.plan import Plan, plan_of
 
 if TYPE_CHECKING:
-    from transformers import TrainingArguments
+    from transformers import TrainerCallback
+
+    from nlp_transfer.training.fitting import Learning
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,7 @@ def finetune(
     output: str | Path | None = None,
     fresh: bool = False,
     push_to_hub: str | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Report:
     """Fine-tune a checkpoint as the recipe says, and report on it.
 
@@ -45,6 +49,8 @@ def finetune(
                  finished one is reported again
     fresh:       delete the run in the folder and start over
     push_to_hub: publish the finished run under this repository name
+    callbacks:   watch the training, and may stop it; `eval_score` of an evaluation's metrics is
+                 the headline figure of the validation split
     returns:     every figure of metrics.json
     raises:      UserError for any mistake in the recipe, the data or the folder
     """
@@ -55,22 +61,24 @@ def finetune(
     from nlp_transfer.publish.push import check_repo
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.examples import read_again
+    from nlp_transfer.training.fitting import Learning
 
     if push_to_hub:
         check_repo(push_to_hub)
     args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
     plan = plan_of(recipe)
+    learning = Learning(args, plan.temperature, callbacks)
     if folder.check(recipe, fresh=fresh) == "finished":
         show_again(folder, partial(read_again, plan))  # refused where the data is another now
     else:
         check_paths(recipe)
-        _run(plan, folder, args, fresh=fresh)
+        _run(plan, folder, learning, fresh=fresh)
     if push_to_hub:
         publish_model(folder.path, push_to_hub)
     return read_report(folder.path)
 
 
-def _run(plan: Plan, folder: RunFolder, args: TrainingArguments, *, fresh: bool) -> None:
+def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> None:
     """Train what is planned, and write all of the run folder.
 
     What is plural has one item a task, the recipe's own first:
@@ -102,7 +110,7 @@ def _run(plan: Plan, folder: RunFolder, args: TrainingArguments, *, fresh: bool)
         begin(folder, plan.recipe, windows, learner, fresh=fresh)  # writes what resuming needs
     with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
         last = folder.last_checkpoint()
-        fitted = fit(windows, learner, args, temperature=plan.temperature, resume_from=last)
+        fitted = fit(windows, learner, learning, resume_from=last)
         save_adapter(folder, fitted)  # where there is one, apart from the checkpoint's weights
         finished = finish(windows, fitted)
         save_models(folder, tasks, finished.models)

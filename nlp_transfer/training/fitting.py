@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,20 @@ from nlp_transfer.models.shared_encoder import release_sides
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.context import Outcome
 from nlp_transfer.training.examples import TaskWindows
+from nlp_transfer.training.memory import PeakMemory
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a run's model is to learn."""
+
+    args: TrainingArguments
+    temperature: float = 1.0
+    """By which tasks are drawn."""
+    callbacks: Sequence[TrainerCallback] = ()
+    memory: PeakMemory = field(default_factory=PeakMemory)
+    """What the run takes from here on."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,7 @@ class Fitted:
     trainer: TransferTrainer
     parameters: Mapping[str, int]
     """Counts of trainable and of all parameters."""
+    memory: PeakMemory
 
 
 @dataclass(frozen=True)
@@ -41,26 +55,23 @@ class Finished:
 def fit(
     tasks: Sequence[TaskWindows],
     loaded: LoadedModel,
-    args: TrainingArguments,
+    learning: Learning,
     *,
-    temperature: float = 1.0,
     resume_from: Path | None = None,
-    callbacks: Sequence[TrainerCallback] = (),
 ) -> Fitted:
     """Train, and load the weights of the best evaluation.
 
     loaded:      as `choose_weights` returns it
-    temperature: by which tasks are drawn
     resume_from: the checkpoint of an interrupted run, to go on from
     """
-    counts = parameter_counts(loaded.model)
+    args, counts = learning.args, parameter_counts(loaded.model)
     set_seed(args.seed)  # dropout and batches start from here, whatever the data took
-    trainer = build_trainer(tasks, loaded, args, temperature=temperature)
-    for callback in callbacks:
+    trainer = build_trainer(tasks, loaded, args, temperature=learning.temperature)
+    for callback in learning.callbacks:
         trainer.add_callback(callback)
     trainer.learn(resume_from)
     model: Any = trainer.accelerator.unwrap_model(trainer.model)
-    return Fitted(replace(loaded, model=model), trainer, counts)
+    return Fitted(replace(loaded, model=model), trainer, counts, learning.memory)
 
 
 def finish(tasks: Sequence[TaskWindows], fitted: Fitted) -> Finished:
@@ -83,6 +94,7 @@ def finish(tasks: Sequence[TaskWindows], fitted: Fitted) -> Finished:
     figures = {
         **_speed(trainer),
         **fitted.parameters,
+        "peak_mb": fitted.memory.megabytes,
         "world_size": trainer.args.world_size,
         "precision": trainer.precision,
         **({"strategies": measured} if measured else {}),
