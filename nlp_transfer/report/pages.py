@@ -12,12 +12,13 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
+from nlp_transfer.report.charts.drawing import draw
 from nlp_transfer.report.charts.numbers import table_of
 from nlp_transfer.report.escaping import html_templates, markdown_templates
 from nlp_transfer.report.page import Page, Section
 from nlp_transfer.report.report import Report
 from nlp_transfer.report.report_page import report_page
-from nlp_transfer.shown import Block, Examples, Table
+from nlp_transfer.shown import Block, Examples, Grid, Table
 
 MARKDOWN = markdown_templates("nlp_transfer.report")
 HTML = html_templates("nlp_transfer.report")
@@ -70,6 +71,8 @@ class _Drawn:
     kind: str
     block: Block
     body: Markup
+    numbers: Markup | None = None
+    """What a chart draws, as a table."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,17 @@ def _drawn_sections(sections: tuple[Section, ...]) -> Iterator[_DrawnSection]:
 
 
 def _drawn(block: Block, name: str) -> _Drawn:
-    table = _as_table(block)
-    body = HTML.get_template("table.html.jinja").render(table=table)
-    return _Drawn(name, "table", table, Markup(body))
+    match block:
+        case Table():
+            return _Drawn(name, "table", block, _table(block))
+        case Examples():
+            return _Drawn(name, "table", block, _table(_as_table(block)))
+    kind = "matrix" if isinstance(block, Grid) else "chart"
+    return _Drawn(name, kind, block, draw(block, name), _table(table_of(block)))
+
+
+def _table(table: Table) -> Markup:
+    return Markup(HTML.get_template("table.html.jinja").render(table=table))
 
 
 def _as_table(block: Block) -> Table:

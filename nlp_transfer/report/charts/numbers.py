@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from math import isfinite
+
 from nlp_transfer.shown import Bar, BarChart, Chart, Grid, LineChart, Series, Table
 
 _MOST_PAIRS = 50
@@ -9,7 +12,11 @@ _MOST_PAIRS = 50
 
 
 def table_of(chart: Chart) -> Table:
-    """Tabulate what a chart draws."""
+    """Tabulate what a chart draws.
+
+    raises: ValueError for a value that is no finite number
+    """
+    check_finite(chart)
     match chart:
         case LineChart():
             return _of_lines(chart)
@@ -17,6 +24,27 @@ def table_of(chart: Chart) -> Table:
             return _of_bars(chart)
         case Grid():
             return _of_grid(chart)
+
+
+def check_finite(chart: Chart) -> None:
+    """Refuse what a page must not show: who counts says in words what is not defined."""
+    for value in _values(chart):
+        if not isfinite(value):
+            raise ValueError(f"The chart {chart.title!r} has a value that is no number: {value}.")
+
+
+def _values(chart: Chart) -> Iterator[float]:
+    match chart:
+        case LineChart():
+            for series in chart.series:
+                for pair in (*series.points, *series.bounds):
+                    yield from pair
+        case BarChart():
+            for bar in chart.bars:
+                yield from (bar.value, *(bar.interval or ()))
+        case Grid():
+            for counts in chart.counts:
+                yield from counts
 
 
 def short(value: float) -> str:
