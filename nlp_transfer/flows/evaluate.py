@@ -53,12 +53,10 @@ def evaluate(
     ledger += recipe.task.rows.unseen(splits, split)
     check_lost(recipe, split, ledger)
     return build_report(
-        task=recipe.task,
-        recipe=recipe.name,
-        rows={split: rows},
+        recipe,
+        splits,
         predictions={split: predictions},
         ledgers={split: ledger},
         repeats=load_repeats(recipe.task, splits, [split]),
-        samples=recipe.evaluation.bootstrap,
         notes=casing_notes(recipe.task, predictor.loaded, rows),
     )

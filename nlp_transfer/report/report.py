@@ -11,6 +11,7 @@ from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.metrics.figures import Headline
 from nlp_transfer.records import LossLedger, Repeats
 from nlp_transfer.tasks import task_named
+from nlp_transfer.tasks.analysis import Analysis
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.faces import Figures
 
@@ -47,20 +48,28 @@ class SplitReport:
     """None in a report of an earlier version."""
     unseen: Unseen | None
     """None where no example is in another split too."""
+    analysis: Analysis | None = None
+    """None where the task has none, and in a report of an earlier version."""
 
     def as_dict(self) -> dict[str, Any]:
-        parts = {"ledger": self.ledger, "repeats": self.repeats, "unseen": self.unseen}
+        parts = {
+            "ledger": self.ledger,
+            "repeats": self.repeats,
+            "unseen": self.unseen,
+            "analysis": self.analysis,
+        }
         known = {name: part.as_dict() for name, part in parts.items() if part is not None}
         return {**self.figures.as_dict(), **known}
 
     @classmethod
     def read(cls, task: Task, split: Mapping[str, Any]) -> SplitReport:
-        repeats, unseen = split.get("repeats"), split.get("unseen")
+        repeats, unseen, analysis = map(split.get, ("repeats", "unseen", "analysis"))
         return cls(
             task.scores.read(split),
             LossLedger(**split["ledger"]),
             Repeats(**repeats) if repeats else None,
             Unseen.read(task, unseen) if unseen else None,
+            Analysis.read(analysis) if analysis is not None else None,
         )
 
 

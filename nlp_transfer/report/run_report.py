@@ -11,8 +11,10 @@ from datasets import Dataset
 from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.doctor.pieces import is_uncased
 from nlp_transfer.models.build import LoadedModel
-from nlp_transfer.records import LossLedger, Prediction, Repeats
+from nlp_transfer.recipe import Recipe, Section
+from nlp_transfer.records import LossLedger, Prediction, Repeats, Splits
 from nlp_transfer.report.report import Fact, Report, SplitReport, Unseen
+from nlp_transfer.tasks.analysis import Analysis
 from nlp_transfer.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -41,43 +43,40 @@ def score(
 
 def _task_report(task: TaskWindows, predictions: Mapping[str, Sequence[Prediction]]) -> Report:
     recipe, words = task.recipe, task.raw_words
-    splits = recipe.evaluation.splits
     report = build_report(
-        task=recipe.task,
-        recipe=recipe.name,
-        rows={split: task.splits[split] for split in splits},
+        recipe,
+        task.splits,
         predictions=predictions,
-        ledgers={split: task.data[split].encoded.ledger for split in splits},
+        ledgers={split: task.data[split].encoded.ledger for split in predictions},
         repeats=task.repeats,
-        samples=recipe.evaluation.bootstrap,
         notes=[*casing_notes(recipe.task, task.loaded, task.splits["train"]), *_word_notes(words)],
     )
     return replace(report, words=words)
 
 
 def build_report(
+    recipe: Recipe[Task, Section],
+    splits: Splits,
     *,
-    task: Task,
-    recipe: str,
-    rows: Mapping[str, Dataset],
     predictions: Mapping[str, Sequence[Prediction]],
     ledgers: Mapping[str, LossLedger],
     repeats: Mapping[str, Repeats],
-    samples: int,
     notes: Sequence[str],
 ) -> Report:
-    """Score every split.
+    """Score every split that there are predictions for.
 
-    recipe:  its name
-    rows, predictions, ledgers, repeats: by split
-    samples: resamples of the bootstrap intervals
+    splits: as training has seen them, where it has
+    predictions, ledgers, repeats: by split
     """
-    splits = {
+    task, samples = recipe.task, recipe.evaluation.bootstrap
+    rows = {split: splits[split] for split in predictions}
+    reports = {
         split: SplitReport(
             task.scores.figures(rows[split], predictions[split], samples=samples),
             ledgers[split],
             repeats[split],
             _unseen(task, rows[split], predictions[split], repeats[split], samples=samples),
+            _analysis(recipe, splits, split, predictions[split]),
         )
         for split in predictions
     }
@@ -87,7 +86,22 @@ def build_report(
         for split in predictions
         if (answer := task.scores.constant_answer(rows[split], predictions[split]))
     ]
-    return Report(task, recipe, splits, notes=(*notes, *constant))
+    return Report(task, recipe.name, reports, notes=(*notes, *constant))
+
+
+def _analysis(
+    recipe: Recipe[Task, Section], splits: Splits, split: str, predictions: Sequence[Prediction]
+) -> Analysis | None:
+    """Look where the predictions of a split fail, if the task can."""
+    if (look := recipe.task.error_analysis) is None:
+        return None
+    return look.analyse(
+        splits[split],
+        predictions,
+        train=splits.datasets.get("train"),
+        columns=(),
+        samples=recipe.evaluation.bootstrap,
+    )
 
 
 def _unseen(

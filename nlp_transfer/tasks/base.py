@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Section
 from nlp_transfer.tasks.faces import Checks, Decoder, Head, Results, Rows, Scores, Windows
-from nlp_transfer.tasks.optional import Additions, Alterations, SoftLoss, SpanRows
+from nlp_transfer.tasks.optional import (
+    Additions,
+    Alterations,
+    ErrorAnalysis,
+    SoftLoss,
+    SpanRows,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -86,6 +92,11 @@ class Task(Section):
     @abstractmethod
     def results(self) -> Results:
         """What is read of items and written of predictions."""
+
+    @property
+    def error_analysis(self) -> ErrorAnalysis | None:
+        """Where predictions fail; None: nothing is said of it."""
+        return None
 
     @property
     def additions(self) -> Additions | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nlp_transfer.data.added import Alter
@@ -13,6 +13,33 @@ from nlp_transfer.records import Prediction, Row
 
 if TYPE_CHECKING:
     import torch
+    from datasets import Dataset
+
+    from nlp_transfer.shown import Examples
+    from nlp_transfer.tasks.analysis import Analysis
+
+
+class ErrorAnalysis(Protocol):
+    """Where predictions fail."""
+
+    def analyse(
+        self,
+        rows: Dataset,
+        predictions: Sequence[Prediction],
+        *,
+        train: Dataset | None,
+        columns: Sequence[str],
+        samples: int,
+    ) -> Analysis:
+        """Sort a split into slices, and look for what is mistaken how often and how surely.
+
+        train:   what training has seen; None: not known
+        columns: of the data, that rows keep to be sorted by (`data.slices`)
+        samples: resamples of the bootstrap intervals
+        """
+
+    def examples(self, lines: Iterable[Mapping[str, Any]]) -> Examples:
+        """Show the lines of predictions.jsonl, as many as a page can hold."""
 
 
 class Additions(Protocol):

@@ -24,6 +24,7 @@ from nlp_transfer.tasks.optional import SoftLoss
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
+    from nlp_transfer.tasks.ner.analysis import NerErrorAnalysis
     from nlp_transfer.tasks.ner.checks import NerChecks
     from nlp_transfer.tasks.ner.scores import NerScores
 
@@ -96,6 +97,12 @@ class NerTask(Task):
         from nlp_transfer.tasks.ner.scores import NerScores
 
         return NerScores()
+
+    @property
+    def error_analysis(self) -> NerErrorAnalysis:
+        from nlp_transfer.tasks.ner.analysis import NerErrorAnalysis
+
+        return NerErrorAnalysis()
 
     @property
     def soft_loss(self) -> SoftLoss:

@@ -1,0 +1,56 @@
+"""Lines of predictions.jsonl in, texts with gold and predicted labels to look through out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from nlp_transfer.shown import Answer, Example, Examples
+from nlp_transfer.tasks.analysis_examples import ExampleSelection
+
+
+def predicted_labels(line: Mapping[str, Any]) -> list[str]:
+    """Return the predicted labels of a line of predictions.jsonl."""
+    return list(line["labels"]) if "labels" in line else [line["label"]]
+
+
+def error_kinds(gold: Sequence[str], predicted: Sequence[str]) -> tuple[str, ...]:
+    """Name what is wrong with the labels of a text; nothing where they are right."""
+    missed, spurious = {*gold} - {*predicted}, {*predicted} - {*gold}
+    if len(gold) == len(predicted) == 1:
+        return ("wrong label",) if missed else ()
+    kinds = {"missed label": missed, "spurious label": spurious}
+    return tuple(name for name, labels in kinds.items() if labels)
+
+
+def example_of(number: int, line: Mapping[str, Any], slices: Sequence[str] = ()) -> Example:
+    """Show a line of predictions.jsonl.
+
+    number: of the line, from 1
+    slices: that it belongs to
+    """
+    gold, predicted, scores = line["gold"], predicted_labels(line), line.get("scores") or {}
+    pair = line.get("text_pair")
+    return Example(
+        number=number,
+        text=line["text"] if pair is None else f"{line['text']}\n{pair}",
+        answers=(
+            # What the model gave the gold label says how far off it was.
+            Answer("gold", labels=tuple((name, scores.get(name)) for name in gold)),
+            Answer("predicted", labels=tuple((name, scores.get(name)) for name in predicted)),
+        ),
+        kinds=error_kinds(gold, predicted),
+        types=tuple(sorted({*gold, *predicted})),
+        slices=tuple(slices),
+        where=line.get("where") or "",
+    )
+
+
+def examples_of(lines: Iterable[Mapping[str, Any]]) -> Examples:
+    """Show the texts of predictions.jsonl, as many as a page can hold."""
+    selection = ExampleSelection()
+    for number, line in enumerate(lines, 1):
+        wrong = bool(error_kinds(line["gold"], predicted_labels(line)))
+        selection.add(partial(example_of, number, line), wrong=wrong)
+    return selection.chosen()
