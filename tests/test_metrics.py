@@ -15,9 +15,7 @@ from sklearn.metrics import classification_report, f1_score, roc_auc_score
 from nlp_transfer.data.tags import iob2_labels, spans, to_iob2
 from nlp_transfer.metrics.bootstrap import interval95, interval_doubt
 from nlp_transfer.metrics.entities import entity_f1, entity_figures
-from nlp_transfer.metrics.figures import scores_dict
 from nlp_transfer.metrics.labels import class_figures, label_figures, macro_f1
-from nlp_transfer.metrics.modules import EntityScores
 from nlp_transfer.tasks.ner.viterbi import best_tags, inside_predecessors, is_legal
 
 raw_tags = st.lists(st.sampled_from(iob2_labels(["PER", "LOC", "E-mail"])), max_size=8)
@@ -319,14 +317,6 @@ def test_the_token_table_has_a_row_a_tag_o_too():
         same(line, theirs[tag])
     assert figures.accuracy == 0.5
     same(figures.weighted, theirs["weighted avg"])
-
-
-def test_the_evaluate_module_gives_the_same_figures():
-    gold, predicted = middling()
-    figures = EntityScores().compute(predictions=predicted, references=gold, samples=20)
-    assert figures["overall"]["f1"] == pytest.approx(entity_f1(gold, predicted))
-    assert figures["partial_credit"] == scores_dict(credit_of(gold, predicted))
-    assert figures["token"] == label_figures(gold, predicted).as_dict("per_tag")
 
 
 # --- Viterbi --------------------------------------------------------------------------------------
