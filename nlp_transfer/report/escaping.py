@@ -10,8 +10,9 @@ import re
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
-# Control characters, and those that turn the direction of the text that follows.
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# Control characters, those that turn the direction of the text that follows, and halves of
+# characters, which no file can hold.
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # An underscore inside a word, as in B-work_of_art, is one to every Markdown reader.
 _SPECIAL = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
 _OPENS_BLOCK = re.compile(

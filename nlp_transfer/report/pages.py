@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from itertools import chain, count
 
 from markupsafe import Markup
 
+from nlp_transfer.report.browser import browser_data
 from nlp_transfer.report.charts.drawing import draw
 from nlp_transfer.report.charts.numbers import table_of
 from nlp_transfer.report.escaping import html_templates, markdown_templates
@@ -23,6 +25,8 @@ from nlp_transfer.shown import Block, Examples, Grid, Table
 MARKDOWN = markdown_templates("nlp_transfer.report")
 HTML = html_templates("nlp_transfer.report")
 
+_SCRIPTS = ("sorting.js", "example.js", "browser.js")
+"""What a page runs; the last ones only where it has examples."""
 _HEADLINE = re.compile(r"(?P<name>.+?) (?P<figure>[01]\.\d+) (?P<interval>\(.+\))")
 """As figures.Headline writes it."""
 
@@ -39,7 +43,10 @@ def markdown_page(page: Page) -> str:
 
 def html_page(page: Page) -> str:
     """Write a page as one HTML file that loads nothing and runs its own script only."""
-    style, script = _file("page.css"), _file("page.js")
+    sections = list(_drawn_sections(page.sections))
+    has_examples = any(drawn.kind == "examples" for of in sections for drawn in of.blocks)
+    style = _file("page.css")
+    script = "\n".join(map(_file, _SCRIPTS if has_examples else _SCRIPTS[:1]))
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
@@ -47,7 +54,7 @@ def html_page(page: Page) -> str:
     return HTML.get_template("page.html.jinja").render(
         page=page,
         headlines=[(line, _HEADLINE.fullmatch(line)) for line in page.headlines],
-        sections=list(_drawn_sections(page.sections)),
+        sections=sections,
         policy=policy,
         style=Markup(style),
         script=Markup(script),
@@ -83,25 +90,42 @@ class _DrawnSection:
 
 
 def _drawn_sections(sections: tuple[Section, ...]) -> Iterator[_DrawnSection]:
+    prefixes = chain(["e"], (f"e{number}-" for number in count(2)))
     for number, section in enumerate(sections, 1):
         name = f"s{number}"
         blocks = enumerate(section.blocks, 1)
-        drawn = tuple(_drawn(block, f"{name}-{place}") for place, block in blocks)
+        drawn = tuple(_drawn(block, f"{name}-{place}", prefixes) for place, block in blocks)
         yield _DrawnSection(name, section.title, drawn)
 
 
-def _drawn(block: Block, name: str) -> _Drawn:
+def _drawn(block: Block, name: str, prefixes: Iterator[str]) -> _Drawn:
+    """Write a block.
+
+    name:     its id
+    prefixes: of the ids of examples; each browser takes one, so that #e123 is one of the first's
+    """
     match block:
         case Table():
             return _Drawn(name, "table", block, _table(block))
         case Examples():
-            return _Drawn(name, "table", block, _table(_as_table(block)))
+            return _Drawn(name, "examples", block, _browser(block, next(prefixes)))
     kind = "matrix" if isinstance(block, Grid) else "chart"
     return _Drawn(name, kind, block, draw(block, name), _table(table_of(block)))
 
 
 def _table(table: Table) -> Markup:
     return Markup(HTML.get_template("table.html.jinja").render(table=table))
+
+
+def _browser(examples: Examples, prefix: str) -> Markup:
+    """Write what the script fills; prefix: of the ids of examples, before their numbers."""
+    data, kept = browser_data(examples)
+    left_out = len(examples.examples) - kept
+    return Markup(
+        HTML.get_template("examples.html.jinja").render(
+            title=examples.title, prefix=prefix, data=data, kept=kept, left_out=left_out
+        )
+    )
 
 
 def _as_table(block: Block) -> Table:

@@ -10,7 +10,7 @@ from nlp_transfer.report.escaping import visible
 
 TEXT = 12
 """Height of texts in user units, as page.css sets it."""
-_LETTER = 0.56
+_LETTER = 0.62
 """Width of a letter beside its height, in the sans-serif fonts of browsers; rather too much."""
 
 

@@ -1,5 +1,6 @@
 "use strict";
-// All that moves on a page. Without it tables and charts are there, and stay as they were written.
+// Tables, to sort: by a click on the head of a column, or Enter on it. Without JavaScript they stay
+// as they were written.
 
 // Where rows come from before anything is sorted: a third click goes back to it.
 function sortable(table) {
