@@ -1,7 +1,7 @@
 """READ FIRST: all that a run does, from a recipe to a report.
 
 check -> load -> add rows -> build -> choose weights -> encode
-      -> fit -> finish -> predict -> score -> write
+      -> fit -> finish -> calibrate -> predict -> score -> write
 
 Before it a recipe may have other rounds, which are runs of their own; with it other tasks may
 learn, by the same encoder. `plan_of` finds both.
@@ -88,7 +88,8 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
     learner:     the model that learns for all of them, with the adapters of strategies
     windows:     the tasks as the model reads them, cut into windows of pieces
     fitted:      the learner with the weights of its best evaluation
-    finished:    what the strategies keep of it (merged, averaged...), a model a task again
+    finished:    what the strategies keep of it (merged, averaged...), a model a task again,
+                 whose scores are to come true: calibrated on validation
     predictions: of every split that the recipe scores
     """
     from nlp_transfer.publish.card import card_text
@@ -97,7 +98,7 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
     from nlp_transfer.runs.saving import save_adapter, save_models
     from nlp_transfer.training.building import build, choose_weights
     from nlp_transfer.training.examples import add_rows, encode, load
-    from nlp_transfer.training.fitting import finish, fit, predict
+    from nlp_transfer.training.fitting import calibrate, finish, fit, predict
 
     with explaining_interrupt(folder, begun=False, fresh=fresh):
         if plan.earlier:  # whose model teaches this one
@@ -112,7 +113,7 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
         last = folder.last_checkpoint()
         fitted = fit(windows, learner, learning, resume_from=last)
         save_adapter(folder, fitted)  # where there is one, apart from the checkpoint's weights
-        finished = finish(windows, fitted)
+        finished = calibrate(windows, finish(windows, fitted))
         save_models(folder, tasks, finished.models)
         predictions = predict(windows, finished)
         report = score(windows, predictions, finished.figures)

@@ -23,12 +23,13 @@ def merge(
     """Average the weights of runs, or put an adapter into its base, and save a whole model.
 
     output:  a folder that does not exist yet
-    how:     uniform, or greedy: only the runs that help on the validation split of `recipe`
+    how:     uniform, or greedy: only the runs that help on the validation split of `recipe`, on
+             which the scores are calibrated anew; those of another mixture are not
     weights: the share of each run, adding up to 1, instead of equal ones
     raises:  UserError when runs differ in task, labels, architecture or tokenizer
     """
     from nlp_transfer.inference.predictor import Predictor
-    from nlp_transfer.inference.soup import check_way, check_whole, greedy_soup, soup
+    from nlp_transfer.inference.soup import check_way, check_whole, greedy_soup, recalibrate, soup
     from nlp_transfer.models.saved import save_model
     from nlp_transfer.tasks.splits import load_splits
 
@@ -46,6 +47,7 @@ def merge(
         models[0].check_fits(recipe.task, splits.labels)
         score = recipe.task.scores.headline_figure
         merged = greedy_soup(models, lambda model: score(rows, model.predict_split(rows)[0]))
+        recalibrate(merged, rows)
     output.parent.mkdir(parents=True, exist_ok=True)
     with whole_folder(output) as temporary:
         save_model(merged.loaded, temporary)

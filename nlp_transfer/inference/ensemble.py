@@ -82,7 +82,10 @@ class Ensemble(Predictor):
                 )
         # Of a model that was trained elsewhere I- may begin an entity: its task decodes for all.
         task = next((model.task for model in (first, *others) if model.task.tag_scheme), first.task)
-        return cls(**{**vars(first), "task": task, "others": tuple(others)})
+        # How sure the mean of several may be, no validation split has told.
+        calibration = None if others else first.calibration
+        own = {**vars(first), "task": task, "calibration": calibration}
+        return cls(**own, others=tuple(others))
 
     def distributions(
         self, rows: Iterable[Row], count: Callable[[LossLedger], None] | None = None

@@ -31,6 +31,7 @@ from nlp_transfer.recipe import ModelSection, WordRule
 from nlp_transfer.records import LossLedger, Prediction, Row
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.faces import WindowRow
+from nlp_transfer.tasks.optional import Calibration, calibrated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,6 +63,8 @@ class Predictor:
     words: RawWords = field(default_factory=RawWords)
     fast_cpu: bool = True
     """Whether it computes by our operations on a CPU."""
+    calibration: Calibration | None = None
+    """How its scores are corrected; None: they are as the model computes them."""
 
     def __new__(cls, loaded: object = None, *_: object, **__: object) -> Predictor:
         """Say how a model is loaded by its name."""
@@ -103,7 +106,7 @@ class Predictor:
         if onnx and device not in ("auto", "cpu"):
             raise UserError(f"--device: an ONNX model computes on the CPU here, not on {device!r}.")
         device = "cpu" if onnx else resolve_device(device)
-        loaded, task, settings = load_trained(
+        loaded, task, settings, calibration = load_trained(
             folder, setting, device=device, onnx=onnx, shared=shared, scheme=scheme
         )
         fast = settings.fast_cpu if fast_cpu is None else fast_cpu
@@ -114,7 +117,17 @@ class Predictor:
             wanted = resolve_precision(precision, device)
             precision = usable_precision(loaded.model, wanted, fast_cpu=fast)
         columns = kept_columns(settings.columns)
-        return cls(loaded, task, settings.options, precision, tokens_per_batch, columns, raw, fast)
+        return cls(
+            loaded=loaded,
+            task=task,
+            options=settings.options,
+            precision=precision,
+            tokens_per_batch=tokens_per_batch,
+            columns=columns,
+            words=raw,
+            fast_cpu=fast,
+            calibration=calibration,
+        )
 
     @property
     def labels(self) -> list[str]:
@@ -131,7 +144,8 @@ class Predictor:
         labels = self.labels
         distributions = self.distributions(rows, count)
         decoder = self.task.decoder
-        return (decoder.decode(distribution, labels) for distribution in distributions)
+        predictions = (decoder.decode(distribution, labels) for distribution in distributions)
+        return calibrated(predictions, self.calibration)
 
     def encode(self, rows: Iterable[Row]) -> Iterator[tuple[list[WindowRow], LossLedger]]:
         """Turn each row into the windows that the model reads, and count what they lose."""

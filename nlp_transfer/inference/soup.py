@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.ensemble import check_same_answers
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.models.architecture import is_adapted
+from nlp_transfer.models.saved import keep_calibration
 
 if TYPE_CHECKING:
     import torch
+    from datasets import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,9 @@ def soup(models: Sequence[Predictor], shares: Sequence[float] | None = None) -> 
     weights = _matched_weights(models)
     mixed = weighted_sum(weights, shares) if shares else mean(weights)
     models[0].loaded.model.load_state_dict(mixed)
+    if any(model.calibration != models[0].calibration for model in models):
+        log.info("the scores of the mixture are not calibrated: no validation split has told how")
+        keep_calibration(models[0].loaded.model, None)
     return models[0]
 
 
@@ -72,6 +79,17 @@ def greedy_soup(models: Sequence[Predictor], score: Callable[[Predictor], float]
             kept, best = tried, found
     first.loaded.model.load_state_dict(mean([weights[i] for i in kept]))
     return first
+
+
+def recalibrate(model: Predictor, rows: Dataset) -> None:
+    """Let a model keep how its scores are corrected, learned from a validation split."""
+    confidence = model.task.confidence
+    if confidence is None:
+        return
+    predictions = list(replace(model, calibration=None).predict(iterate(rows)))
+    calibration = confidence.fit(rows, predictions)
+    said = None if calibration is None else calibration.model_dump(mode="json")
+    keep_calibration(model.loaded.model, said)
 
 
 def _matched_weights(models: Sequence[Predictor]) -> list[dict[str, torch.Tensor]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.files import write_json
 from nlp_transfer.models.architecture import is_adapted, without_adapter
 from nlp_transfer.models.damage import explaining_damage
 from nlp_transfer.models.finite import check_finite
@@ -31,11 +32,12 @@ from nlp_transfer.models.output_names import output_names
 from nlp_transfer.recipe import ModelSection
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
+    from transformers import PreTrainedConfig, PreTrainedModel
 
     from nlp_transfer.models.build import LoadedModel
 
 _KEY = "nlp_transfer"
+_PARTS = ("task", "columns", "words", "calibration")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Settings:
     """Tag scheme of its labels, where it was trained elsewhere."""
     fast_cpu: bool = True
     """As `training.fast_cpu` said."""
+    calibration: Mapping[str, Any] | None = None
+    """How its scores are corrected; None: they are not."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return what config.json holds."""
@@ -68,6 +72,7 @@ class Settings:
             "words": self.words,
             "scheme": self.scheme,
             "fast_cpu": None if self.fast_cpu else False,
+            "calibration": self.calibration,
         }
         return {name: value for name, value in said.items() if value is not None}
 
@@ -85,7 +90,8 @@ class Settings:
         """
         said = getattr(config, _KEY, None) or {}
         if not isinstance(said, dict) or not all(
-            isinstance(said.get(part) or {}, dict) for part in ("task", "columns", "words")
+            isinstance(said.get(part) or {}, dict)
+            for part in ("task", "columns", "words", "calibration")
         ):
             raise UserError(
                 f"{setting}: {_KEY} in {config_file(folder)} is not what nlpt writes. {COPY_AGAIN}"
@@ -102,6 +108,7 @@ class Settings:
             said.get("words"),
             said.get("scheme"),
             fast_cpu=said.get("fast_cpu") is not False,
+            calibration=said.get("calibration"),
         )
 
     def within(self, limit: int | None, folder: Path, setting: str) -> Settings:
@@ -120,6 +127,13 @@ class Settings:
         return replace(self, options=self.options.model_copy(update={"max_pieces": limit}))
 
 
+def keep_calibration(model: PreTrainedModel, calibration: Mapping[str, Any] | None) -> None:
+    """Let a model's configuration hold how its scores are corrected, or that they are not."""
+    config = without_adapter(model).config
+    said = {**getattr(config, _KEY, {}), "calibration": calibration}
+    setattr(config, _KEY, {name: value for name, value in said.items() if value is not None})
+
+
 def save_model(loaded: LoadedModel, folder: Path) -> None:
     """Save a model or its adapters as safetensors, with tokenizer and named labels.
 
@@ -135,6 +149,13 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
         base.config.save_pretrained(folder)
         (folder / CONFIG_FILE).rename(folder / ADAPTED_FILE)
         (folder / "README.md").unlink(missing_ok=True)  # a card full of placeholders
+
+
+def adopt_settings(model: PreTrainedModel, adapter: Path) -> None:
+    """Let the folder of an adapter say of itself what is said of the model that it became."""
+    file = adapter / ADAPTED_FILE
+    said = json.loads(file.read_text("utf-8"))
+    write_json(file, {**said, _KEY: getattr(without_adapter(model).config, _KEY)})
 
 
 def read_said(folder: Path, setting: str) -> dict[str, object]:

@@ -8,18 +8,20 @@ from typing import Any
 from nlp_transfer.files import whole_folder, write_json
 from nlp_transfer.models.architecture import is_adapted
 from nlp_transfer.models.build import LoadedModel
-from nlp_transfer.models.saved import save_model
+from nlp_transfer.models.saved import adopt_settings, save_model
 from nlp_transfer.processes import is_main_process, wait_for_all
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.training.examples import TaskExamples
 from nlp_transfer.training.fitting import Fitted
 from nlp_transfer.training.pretraining import Reading
 
+_ADAPTER = "adapter"
+
 
 def save_adapter(folder: RunFolder, fitted: Fitted) -> None:
     """Write what a strategy has learned beside the checkpoint's weights, apart from them."""
     if is_main_process() and is_adapted(fitted.loaded.model):
-        with whole_folder(folder.path / "adapter", replace=True) as temporary:
+        with whole_folder(folder.path / _ADAPTER, replace=True) as temporary:
             save_model(fitted.loaded, temporary)
 
 
@@ -38,6 +40,8 @@ def save_models(
                 save_model(loaded, temporary / task.planned.name)
     with whole_folder(folder.model, replace=True) as temporary:
         save_model(models[0], temporary)
+    if (folder.path / _ADAPTER).is_dir():
+        adopt_settings(models[0].model, folder.path / _ADAPTER)  # calibrated since it was saved
 
 
 def write_pretrained(folder: RunFolder, reading: Reading, metrics: dict[str, Any]) -> None:

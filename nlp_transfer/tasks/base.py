@@ -13,6 +13,7 @@ from nlp_transfer.tasks.faces import Checks, Decoder, Head, Results, Rows, Score
 from nlp_transfer.tasks.optional import (
     Additions,
     Alterations,
+    Confidence,
     ErrorAnalysis,
     SoftLoss,
     SpanRows,
@@ -111,6 +112,11 @@ class Task(Section):
     @property
     def alterations(self) -> Alterations | None:
         """Ways of altering rows; None: no way is known by which labels hold."""
+        return None
+
+    @property
+    def confidence(self) -> Confidence | None:
+        """How sure its answers are; None: they have no scores."""
         return None
 
     @property

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nlp_transfer.data.added import Alter
 from nlp_transfer.data.items import Item
 from nlp_transfer.data.tags import Span
 from nlp_transfer.data.words import Splitter
+from nlp_transfer.metrics.precision import PrecisionCurve
 from nlp_transfer.records import Prediction, Row
 
 if TYPE_CHECKING:
@@ -93,6 +94,45 @@ class Alterations(Protocol):
 
         typos: share of the longer words that are misspelled
         """
+
+
+class Calibration(Protocol):
+    """What a model keeps to correct its scores by, as plain numbers."""
+
+    @property
+    def curve(self) -> PrecisionCurve:
+        """How many answers of the validation split were right, from the surest on."""
+
+    def calibrated(self, prediction: Prediction) -> Prediction:
+        """Correct the scores of a prediction as the model makes it; its answers stay."""
+
+    def above(self, prediction: Prediction, least: float) -> Prediction:
+        """Leave out the answers of a calibrated prediction whose score is below the least."""
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """Return what config.json holds; mode: json."""
+
+
+def calibrated(
+    predictions: Iterable[Prediction], calibration: Calibration | None
+) -> Iterator[Prediction]:
+    """Correct the scores of predictions, as far as it is known how, as they come."""
+    return iter(predictions) if calibration is None else map(calibration.calibrated, predictions)
+
+
+class Confidence(Protocol):
+    """How sure a model is, and how sure it should be."""
+
+    def fit(self, rows: Dataset, predictions: Sequence[Prediction]) -> Calibration | None:
+        """Learn from labelled rows how often answers of which score are right.
+
+        rows:        not those that the model has learned from
+        predictions: as the model makes them
+        returns:     None where the rows are too few
+        """
+
+    def read(self, said: Mapping[str, Any]) -> Calibration:
+        """Read what a model keeps; pydantic's error where it is nothing that `fit` makes."""
 
 
 class SoftLoss(Protocol):

@@ -11,12 +11,17 @@ from torch import nn
 from transformers import TrainerCallback, TrainingArguments, set_seed
 
 from nlp_transfer.models.build import LoadedModel
+from nlp_transfer.models.saved import keep_calibration
 from nlp_transfer.models.shared_encoder import release_sides
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.context import Outcome
+from nlp_transfer.tasks.optional import Calibration, calibrated
 from nlp_transfer.training.examples import TaskWindows
 from nlp_transfer.training.memory import PeakMemory
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
+
+_CALIBRATED_ON = 20_000
+"""Examples of the validation split that are enough; more cost time only."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Finished:
     trainer: TransferTrainer
     figures: Mapping[str, Any]
     """The training section of metrics.json."""
+    calibrations: Sequence[Calibration | None] = ()
+    """How the scores of each are corrected, once that is known; None: they are not."""
 
 
 def fit(
@@ -103,17 +110,49 @@ def finish(tasks: Sequence[TaskWindows], fitted: Fitted) -> Finished:
     return Finished(kept, trainer, figures)
 
 
+def calibrate(tasks: Sequence[TaskWindows], finished: Finished) -> Finished:
+    """Learn on the validation split how sure each model may be; it is kept with the models.
+
+    Validation examples that training has seen too do not count: of them every model is sure.
+    """
+    calibrations = [
+        _calibration(task, finished.trainer, loaded)
+        for task, loaded in zip(tasks, finished.models, strict=True)
+    ]
+    for loaded, calibration in zip(finished.models, calibrations, strict=True):
+        said = None if calibration is None else calibration.model_dump(mode="json")
+        keep_calibration(loaded.model, said)
+    return replace(finished, calibrations=calibrations)
+
+
+def _calibration(
+    task: TaskWindows, trainer: TransferTrainer, loaded: LoadedModel
+) -> Calibration | None:
+    confidence, validation = task.recipe.task.confidence, task.data["validation"]
+    if confidence is None:
+        return None
+    seen = frozenset(task.repeats["validation"].seen_rows)
+    new = [number for number in range(len(validation.rows)) if number not in seen]
+    numbers = new[:: -(-len(new) // _CALIBRATED_ON) or 1]
+    predictions = trainer.predict_split(validation, loaded.model, task.recipe.task, numbers)
+    return confidence.fit(validation.rows.select(numbers), predictions)
+
+
 def predict(
     tasks: Sequence[TaskWindows], finished: Finished
 ) -> list[dict[str, Sequence[Prediction]]]:
-    """Predict the splits that are to be scored: of each task, by split."""
-    return [
-        {
-            split: finished.trainer.predict_split(task.data[split], loaded.model, task.recipe.task)
-            for split in task.recipe.evaluation.splits
-        }
-        for task, loaded in zip(tasks, finished.models, strict=True)
-    ]
+    """Predict the splits that are to be scored, by calibrated models: of each task, by split."""
+    found = []
+    kept = zip(tasks, finished.models, finished.calibrations, strict=True)
+    for task, loaded, calibration in kept:
+        by_split: dict[str, Sequence[Prediction]] = {}
+        for split in task.recipe.evaluation.splits:
+            predictions = finished.trainer.predict_split(
+                task.data[split], loaded.model, task.recipe.task
+            )
+            by_split[split] = list(calibrated(predictions, calibration))
+        found.append(by_split)
+    return found
 
 
 def parameter_counts(model: nn.Module) -> dict[str, int]:

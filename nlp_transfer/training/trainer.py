@@ -154,16 +154,21 @@ class TransferTrainer(BudgetTrainer):
         return {"eval_score": self._task.scores.headline_figure(rows, predictions)}
 
     def predict_split(
-        self, split: SplitData, model: PreTrainedModel | None = None, task: Task | None = None
+        self,
+        split: SplitData,
+        model: PreTrainedModel | None = None,
+        task: Task | None = None,
+        examples: Sequence[int] | None = None,
     ) -> list[Prediction]:
         """Predict every example of a split exactly once.
 
         model, task: instead of the one that is trained, and its task
+        examples:    numbers of those that are wanted, if not all
 
         Each process takes every n-th example; all processes get all predictions, in order.
         """
-        count, step = len(split.rows), self.args.world_size
-        numbers = range(self.args.process_index, count, step)
+        wanted = range(len(split.rows)) if examples is None else examples
+        numbers = wanted[self.args.process_index :: self.args.world_size]
         model = model or self.accelerator.unwrap_model(self.model)
         task = task or self._task
         distributions = predict_distributions(
@@ -178,7 +183,7 @@ class TransferTrainer(BudgetTrainer):
         labels = output_labels(model.config)
         mine = [task.decoder.decode(distribution, labels) for distribution in distributions]
         gathered = dict(gather_object(list(zip(numbers, mine, strict=True))))
-        return [gathered[number] for number in range(count)]
+        return [gathered[number] for number in wanted]
 
 
 def _callbacks(recipe: TransferRecipe, args: TrainingArguments) -> list[TrainerCallback]:

@@ -23,6 +23,8 @@ class Classification:
     """The best label; for a multi-label task every label above the threshold, perhaps none."""
     scores: Mapping[str, float]
     """Probability of every label, 0 to 1."""
+    model_scores: Sequence[float] = ()
+    """As `scores`, before they were calibrated, in the same order; none: they were not."""
 
     @property
     def answers(self) -> tuple[tuple[str, ...]]:

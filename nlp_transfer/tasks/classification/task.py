@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
     from nlp_transfer.tasks.classification.checks import ClassificationChecks
+    from nlp_transfer.tasks.classification.confidence import ClassificationConfidence
     from nlp_transfer.tasks.classification.scores import ClassificationScores
 
 
@@ -110,6 +111,12 @@ class ClassificationTask(Task):
     @property
     def additions(self) -> ClassificationAdditions:
         return ClassificationAdditions(self.multi_label)
+
+    @property
+    def confidence(self) -> ClassificationConfidence:
+        from nlp_transfer.tasks.classification.confidence import ClassificationConfidence
+
+        return ClassificationConfidence(self.multi_label)
 
     @property
     def soft_loss(self) -> SoftLoss:

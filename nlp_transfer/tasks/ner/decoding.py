@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from nlp_transfer.data.tags import to_iob2
+from nlp_transfer.data.tags import spans, to_iob2
 from nlp_transfer.tasks.arrays import mean_probabilities
 from nlp_transfer.tasks.faces import WindowRow
+from nlp_transfer.tasks.ner.span_scores import Steps, iob2_steps, span_log_probabilities
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +27,10 @@ class Tagging:
     """IOB2, one a word."""
     scores: Sequence[float]
     """Probability of each word's tag, 0 to 1."""
+    entity_scores: Sequence[float] = ()
+    """Probability of each whole entity with its type, 0 to 1, from left to right."""
+    model_scores: Sequence[float] = ()
+    """As `entity_scores`, before they were calibrated."""
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -75,8 +81,15 @@ class NerDecoder:
             return Tagging((), ())
         path = self.best_path(stitched, labels)
         chosen = np.exp(stitched[np.arange(len(path)), path])
+        tags = self.as_iob2([labels[i] for i in path])
+        steps, found = self.steps(tuple(labels), path), spans(tags)
+        sure = [*map(math.exp, span_log_probabilities(stitched, path, found, steps))]
         # A tuple of floats takes four times the memory, of every word of a split that is scored.
-        return Tagging(self.as_iob2([labels[i] for i in path]), array("d", chosen.tolist()))
+        return Tagging(tags, array("d", chosen.tolist()), sure, sure)
+
+    def steps(self, labels: tuple[str, ...], path: NDArray[np.int64]) -> Steps:
+        """Tell which labels may follow which, for the path that was chosen."""
+        return iob2_steps(labels, legal=self.way == "viterbi")
 
     def best_path(
         self, log_probabilities: NDArray[np.floating[Any]], labels: Sequence[str]

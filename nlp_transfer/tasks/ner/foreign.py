@@ -14,6 +14,7 @@ from nlp_transfer.data.tags import PARTS, Scheme, split_tag, to_iob2
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.tasks.ner.decoding import NerDecoder
 from nlp_transfer.tasks.ner.head import NerHead
+from nlp_transfer.tasks.ner.span_scores import Steps, steps_of
 from nlp_transfer.tasks.ner.task import NerTask
 
 if TYPE_CHECKING:
@@ -101,6 +102,18 @@ class ForeignNerDecoder(NerDecoder):
         # Where labels are missing (no S-), there may be no legal way.
         is_way = np.isfinite(scores[np.arange(len(path)), path]).all()
         return path if is_way and is_legal(path, steps.inside, steps.closed) else greedy
+
+    def steps(self, labels: tuple[str, ...], path: NDArray[np.int64]) -> Steps:
+        """Tell which labels the scheme lets follow which; all, where the path does not keep to it.
+
+        path: (words,) label ids
+        """
+        from nlp_transfer.tasks.ner.viterbi import is_legal
+
+        tags = tuple(self.tags[label] for label in labels)
+        steps = _steps(tags, self.scheme)
+        is_way = self.way == "viterbi" and is_legal(path, steps.inside, steps.closed)
+        return _probable_steps(tags, self.scheme, legal=is_way)
 
     def as_iob2(self, tags: Sequence[str]) -> tuple[str, ...]:
         """Read the labels chosen for a sentence as valid IOB2."""
@@ -221,3 +234,10 @@ def _steps(tags: tuple[str, ...], scheme: Scheme) -> _Steps:
         if letter not in ("B", "I") or not {("B", kind), (end, kind)} <= {*parts}
     ]
     return _Steps(inside, np.array(closed, np.int64) if end else None, never, outside)
+
+
+@lru_cache(maxsize=32)
+def _probable_steps(tags: tuple[str, ...], scheme: Scheme, *, legal: bool) -> Steps:
+    steps = _steps(tags, scheme)
+    inside, closed = (steps.inside, steps.closed) if legal else ({}, None)
+    return steps_of(tags, inside, closed, steps.never)

@@ -75,7 +75,7 @@ def _entities(words: Sequence[str], tagging: Tagging) -> list[dict[str, Any]]:
     """List the entities of a tagged sentence.
 
     start_word, end_word: word indexes, the end exclusive
-    score:                mean probability of the entity's tags, 0 to 1
+    score:                probability of the whole entity with its type, 0 to 1
     """
     return [
         {
@@ -83,9 +83,9 @@ def _entities(words: Sequence[str], tagging: Tagging) -> list[dict[str, Any]]:
             "start_word": span.first,
             "end_word": span.last + 1,
             "text": " ".join(words[span.first : span.last + 1]),
-            "score": sum(tagging.scores[span.first : span.last + 1]) / (span.last + 1 - span.first),
+            "score": score,
         }
-        for span in spans(tagging.tags)
+        for span, score in zip(spans(tagging.tags), tagging.entity_scores, strict=True)
     ]
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from nlp_transfer.tasks.ner.analysis import NerErrorAnalysis
     from nlp_transfer.tasks.ner.checks import NerChecks
+    from nlp_transfer.tasks.ner.confidence import NerConfidence
     from nlp_transfer.tasks.ner.scores import NerScores
 
 
@@ -103,6 +104,12 @@ class NerTask(Task):
         from nlp_transfer.tasks.ner.analysis import NerErrorAnalysis
 
         return NerErrorAnalysis()
+
+    @property
+    def confidence(self) -> NerConfidence:
+        from nlp_transfer.tasks.ner.confidence import NerConfidence
+
+        return NerConfidence()
 
     @property
     def soft_loss(self) -> SoftLoss:

@@ -1,0 +1,162 @@
+"""Labelled texts with the model's scores in; scores that come true out."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from nlp_transfer.metrics.precision import PrecisionCurve
+from nlp_transfer.recipe.base import Section
+from nlp_transfer.records import Prediction
+from nlp_transfer.tasks.classification.decoding import Classification
+
+if TYPE_CHECKING:
+    import numpy as np
+    from datasets import Dataset
+    from numpy.typing import NDArray
+
+LEAST = 10
+"""Texts of a validation split that calibrating takes."""
+
+
+class ClassificationCalibration(Section):
+    """What the logits of a classifier are divided by, before they become probabilities."""
+
+    temperature: float = Field(gt=0, le=100)
+    several: bool
+    """Whether each label has a probability of its own."""
+    curve: PrecisionCurve
+
+    def calibrated(self, prediction: Prediction) -> Classification:
+        """Correct the scores of all labels; which are chosen, and the order of all, stays."""
+        assert isinstance(prediction, Classification)
+        import numpy as np
+
+        model = np.fromiter(prediction.scores.values(), np.float64)
+        scores = dict(zip(prediction.scores, self.scores(model[None])[0].tolist(), strict=True))
+        return replace(prediction, scores=scores, model_scores=array("d", model))
+
+    def scores(self, model: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn the model's probabilities, (texts, labels), into those of being right."""
+        import numpy as np
+
+        from nlp_transfer.metrics.calibration import chance, log_odds, tempered
+
+        if self.several:
+            return chance(log_odds(model) / self.temperature)
+        scores: NDArray[np.float64] = np.exp(tempered(logarithm(model), self.temperature))
+        return scores
+
+    def above(self, prediction: Prediction, least: float) -> Classification:
+        """Take back the labels whose score is below the least."""
+        assert isinstance(prediction, Classification)
+        kept = tuple(name for name in prediction.labels if prediction.scores[name] >= least)
+        return replace(prediction, labels=kept)
+
+
+@dataclass(frozen=True)
+class ClassificationConfidence:
+    """How sure a label is, and how sure it should be."""
+
+    multi_label: bool
+
+    def fit(
+        self, rows: Dataset, predictions: Sequence[Prediction]
+    ) -> ClassificationCalibration | None:
+        """Learn from texts that the model has not learned from; None: too few."""
+        import numpy as np
+
+        answers = Answers.of(rows, predictions)
+        if len(rows) < LEAST or not len(answers.right):
+            return None
+        temperature = round(self._temperature(rows, answers), 6)
+        nothing = PrecisionCurve.of(answers.model_scores, answers.right)
+        fitted = ClassificationCalibration(
+            temperature=temperature, several=self.multi_label, curve=nothing
+        )
+        scores = fitted.scores(answers.model)[answers.texts, answers.labels]
+        curve = PrecisionCurve.of(np.asarray(scores), answers.right)
+        return fitted.model_copy(update={"curve": curve})
+
+    def _temperature(self, rows: Dataset, answers: Answers) -> float:
+        import numpy as np
+
+        from nlp_transfer.metrics.calibration import Priors, fit_curve, fit_temperature, log_odds
+
+        gold = [{*labels} for labels in rows["labels"]]
+        if self.multi_label:
+            truth = np.array([[name in labels for name in answers.names] for labels in gold])
+            odds = log_odds(answers.model).ravel()
+            # Without a shift even odds stay even: at a threshold of 0.5 the same labels are chosen.
+            unmoved = Priors(shift=1e9)
+            none = np.zeros(len(odds), np.int64)
+            return 1 / fit_curve(odds, truth.ravel(), none, 0, unmoved).slope
+        numbers = {name: number for number, name in enumerate(answers.names)}
+        texts, labels = [], []
+        for text, names in enumerate(gold):
+            for name in names & numbers.keys():  # others are wrong whatever the scores
+                texts.append(text)
+                labels.append(numbers[name])
+        return fit_temperature(logarithm(answers.model[texts]), np.array(labels, np.int64))
+
+    def read(self, said: Mapping[str, Any]) -> ClassificationCalibration:
+        """Read what a model keeps; pydantic's error where it is nothing that `fit` makes."""
+        return ClassificationCalibration.model_validate(said)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The labels that some texts were given, and whether each was right."""
+
+    names: list[str]
+    """All labels of the model."""
+    model: NDArray[np.float64]
+    """(texts, labels) probabilities as the model computes them."""
+    texts: NDArray[np.int64]
+    """Number of the text of each answer."""
+    labels: NDArray[np.int64]
+    """Number of the label of each answer."""
+    scores: NDArray[np.float64]
+    """Of each answer."""
+    right: NDArray[np.bool_]
+    """Of each answer."""
+
+    @property
+    def model_scores(self) -> NDArray[np.float64]:
+        """Of each answer, as the model computes them."""
+        return self.model[self.texts, self.labels]
+
+    @classmethod
+    def of(cls, rows: Dataset, predictions: Sequence[Prediction]) -> Answers:
+        import numpy as np
+
+        known = [one for one in predictions if isinstance(one, Classification)]
+        names = list(known[0].scores) if known else []
+        numbers = {name: number for number, name in enumerate(names)}
+        model = [one.model_scores or [*one.scores.values()] for one in known]
+        answers = [
+            (text, numbers[name], one.scores[name], name in gold)
+            for text, (gold, one) in enumerate(zip(rows["labels"], known, strict=True))
+            for name in one.labels
+        ]
+        texts, labels, scores, right = zip(*answers, strict=True) if answers else ((),) * 4
+        return cls(
+            names,
+            np.array(model, np.float64).reshape(len(known), len(names)),
+            np.array(texts, np.int64),
+            np.array(labels, np.int64),
+            np.array(scores, np.float64),
+            np.array(right, np.bool_),
+        )
+
+
+def logarithm(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log-probabilities; what has underflowed is taken for 1e-30."""
+    import numpy as np
+
+    logarithms: NDArray[np.float64] = np.log(probabilities.clip(1e-30))
+    return logarithms
