@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +26,7 @@ Arguments = Annotated[
 ]
 
 
-class _Severity(str, Enum):
+class _Severity(StrEnum):
     warning = "warning"
     error = "error"
 

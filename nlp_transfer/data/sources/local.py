@@ -110,7 +110,7 @@ def _all_given(
     for split, name in data.splits.items():
         try:
             found |= {} if name is None else {split: find(folder, split, name)}
-        except UserError:  # noqa: PERF203 - three splits
+        except UserError:
             if f"splits.{split}" not in data.lapsing:
                 raise
             lapsed.append(f"splits.{split}={name}")
