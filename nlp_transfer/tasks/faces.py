@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nlp_transfer.data.raw_words import RawWords
     from nlp_transfer.data.words import Splitter
     from nlp_transfer.doctor.finding import Finding
-    from nlp_transfer.metrics.figures import Headline
+    from nlp_transfer.metrics.figures import Headline, Score
     from nlp_transfer.models.build import NewHead
     from nlp_transfer.recipe import DataSection, ModelSection
     from nlp_transfer.records import CardFacts, LossLedger, Prediction, Row, Splits
@@ -169,6 +169,10 @@ class Figures(Protocol):
     @property
     def headline(self) -> Headline:
         """The one that counts."""
+
+    @property
+    def per_label(self) -> Mapping[str, Score]:
+        """Scores of each type or class; none where the task has none."""
 
     def tables(self) -> Sequence[Table]:
         """Show them to people, the headline first."""

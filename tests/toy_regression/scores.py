@@ -10,7 +10,7 @@ import numpy as np
 from datasets import Dataset
 from numpy.typing import NDArray
 
-from nlp_transfer.metrics.figures import Headline
+from nlp_transfer.metrics.figures import Headline, Score
 from nlp_transfer.records import Prediction
 from nlp_transfer.shown import Table
 
@@ -29,6 +29,11 @@ class RegressionFigures:
     def headline(self) -> Headline:
         """Pearson's r."""
         return RegressionScores().read_headline(asdict(self))
+
+    @property
+    def per_label(self) -> Mapping[str, Score]:
+        """Numbers are no classes."""
+        return {}
 
     def tables(self) -> Sequence[Table]:
         """Show both."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nlp_transfer.metrics.figures import COLUMNS, Headline, LabelFigures
+from nlp_transfer.metrics.figures import COLUMNS, Headline, LabelFigures, Score
 from nlp_transfer.records import Prediction
 from nlp_transfer.shown import Table
 from nlp_transfer.tasks.classification.decoding import Classification
@@ -26,6 +26,11 @@ class ClassificationFigures:
     def headline(self) -> Headline:
         """The mean F1 of the classes."""
         return ClassificationScores.read_headline(self.classes.macro.as_dict())
+
+    @property
+    def per_label(self) -> Mapping[str, Score]:
+        """Texts, class by class."""
+        return self.classes.per_label
 
     def tables(self) -> Sequence[Table]:
         """Show every class, and what sums them up."""

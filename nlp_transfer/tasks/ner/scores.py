@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nlp_transfer.metrics.figures import COLUMNS, EntityFigures, Headline, LabelFigures
+from nlp_transfer.metrics.figures import COLUMNS, EntityFigures, Headline, LabelFigures, Score
 from nlp_transfer.records import Prediction
 from nlp_transfer.shown import Table
 from nlp_transfer.tasks.faces import only_answer
@@ -28,6 +28,11 @@ class NerFigures:
     def headline(self) -> Headline:
         """Entity F1 of all types."""
         return NerScores.read_headline(self.entities.overall.as_dict())
+
+    @property
+    def per_label(self) -> Mapping[str, Score]:
+        """Entities, type by type."""
+        return self.entities.per_type
 
     def tables(self) -> Sequence[Table]:
         """Show entities, partial credit and tags."""
