@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nlp_transfer.flows.recipes import load_recipe as load_recipe
     from nlp_transfer.flows.recipes import validate as validate
     from nlp_transfer.flows.report import read_report as read_report
+    from nlp_transfer.flows.study import study as study
     from nlp_transfer.inference.ensemble import Ensemble as Ensemble
     from nlp_transfer.inference.predictor import Predictor as Predictor
     from nlp_transfer.report.report import Report as Report
@@ -52,6 +53,7 @@ _HOMES = {
     "pretrain": "flows.pretrain",
     "publish_model": "flows.publish",
     "read_report": "flows.report",
+    "study": "flows.study",
     "validate": "flows.recipes",
 }
 """What the package offers: every flow, and the values that they give and take."""

@@ -26,6 +26,7 @@ from nlp_transfer.cli import (
     publish,
     recipes,
     report,
+    study,
 )
 from nlp_transfer.cli.mistakes import missing_recipe, unknown_command, unknown_option
 from nlp_transfer.errors import UserError
@@ -82,6 +83,7 @@ app = typer.Typer(
 )
 for command, panel in (
     (finetune.finetune, "Train"),
+    (study.study, "Train"),
     (prepare.prepare, "Train"),
     (pretrain.pretrain, "Train"),
     (inspect.inspect, "Train"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pydantic import JsonValue
+
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.base import by_name, listed, pairs
 from nlp_transfer.recipe.faults import COMMAND_LINE
@@ -34,6 +36,23 @@ def apply_overrides(value: object, overrides: Sequence[str], origins: dict[KeyPa
         origins[path] = COMMAND_LINE
         value = _replaced(value, path, parsed, key, ())
     return value
+
+
+def read_choices(argument: str) -> tuple[str, tuple[JsonValue, ...]]:
+    """Read KEY=A,B: a key and values that it is to take; a comma in brackets or quotes is theirs.
+
+    raises: UserError for another form, or a value that stands there twice
+    """
+    key, equals, text = (part.strip() for part in argument.partition("="))
+    example = "Example: training.learning_rate=1e-5,3e-5"
+    if not equals or not text or not _is_key(key):
+        raise UserError(f"--vary: {argument[:80]!r} must be KEY=VALUE,VALUE. {example}")
+    where = f"--vary {argument}" if len(argument) <= 80 else f"--vary {key[:80]}"
+    values = _value(f"[{text}]", where)
+    assert isinstance(values, list)
+    if twice := [one for number, one in enumerate(values) if one in values[:number]]:
+        raise UserError(f"{where}: {twice[0]!r} stands there twice.")
+    return key, tuple(values)
 
 
 _SIGN = re.compile(r"[^\w\s'\"\[\]{}~]+")

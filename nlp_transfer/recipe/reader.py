@@ -25,8 +25,9 @@ from nlp_transfer.recipe.paths import (
     no_such_path,
 )
 from nlp_transfer.recipe.recipe import Recipe
+from nlp_transfer.recipe.search_section import Settings, examples_of
 from nlp_transfer.recipe.shipped import shipped_recipes
-from nlp_transfer.recipe.yaml_reader import KeyPath, read_yaml, yaml_text
+from nlp_transfer.recipe.yaml_reader import KeyPath, read_yaml, write_flow, yaml_text
 
 RecipeT = TypeVar("RecipeT", bound="Recipe[Section, Section]")
 
@@ -75,7 +76,45 @@ def read_recipe(
     folders = tuple(dict.fromkeys((Path.cwd(), path.parent.absolute())))
     surroundings = Surroundings(folders, _moved(path), must_exist=paths_exist)
     recipe = _checked(schema, value, surroundings, origins, str(path))
-    return _with_data(recipe, recipe.data.where_lapses(_of_other_data(path, origins)))
+    recipe = _with_data(recipe, recipe.data.where_lapses(_of_other_data(path, origins)))
+    tried = [{key: one} for key, of_key in recipe.search.items() for one in examples_of(of_key)]
+    places = {key[1:]: place for key, place in origins.items() if key[0] == "search"}
+    variants(recipe, tried, {".".join(map(str, key)): place for key, place in places.items()})
+    return recipe
+
+
+def variants(
+    recipe: RecipeT, settings: Sequence[Settings], origins: Mapping[str, str] = {}
+) -> list[RecipeT]:
+    """Change keys of a recipe in several ways, one recipe each.
+
+    origins: where a key was said, if not on the command line
+    raises:  UserError that lists the faults of all of them at once
+    """
+    tried = [_varied(recipe, changes, origins) for changes in settings]
+    faults = dict.fromkeys(line for one in tried if isinstance(one, list) for line in one)
+    if faults:
+        count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
+        raise UserError("\n".join([f"The recipe has {count} in what is to be tried:", *faults]))
+    return [one for one in tried if not isinstance(one, list)]
+
+
+def _varied(recipe: RecipeT, changes: Settings, origins: Mapping[str, str]) -> RecipeT | list[str]:
+    """Change keys of a recipe; returns the lines that say what is wrong with it, if anything is."""
+    changed: dict[KeyPath, str] = {}
+    overrides = [f"{key}={write_flow(value)}" for key, value in changes.items()]
+    lapsing = recipe.data.lapsing
+    if not changes.keys().isdisjoint({"data", "data.source"}):
+        lapsing |= frozenset(recipe.data.said())
+    try:
+        value = apply_overrides(recipe.model_dump(mode="json"), overrides, changed)
+        places = {key: origins.get(".".join(map(str, key)), at) for key, at in changed.items()}
+        surroundings = Surroundings((Path.cwd(),))
+        checked = _checked(type(recipe), value, surroundings, places, f"recipe {recipe.name}")
+    except UserError as error:
+        _, *faults = str(error).split("\n")  # below a line that counts them
+        return faults or [f"  {error}"]
+    return _with_data(checked, checked.data.where_lapses(lapsing))
 
 
 def located(recipe: RecipeT) -> RecipeT:

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from nlp_transfer.recipe.base import Section, listed
 from nlp_transfer.recipe.data_section import DataSection
+from nlp_transfer.recipe.search_section import SearchSpace
 from nlp_transfer.recipe.sections import (
     EvaluationSection,
     ModelSection,
@@ -47,6 +48,17 @@ class Recipe(Section, Generic[TaskT, StrategyT]):
     evaluation: EvaluationSection = Field(EvaluationSection(), description="what is scored")
     pretraining: PretrainingSection = Field(
         PretrainingSection(), description="how `nlpt pretrain` reads texts of the domain"
+    )
+    search: SearchSpace = Field(
+        default_factory=dict,
+        description="what `nlpt study --search` tries for which keys: a list of choices, or "
+        "{low, high, log}; empty: its own choice of keys",
+        examples=[
+            {
+                "training.learning_rate": {"low": 1e-5, "high": 1e-4, "log": True},
+                "training.epochs": [2, 3, 5],
+            }
+        ],
     )
     publish: PublishSection = Field(PublishSection(), description="what the model card says")
 

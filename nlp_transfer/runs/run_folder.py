@@ -74,30 +74,10 @@ class RunFolder:
             self._check_unused()
             check_writable(self.path)
             return "new"
-        differences = list(
-            _differences(self._stored(recipe), read_yaml(recipe.as_yaml(), "recipe")[0])
-        )
-        if differences:
-            shown = "\n".join(f"  {line}" for line in differences[:12])
-            raise UserError(
-                f"{self.path} holds the run of a different recipe:\n{shown}\n"
-                "Choose another folder with --output DIR, or start over with --fresh."
-            )
+        check_same_recipe(self.path, recipe, what="run")
         if state == "unfinished":
             check_writable(self.path)
         return state
-
-    def _stored(self, recipe: TransferRecipe) -> object:
-        """Read the recipe of the run: its paths where they are now, keys that are new by default.
-
-        recipe: one of the same type
-        """
-        path = self.path / "recipe.yaml"
-        try:
-            text = read_recipe(type(recipe), str(path)).as_yaml()
-        except UserError:  # of an earlier version, which allowed what this one does not
-            text = yaml_text(path)
-        return read_yaml(text, str(path))[0]
 
     def check_same_data(self, data: Mapping[str, Any]) -> None:
         """Refuse to go on with, or to show as new, a run that has read other data than there is.
@@ -172,6 +152,31 @@ class RunFolder:
     def _torn(self) -> list[Path]:
         """List what a crash in the middle of a write has left."""
         return [path for name in _OURS for path in files.leftovers(self.path / name)]
+
+
+def check_same_recipe(folder: Path, recipe: TransferRecipe, *, what: str) -> None:
+    """Refuse another recipe than the one that a folder keeps.
+
+    what:   what of it the folder holds
+    raises: UserError that shows what differs
+    """
+    path = folder / "recipe.yaml"
+    now = read_yaml(recipe.as_yaml(), "recipe")[0]
+    if differences := list(_differences(_stored(path, type(recipe)), now)):
+        shown = "\n".join(f"  {line}" for line in differences[:12])
+        raise UserError(
+            f"{folder} holds the {what} of a different recipe:\n{shown}\n"
+            "Choose another folder with --output DIR, or start over with --fresh."
+        )
+
+
+def _stored(path: Path, schema: type[TransferRecipe]) -> object:
+    """Read the recipe of a folder: its paths where they are now, keys that are new by default."""
+    try:
+        text = read_recipe(schema, str(path)).as_yaml()
+    except UserError:  # of an earlier version, which allowed what this one does not
+        text = yaml_text(path)
+    return read_yaml(text, str(path))[0]
 
 
 def _differences(there: object, now: object, path: str = "") -> Iterator[str]:

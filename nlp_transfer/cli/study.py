@@ -1,0 +1,95 @@
+"""`nlpt study`: many runs of one recipe as one thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nlp_transfer.cli.console import (
+    JsonOption,
+    Overrides,
+    RecipeOption,
+    print_json,
+    start_logging,
+)
+from nlp_transfer.errors import UserError
+
+if TYPE_CHECKING:
+    from nlp_transfer.studies.findings import StudyResult
+
+
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Study folder; studies/<recipe> by default.")
+]
+SeedsOption = Annotated[
+    int | None, typer.Option(help="Runs a row, with the recipe's seed and those after it.")
+]
+VaryOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=A,B", help="Values of a recipe key; repeated, all combinations."),
+]
+SizesOption = Annotated[
+    str | None, typer.Option(metavar="N,N", help="Rows that learn from so many examples.")
+]
+SearchOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Trials that Optuna chooses, the recipe among them.")
+]
+MinutesOption = Annotated[float | None, typer.Option(help="Begin no run after so long.")]
+TestOption = Annotated[bool, typer.Option("--test", help="Score all rows on test, not one.")]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Delete the study in the folder first.")]
+RetryOption = Annotated[bool, typer.Option("--retry", help="Do failed runs again.")]
+
+
+def study(
+    recipe: RecipeOption,
+    overrides: Overrides = None,
+    output: OutputOption = None,
+    seeds: SeedsOption = None,
+    vary: VaryOption = None,
+    train_sizes: SizesOption = None,
+    search: SearchOption = None,
+    minutes: MinutesOption = None,
+    test: TestOption = False,
+    fresh: FreshOption = False,
+    retry: RetryOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a recipe many times, and say which configuration is best. Run again, it goes on.
+
+    Example: nlpt study --recipe quickstart-ner --seeds 3 --vary training.learning_rate=1e-4,2e-4
+    """
+    start_logging()
+    from nlp_transfer.flows.recipes import load_recipe
+    from nlp_transfer.flows.study import study as run
+    from nlp_transfer.studies.plan import read_sizes, read_varied
+
+    found = run(
+        load_recipe(recipe, overrides or []),
+        output=output,
+        seeds=seeds,
+        vary=read_varied(vary or []),
+        train_sizes=read_sizes(train_sizes),
+        search=search,
+        minutes=minutes,
+        test=test,
+        fresh=fresh,
+        retry=retry,
+    )
+    _show(found, as_json=as_json)
+
+
+def _show(found: StudyResult, *, as_json: bool) -> None:
+    """Print what was found; then fail where a run has failed.
+
+    raises: UserError that says which
+    """
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        from nlp_transfer.studies.page import print_study
+
+        print_study(found)
+    if found.failed:
+        raise UserError("\n".join(f"{row.name} has {row.state}" for row in found.failed))

@@ -1,0 +1,76 @@
+"""A folder and what a user asks for in, the study in it out: begun, joined or added to."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+from nlp_transfer.errors import Interrupted, UserError
+from nlp_transfer.strategies.any_recipe import AnyRecipe
+from nlp_transfer.studies.folder import StudyFolder
+from nlp_transfer.studies.journal import is_left
+from nlp_transfer.studies.plan import Asked, Plan
+from nlp_transfer.studies.study import Study
+
+log = logging.getLogger(__name__)
+
+
+def open_study(
+    folder: StudyFolder,
+    recipe: AnyRecipe,
+    asked: Asked,
+    *,
+    minutes: float | None = None,
+    fresh: bool = False,
+    retry: bool = False,
+) -> Study:
+    """Begin a study in a folder, join the one that is there, or add to it.
+
+    minutes: after which no run is begun
+    fresh:   delete the study that is there
+    retry:   let runs that have failed be done again
+    raises:  UserError for a folder of another study, and for what cannot be run
+    """
+    asked.check()
+    if minutes is not None and minutes <= 0:
+        raise UserError(f"--minutes: {minutes:g} must be above 0.")
+    if fresh:
+        asked.plan(recipe, None)  # refused before anything is deleted
+        folder.clear()
+    folder.check(recipe)
+    plan = asked.plan(recipe, folder.plan())
+    folder.path.mkdir(parents=True, exist_ok=True)
+    study = Study.open(folder, recipe, plan, minutes=minutes)
+    with study.runs.locked():  # others may have begun or added to it meanwhile
+        folder.check(recipe)
+        plan = asked.plan(recipe, folder.plan())
+        folder.write_plan(recipe, plan)
+    if retry:
+        study.runs.retry_failed()
+        study.tests.retry_failed()
+    log.info("%s: a study of %s, in %s", recipe.name, _described(plan), folder.path)
+    return study.with_plan(plan)
+
+
+def _described(plan: Plan) -> str:
+    seeds = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) > 1 else ''}"
+    if plan.trials:
+        return f"{plan.trials} trials with {seeds} each"
+    return f"{len(plan.rows)} row{'s' if len(plan.rows) > 1 else ''} with {seeds} each"
+
+
+@contextlib.contextmanager
+def explaining_interrupt(study: Study) -> Iterator[None]:
+    """Say, after Ctrl-C, how the study goes on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        trials = study.runs.trials().values()
+        done = sum(trial.state.is_finished() and not is_left(trial) for trial in trials)
+        said = str(stop) if isinstance(stop, Interrupted) else "interrupted"
+        raise Interrupted(
+            f"{said}\n{done} of {study.planned} runs of the study are done; the same command goes "
+            f"on. In another terminal, or on another machine that has {study.folder.path}, it "
+            "shares the work."
+        ) from None

@@ -1,0 +1,233 @@
+"""What a study is to run: configurations of one recipe, each with several seeds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from pydantic import JsonValue
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.recipe.overrides import read_choices
+from nlp_transfer.recipe.reader import check_paths, variants
+from nlp_transfer.recipe.search_section import Settings
+from nlp_transfer.recipe.yaml_reader import write_flow
+from nlp_transfer.strategies.any_recipe import AnyRecipe
+
+SIZES = "data.train_examples"
+_OWN = {
+    "name": "it names the study",
+    "description": "it changes nothing that is learned",
+    "publish": "it changes nothing that is learned",
+    "pretraining": "it is `nlpt pretrain` that reads it",
+    "search": "--search reads it",
+    "training.seed": "--seeds N takes seeds from the recipe's upwards",
+    "evaluation": "all rows are scored alike: on validation, the chosen one on test",
+}
+"""Keys that no study can vary, and why."""
+_MOST_RUNS = 10_000
+_LONGEST_NAME = 60
+_UNSAFE = re.compile(r"[^\w.=,+-]+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One configuration."""
+
+    name: str
+    """Also of its run folders, up to the seed."""
+    settings: Settings
+    """What it changes in the recipe."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a row."""
+
+    row: Row
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.row.name}-seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A grid of rows, or a number of trials that a search chooses."""
+
+    seeds: tuple[int, ...]
+    rows: tuple[Row, ...] = ()
+    trials: int = 0
+    """Of a search, the recipe as it is among them; 0: the rows are a grid."""
+
+    @property
+    def runs(self) -> Iterator[Run]:
+        """All runs of a grid: every row with the first seed comes before the second seed."""
+        return (Run(row, seed) for seed in self.seeds for row in self.rows)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Write what plan.json holds."""
+        rows = [{"name": row.name, "settings": dict(row.settings)} for row in self.rows]
+        return {"schema": 1, "seeds": list(self.seeds), "rows": rows, "trials": self.trials}
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> Plan:
+        """Read what `as_dict` wrote.
+
+        raises: KeyError, TypeError or ValueError where it is something else
+        """
+        rows = tuple(Row(str(row["name"]), dict(row["settings"])) for row in written["rows"])
+        seeds = tuple(int(seed) for seed in written["seeds"])
+        return cls(seeds, rows, int(written["trials"]))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user asks of a study; what is None or empty is left as the study has it."""
+
+    seeds: int | None = None
+    vary: Mapping[str, Sequence[JsonValue]] | None = None
+    train_sizes: Sequence[int] = ()
+    search: int | None = None
+
+    def check(self) -> None:
+        """Refuse what does not go together, or is no number of runs.
+
+        raises: UserError
+        """
+        for option, number in (("--seeds", self.seeds), ("--search", self.search)):
+            if number is not None and not 1 <= number <= _MOST_RUNS:
+                raise UserError(f"{option}: {number} must be from 1 to {_MOST_RUNS:,}.")
+        if self.search is not None and (self.vary or self.train_sizes):
+            raise UserError(
+                "--search chooses its own configurations; --vary and --train-sizes are a grid. "
+                "Leave one of them out. What a search tries is said in the recipe's search section."
+            )
+        if bad := [size for size in self.train_sizes if size < 1]:
+            raise UserError(f"--train-sizes: {bad[0]} must be 1 or more.")
+        if len(set(self.train_sizes)) < len(self.train_sizes):
+            raise UserError("--train-sizes: a size stands there twice.")
+        if self.train_sizes and SIZES in (self.vary or {}):
+            raise UserError(f"--vary: {SIZES} is what --train-sizes varies. Leave one out.")
+
+    def plan(self, recipe: AnyRecipe, known: Plan | None) -> Plan:
+        """Return what is to be run: of a new study, or of a known one with what is added to it.
+
+        raises: UserError for a grid in a search or the reverse, and what the recipe refuses
+        """
+        seeds = tuple(range(recipe.training.seed, recipe.training.seed + (self.seeds or 1)))
+        grid = self._grid()
+        if known is None:
+            plan = Plan(seeds, () if self.search else named_rows(grid, ()), self.search or 0)
+        else:
+            _check_kind(self, known, seeds)
+            again = [dict(row.settings) for row in known.rows]
+            added = (
+                [one for one in grid if one not in again] if self.vary or self.train_sizes else []
+            )
+            more = seeds if self.seeds else ()
+            plan = Plan(
+                tuple(dict.fromkeys([*known.seeds, *more])),
+                (*known.rows, *named_rows(added, known.rows)),
+                max(self.search or 0, known.trials),
+            )
+        if len(plan.rows) * len(plan.seeds) > _MOST_RUNS:
+            count = len(plan.rows) * len(plan.seeds)
+            raise UserError(f"The study would have {count:,} runs, more than {_MOST_RUNS:,}.")
+        for varied in variants(recipe, [row.settings for row in plan.rows]):
+            check_paths(varied)
+        return plan
+
+    def _grid(self) -> list[Settings]:
+        """List every combination; the keys of one value each stay as the recipe has them."""
+        varied = dict(self.vary or {})
+        _check_keys(varied)
+        if self.train_sizes:
+            varied[SIZES] = tuple(sorted(self.train_sizes))
+        return [dict(zip(varied, values, strict=True)) for values in product(*varied.values())]
+
+
+def read_varied(arguments: Iterable[str]) -> dict[str, tuple[JsonValue, ...]]:
+    """Read the KEY=A,B of --vary.
+
+    raises: UserError for another form, or a key that stands there twice
+    """
+    varied: dict[str, tuple[JsonValue, ...]] = {}
+    for argument in arguments:
+        key, values = read_choices(argument)
+        if key in varied:
+            raise UserError(f"--vary: {key} stands there twice; write all its values in one.")
+        varied[key] = values
+    return varied
+
+
+def read_sizes(argument: str | None) -> list[int]:
+    """Read the N,N of --train-sizes, where it is given.
+
+    raises: UserError for what is no whole number
+    """
+    parts = [part.strip() for part in argument.split(",")] if argument is not None else []
+    if wrong := [part for part in parts if not re.fullmatch("[0-9]{1,9}", part)]:
+        raise UserError(
+            f"--train-sizes: {wrong[0][:40]!r} is no whole number. Example: --train-sizes 50,100"
+        )
+    return [int(part) for part in parts]
+
+
+def _check_kind(asked: Asked, known: Plan, seeds: tuple[int, ...]) -> None:
+    """Refuse to turn a grid into a search, or to give a search other seeds."""
+    there, now = ("search", "grid") if known.trials else ("grid", "search")
+    as_grid = bool(asked.vary or asked.train_sizes)
+    if (asked.search and not known.trials) or (as_grid and known.trials):
+        problem = f"holds a {there}, not a {now}"
+    elif known.trials and asked.seeds and seeds != known.seeds:
+        problem = f"holds a search with {len(known.seeds)} seeds a trial, not {len(seeds)}"
+    else:
+        return
+    raise UserError(
+        f"The study in the folder {problem}. Choose another folder with --output DIR, or start "
+        "over with --fresh."
+    )
+
+
+def _check_keys(varied: Iterable[str]) -> None:
+    """Refuse keys that a study decides itself, all at once."""
+    faults = [
+        f"  {key}: a study does not vary it: {why}."
+        for key in varied
+        for own, why in _OWN.items()
+        if key == own or key.startswith(f"{own}.") or own == f"{key}.seed"
+    ]
+    if faults:
+        raise UserError("\n".join(["--vary:", *faults]))
+
+
+def named_rows(grid: Iterable[Settings], known: Sequence[Row]) -> tuple[Row, ...]:
+    """Name rows by what they change, each otherwise than the others and than those known."""
+    taken = {row.name.casefold() for row in known}
+    rows = []
+    for settings in grid:
+        name = first = _name(settings)
+        number = 2
+        while name.casefold() in taken:
+            name, number = f"{first}-{number}", number + 1
+        taken.add(name.casefold())
+        rows.append(Row(name, settings))
+    return tuple(rows)
+
+
+def _name(settings: Settings) -> str:
+    """Say shortly what is changed, so that it can be a folder's name.
+
+    >>> _name({"training.learning_rate": 1e-05, "training.epochs": 3})
+    'learning_rate=1.0e-05,epochs=3'
+    """
+    last = [key.rpartition(".")[2] for key in settings]
+    short = [key if last.count(end) > 1 else end for key, end in zip(settings, last, strict=True)]
+    parts = [f"{k}={write_flow(v)}" for k, v in zip(short, settings.values(), strict=True)]
+    return _UNSAFE.sub("-", ",".join(parts))[:_LONGEST_NAME].strip("-.,") or "recipe"

@@ -1,0 +1,137 @@
+"""What has become of each configuration of a study, from its journal and its run folders."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from nlp_transfer.report.report import Report
+from nlp_transfer.studies.journal import Trials, problem
+from nlp_transfer.studies.plan import Row, Run
+from nlp_transfer.studies.study import Study
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over seeds."""
+
+    mean: float
+    sd: float | None
+    """Of a sample; None for one seed alone."""
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread | None:
+        """Summarise values; None where there are none."""
+        if not values:
+            return None
+        return cls(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
+
+    def as_dict(self) -> dict[str, float | None]:
+        return {"mean": self.mean, "sd": self.sd}
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4f}" + ("" if self.sd is None else f" ± {self.sd:.4f}")
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """What has become of a configuration."""
+
+    row: Row
+    state: str
+    """finished, unfinished, "pruned at epoch 2" or "failed: ..."."""
+    seeds: tuple[int, ...] = ()
+    """Of the runs that are finished."""
+    validation: Spread | None = None
+    test: Spread | None = None
+    seconds: float | None = None
+    """Of training, the mean of its runs."""
+    peak_mb: float | None = None
+    """The most of its runs."""
+    trainable_parameters: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.row.name
+
+    @property
+    def runs(self) -> list[Run]:
+        """Those that are finished."""
+        return [Run(self.row, seed) for seed in self.seeds]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it can be set beside others."""
+        return self.state == "finished" and self.validation is not None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "settings": dict(self.row.settings),
+            "seeds": list(self.seeds),
+            "validation": self.validation and self.validation.as_dict(),
+            "test": self.test and self.test.as_dict(),
+            "seconds": self.seconds,
+            "peak_mb": self.peak_mb,
+            "trainable_parameters": self.trainable_parameters,
+            "state": self.state,
+        }
+
+
+def read_rows(study: Study) -> list[RowResult]:
+    """Read what has become of every row, from the journal and the run folders."""
+    trials, tests = study.runs.trials(), study.tests.trials()
+    by_row: dict[str, list[FrozenTrial]] = {}
+    for trial in trials.values():
+        by_row.setdefault(trial.user_attrs["row"], []).append(trial)
+    rows = {row.name: row for row in study.plan.rows}
+    for name, of_row in by_row.items():
+        rows.setdefault(name, Row(name, of_row[0].user_attrs["settings"]))
+    return [_row_result(study, row, by_row.get(row.name, []), tests) for row in rows.values()]
+
+
+def _row_result(study: Study, row: Row, trials: Sequence[FrozenTrial], tests: Trials) -> RowResult:
+    runs = [Run(row, seed) for seed in study.plan.seeds]
+    ended = {run.seed: report for run in runs if (report := study.folder.finished(run))}
+    state = _state(trials, len(ended), len(runs))
+    values = [headline_of(report, "validation") for report in ended.values()]
+    if state.startswith("pruned"):  # what it had reached, not what its run would have come to
+        values = [trials[0].value] if trials[0].value is not None else []
+    tested = [study.folder.tested(run) for run in runs]
+    training = [report.training or {} for report in ended.values()]
+    seconds, peaks = _figures(training, "seconds"), _figures(training, "peak_mb")
+    learned = _figures(training, "trainable_parameters")
+    return RowResult(
+        row,
+        state,
+        tuple(ended),
+        Spread.of(values),
+        Spread.of([headline_of(report, "test") for report in tested if report]),
+        round(statistics.fmean(seconds), 2) if seconds else None,
+        max(peaks, default=None),
+        int(learned[0]) if learned else None,
+    )
+
+
+def headline_of(report: Report, split: str) -> float:
+    """Return the figure of a split that counts."""
+    headline = report.splits[split].figures.headline
+    return float(headline.line[headline.key])
+
+
+def _figures(training: Iterable[Mapping[str, object]], key: str) -> list[float]:
+    found = [facts.get(key) for facts in training]
+    return [float(value) for value in found if isinstance(value, int | float)]
+
+
+def _state(trials: Sequence[FrozenTrial], ended: int, wanted: int) -> str:
+    if problems := [told for trial in trials if (told := problem(trial))]:
+        return f"failed: {problems[0]}"
+    pruned = next((trial for trial in trials if trial.state == TrialState.PRUNED), None)
+    if pruned:
+        return f"pruned at epoch {pruned.last_step}"
+    return "finished" if ended == wanted else "unfinished"

@@ -1,0 +1,104 @@
+"""What a search tries: the search section of a recipe, or what mostly matters for encoders."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from pydantic import JsonValue
+
+from nlp_transfer.recipe.search_section import Range, Settings
+from nlp_transfer.strategies.any_recipe import AnyRecipe
+
+Tried: TypeAlias = Range | tuple[JsonValue, ...]
+Space = Mapping[str, Tried]
+"""What is tried for which key of a recipe."""
+
+
+def space_of(recipe: AnyRecipe) -> Space:
+    """Return the recipe's search section, or the default space around what the recipe says."""
+    return recipe.search or _default(recipe)
+
+
+def _default(recipe: AnyRecipe) -> Space:
+    """Choose keys and ranges for an encoder.
+
+    The rates and epochs of Devlin et al. 2019, appendix A.3 (2e-5 to 5e-5, 2 to 4 epochs), lie
+    within; ranges are relative, because adapters and heads alone learn at other rates.
+    source: Mosbach et al. 2021 (epochs, warmup), Clark et al. 2020 (decay of rates by layer)
+    """
+    training = recipe.training
+    rate, epochs, tokens = training.learning_rate, training.epochs, training.tokens_per_batch
+    first, last = epochs / 2, epochs * 2
+    space: dict[str, Tried] = {
+        "training.learning_rate": Range(low=rate / 5, high=rate * 5, log=True),
+        "training.head_learning_rate": Range(low=rate, high=rate * 50, log=True),
+        "training.epochs": Range(low=math.ceil(first), high=math.ceil(last))
+        if epochs >= 1
+        else Range(low=first, high=last),
+        "training.tokens_per_batch": (max(1, tokens // 2), tokens, tokens * 2),
+        "training.warmup": (0.0, 0.1, 0.2),
+        "training.weight_decay": (0.0, 0.01, 0.1),
+        "model.dropout": (None, 0.0, 0.2),
+    }
+    if [strategy.name for strategy in recipe.strategies] == ["full"]:
+        space["strategies"] = (
+            [{"name": "full"}],
+            [{"name": "layerwise_lr", "decay": 0.95}],
+            [{"name": "layerwise_lr", "decay": 0.85}],
+            [{"name": "frozen", "layers": 0}],
+        )
+    return space
+
+
+def distributions(space: Space) -> dict[str, BaseDistribution]:
+    """Translate a space for Optuna, whose choices are single values: here JSON."""
+    return {key: _distribution(tried) for key, tried in space.items()}
+
+
+def _distribution(tried: Tried) -> BaseDistribution:
+    if not isinstance(tried, Range):
+        return CategoricalDistribution([json.dumps(value) for value in tried])
+    if isinstance(tried.low, int) and isinstance(tried.high, int):
+        return IntDistribution(tried.low, tried.high, log=tried.log)
+    return FloatDistribution(tried.low, tried.high, log=tried.log)
+
+
+def settings_of(parameters: Mapping[str, float | str], space: Space) -> Settings:
+    """Translate what Optuna has chosen back to values of the recipe's keys."""
+    return {
+        key: value if isinstance(space[key], Range) else json.loads(str(value))
+        for key, value in parameters.items()
+    }
+
+
+def parameters_of(recipe: AnyRecipe, space: Space) -> dict[str, float | str]:
+    """Translate a recipe as it is: those of its values that the space has, for Optuna to know."""
+    values = recipe.model_dump(mode="json")
+    found: dict[str, float | str] = {}
+    for key, tried in space.items():
+        value = _at(values, key)
+        if isinstance(tried, Range):
+            if isinstance(value, int | float) and tried.low <= value <= tried.high:
+                found[key] = value
+        elif value in tried:
+            found[key] = json.dumps(tried[tried.index(value)])
+    return found
+
+
+def _at(values: object, key: str) -> JsonValue:
+    """Find the value of a dotted key; None where there is none."""
+    for part in key.split("."):
+        if isinstance(values, list) and part.isdecimal() and int(part) < len(values):
+            values = values[int(part)]
+        else:
+            values = values.get(part) if isinstance(values, dict) else None
+    return values  # type: ignore[return-value]

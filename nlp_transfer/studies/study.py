@@ -1,0 +1,66 @@
+"""A study as a worker has it open."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import optuna
+from pydantic import JsonValue
+
+from nlp_transfer.recipe.reader import variants
+from nlp_transfer.recipe.search_section import Range
+from nlp_transfer.strategies.any_recipe import AnyRecipe
+from nlp_transfer.studies.folder import StudyFolder
+from nlp_transfer.studies.journal import Journal
+from nlp_transfer.studies.plan import Plan, Run
+from nlp_transfer.studies.space import space_of
+
+
+@dataclass(frozen=True)
+class Study:
+    """Many runs of one recipe, and who does what of them."""
+
+    folder: StudyFolder
+    recipe: AnyRecipe
+    plan: Plan
+    runs: Journal
+    tests: Journal
+    """Scorings of finished runs on the test split."""
+    until: float = math.inf
+    """By `time.monotonic`: no run is begun later."""
+
+    @classmethod
+    def open(
+        cls, folder: StudyFolder, recipe: AnyRecipe, plan: Plan, *, minutes: float | None
+    ) -> Study:
+        """Open the journal of a study."""
+        until = math.inf if minutes is None else time.monotonic() + 60 * minutes
+        runs = Journal(folder.journal, "runs", pruner=_pruner(recipe))
+        return cls(folder, recipe, plan, runs, Journal(folder.journal, "tests"), until)
+
+    def with_plan(self, plan: Plan) -> Study:
+        """Return the study after something was added to it."""
+        return replace(self, plan=plan)
+
+    @property
+    def planned(self) -> int:
+        """How many runs the grid has, or trials the search."""
+        return self.plan.trials or len(self.plan.rows) * len(self.plan.seeds)
+
+    def recipe_of(self, run: Run) -> AnyRecipe:
+        """Return the recipe of a run, which leaves the test split alone."""
+        own: dict[str, JsonValue] = {
+            "training.seed": run.seed,
+            "evaluation.splits": ["validation"],
+            "search": {},
+        }
+        return variants(self.recipe, [{**run.row.settings, **own}])[0]
+
+
+def _pruner(recipe: AnyRecipe) -> optuna.pruners.BasePruner:
+    """Let Hyperband stop trials early; what it shares out is epochs."""
+    tried = space_of(recipe).get("training.epochs", (recipe.training.epochs,))
+    most = tried.high if isinstance(tried, Range) else max(float(str(one)) for one in tried)
+    return optuna.pruners.HyperbandPruner(1, max(1, math.ceil(most)), 3)

@@ -1,0 +1,147 @@
+"""One process that takes part in a study: it does what nobody else does, until all is done."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import optuna
+
+from nlp_transfer import files
+from nlp_transfer.errors import UserError
+from nlp_transfer.report.report import Report
+from nlp_transfer.strategies.any_recipe import AnyRecipe
+from nlp_transfer.studies.journal import Claim, ClaimLostError, Journal, Propose, is_open
+from nlp_transfer.studies.plan import Row, Run
+from nlp_transfer.studies.proposals import next_of, next_run
+from nlp_transfer.studies.results import headline_of
+from nlp_transfer.studies.study import Study
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+log = logging.getLogger(__name__)
+
+PAUSE = 2.0
+"""Seconds after which a worker without work looks again."""
+
+
+class Train(Protocol):
+    """Trains a recipe in a run folder, as `flows.finetune` does."""
+
+    def __call__(
+        self, recipe: AnyRecipe, *, output: Path, callbacks: Sequence[TrainerCallback]
+    ) -> Report: ...
+
+
+class Evaluate(Protocol):
+    """Scores a model on a split, as `flows.evaluate` does."""
+
+    def __call__(self, model: Path, /, *, recipe: AnyRecipe, split: str) -> Report: ...
+
+
+@dataclass(frozen=True)
+class Flows:
+    """What a study lets other flows do."""
+
+    train: Train
+    evaluate: Evaluate
+
+
+def work(study: Study, flows: Flows, *, after_each: Callable[[], None]) -> None:
+    """Do all runs of a study that no other worker does, one after the other.
+
+    after_each: is called when a run has ended
+    """
+    trained = _Loop(study.runs, lambda claim: _train(study, flows.train, claim), after_each)
+    trained.go_on(next_run(study), until=study.until)
+
+
+def score_tests(study: Study, flows: Flows, chosen: Sequence[Run]) -> None:
+    """Score the models of finished runs on the test split, each once."""
+
+    def score(claim: Claim) -> None:
+        for run in runs_of(claim):
+            log.info("%s: scored on the test split, once", run.name)
+            recipe, folder = study.recipe_of(run), study.folder.run(run)
+            report = flows.evaluate(folder.path, recipe=recipe, split="test")
+            study.folder.write_test(run, report)
+            claim.complete(headline_of(report, "test"))
+
+    _Loop(study.tests, score, lambda: None).go_on(next_of(chosen))
+
+
+def runs_of(claim: Claim) -> list[Run]:
+    """Return the runs of a job."""
+    told = claim.attributes
+    return [Run(Row(told["row"], told["settings"]), seed) for seed in told["seeds"]]
+
+
+def _train(study: Study, train: Train, claim: Claim) -> None:
+    """Train the runs of a job: one of a grid, or one a seed of a search's trial."""
+    from nlp_transfer.studies.watching import Watching
+
+    values: list[float] = []
+    for run in runs_of(claim):
+        log.info("run %s", run.name)
+        # Only what is tried is given up early, and by its first seed.
+        is_tried = bool(study.plan.trials and run.row.settings and not values)
+        watching = Watching(claim, reports=not values, prunes=is_tried)
+        recipe, folder = study.recipe_of(run), study.folder.run(run)
+        try:
+            report = train(recipe, output=folder.path, callbacks=[watching])
+        except optuna.TrialPruned:
+            folder.remove_checkpoints()
+            raise
+        values.append(headline_of(report, "validation"))
+    claim.complete(sum(values) / len(values))
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """Takes on jobs of a journal, one after the other."""
+
+    journal: Journal
+    do: Callable[[Claim], None]
+    after_each: Callable[[], None]
+
+    def go_on(self, propose: Propose, *, until: float = float("inf")) -> None:
+        """Do what there is to do, and wait for what others do: they may die of it."""
+        is_waiting = False
+        while time.monotonic() < until:
+            claim = self.journal.claim(propose)
+            if claim is not None:
+                with claim:
+                    self._try(claim)
+                self.after_each()
+                is_waiting = False
+            elif not is_open(self.journal.trials()):
+                return
+            else:
+                if not is_waiting:
+                    log.info("waiting for what other workers are at")
+                is_waiting = True
+                time.sleep(PAUSE)
+
+    def _try(self, claim: Claim) -> None:
+        """Do a job; that it cannot be done is noted, and stops no others."""
+        name = claim.attributes["job"]
+        try:
+            self.do(claim)
+        except optuna.TrialPruned as pruned:
+            log.info("%s: %s", name, pruned)
+            claim.prune()
+        except ClaimLostError:
+            log.warning("%s: given up, for another worker has taken it on", name)
+        except UserError as error:
+            log.error("%s has failed: %s", name, error)
+            claim.fail(str(error))
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in files.NO_SPACE:
+                raise
+            log.exception("%s has failed", name)
+            claim.fail(f"{type(error).__name__}: {error}")

@@ -1,0 +1,164 @@
+"""Studies: grids, seeds and searches in a folder that any number of workers share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from interrupting import interrupted
+
+Command = Callable[..., tuple[int, str, str]]
+STUDY = Path("studies/tiny")
+ONE_EPOCH = {"training": {"epochs": 1}, "evaluation": {"bootstrap": 100}}
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def _runs(folder: Path = STUDY) -> dict[str, int]:
+    """Tell when each run of a study was finished."""
+    return {p.parent.name: p.stat().st_mtime_ns for p in folder.glob("runs/*/metrics.json")}
+
+
+def _study(folder: Path = STUDY) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "study.json").read_text("utf-8"))
+    return found
+
+
+def test_a_grid_is_trained_told_and_added_to(tiny_recipe: Callable[..., Path], nlpt: Command):
+    recipe = tiny_recipe("classification", **ONE_EPOCH)
+    vary = ("study", "--recipe", recipe, "--vary")
+    code, out, err = nlpt(*vary, "training.learning_rate=1e-3,1e-2", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found == _study()
+    assert found["figure"] == "macro F1"
+    names = ["learning_rate=0.001", "learning_rate=0.01"]
+    assert [row["name"] for row in found["rows"]] == names
+    assert found["best"] in names
+    assert set(found["pareto"]) <= set(names)
+    for row in found["rows"]:
+        assert row["seeds"] == [42]
+        assert row["validation"]["sd"] is None
+        assert row["seconds"] > 0
+        assert row["peak_mb"] > 100
+        assert row["trainable_parameters"] > 10_000
+        assert (row["test"] is not None) == (row["name"] == found["best"])  # the chosen row alone
+    assert found["rows"][1]["settings"] == {"training.learning_rate": 0.01}
+    first = _runs()
+
+    # A second seed for both rows, and a third row, which has the first seed too.
+    code, out, err = nlpt(*vary, "training.learning_rate=1e-2,5e-3", "--seeds", 2, "--test")
+    assert code == 0, err
+    assert "± " in out
+    assert "3 rows were scored on the test split" in out
+    second = _runs()
+    assert len(second) == 6
+    assert first.items() <= second.items()
+    assert all(row["seeds"] == [42, 43] and row["test"] for row in _study()["rows"])
+
+    # Asked for nothing more, it is shown again.
+    code, out, _ = nlpt("study", "--recipe", recipe)
+    assert code == 0
+    assert "learning_rate=0.005" in out
+    assert _runs() == second
+
+    code, _, err = nlpt("study", "--recipe", recipe, "training.warmup=0.2")
+    assert code == 2
+    assert (
+        "holds the study of a different recipe:\n  training.warmup: 0.1 in the folder, 0.2" in err
+    )
+    code, _, err = nlpt("study", "--recipe", recipe, "--search", 3)
+    assert code == 2
+    assert "holds a grid, not a search" in err
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (["--vary", "training.learning_rte=1,2"], "training.learning_rte: unknown key. Did you"),
+        (["--vary", "training.epochs=1,-1,x", "--vary", "model.dropout=2"], "3 faults"),
+        (["--vary", "training.seed=1,2"], "training.seed: a study does not vary it: --seeds N"),
+        (["--vary", "evaluation.splits=test"], "evaluation.splits: a study does not vary it"),
+        (["--vary", "training.epochs"], "must be KEY=VALUE,VALUE"),
+        (["--vary", "training.epochs=1,1"], "stands there twice"),
+        (["--vary", "training.epochs=[1"], "not valid YAML"),
+        (["--vary", "model.checkpoint=./nowhere"], "there is no"),
+        (["--train-sizes", "10,x"], "'x' is no whole number"),
+        (["--train-sizes", "0"], "0 must be 1 or more"),
+        (["--search", "3", "--train-sizes", "10"], "--search chooses its own configurations"),
+        (["--seeds", "0"], "0 must be from 1"),
+        (["--minutes", "0"], "must be above 0"),
+        (["search.training.epochs=[1,-1]"], "training.epochs: must be a number above 0"),
+        (["search.training.epohcs=[1,2]"], "unknown key. Did you mean 'epochs'"),
+        (["search.training.epochs={low: 3, high: 2}"], "must be above low"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_runs(
+    tiny_recipe: Callable[..., Path], nlpt: Command, asked: list[str], message: str
+):
+    code, _, err = nlpt("study", "--recipe", tiny_recipe(), *asked)
+    assert code == 2
+    assert message in err
+    assert not STUDY.exists()
+
+
+def test_a_folder_of_other_things_is_left_alone(tiny_recipe: Callable[..., Path], nlpt: Command):
+    STUDY.mkdir(parents=True)
+    (STUDY / "thesis.tex").write_text("mine")
+    for options in ((), ("--fresh",)):
+        code, _, err = nlpt("study", "--recipe", tiny_recipe(), *options)
+        assert code == 2
+        assert "holds other things (thesis.tex) and no study" in err
+    assert [path.name for path in STUDY.iterdir()] == ["thesis.tex"]
+
+
+def test_a_value_may_hold_commas_in_brackets():
+    from nlp_transfer.studies.plan import read_varied
+
+    varied = read_varied(["strategies=[full],[{name: lora, rank: 4}]", "model.dropout=null, 0.1"])
+    assert varied == {
+        "strategies": (["full"], [{"name": "lora", "rank": 4}]),
+        "model.dropout": (None, 0.1),
+    }
+
+
+def test_an_interrupted_study_goes_on_and_a_failed_run_stops_no_other(
+    tiny_recipe: Callable[..., Path], nlpt: Command
+):
+    command = ("study", "--recipe", tiny_recipe("classification", **ONE_EPOCH))
+    vary = ("--vary", "training.learning_rate=1e30,1e-3")
+    with interrupted(at_step=1):
+        code, _, err = nlpt(*command, *vary)
+    assert code == 130
+    assert "0 of 2 runs of the study are done; the same command goes on" in err
+    code, out, err = nlpt(*command)
+    assert code == 2
+    assert "learning_rate=1.0e+30 has failed: Training stopped" in err
+    assert "best" in out
+    rows = {row["name"]: row for row in _study()["rows"]}
+    assert rows["learning_rate=0.001"]["state"] == "finished"
+    assert rows["learning_rate=1.0e+30"]["validation"] is None
+
+
+def test_a_search_begins_with_the_recipe_and_keeps_to_its_space(
+    tiny_recipe: Callable[..., Path], nlpt: Command
+):
+    space = {
+        "training.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+        "strategies": [["full"], [{"name": "frozen", "layers": 1}]],
+    }
+    recipe = tiny_recipe("classification", search=space, **ONE_EPOCH)
+    code, out, err = nlpt("study", "--recipe", recipe, "--search", 3)
+    assert code == 0, err
+    assert "trial-1: " in out
+    rows = _study()["rows"]
+    assert [row["name"] for row in rows] == ["recipe", "trial-1", "trial-2"]
+    assert rows[0]["settings"] == {}
+    for row in rows[1:]:
+        assert row["settings"].keys() == space.keys()
+        assert 1e-4 <= row["settings"]["training.learning_rate"] <= 1e-2
+        assert row["settings"]["strategies"] in space["strategies"]
+    assert "What each trial reached" in (STUDY / "study.html").read_text("utf-8")
