@@ -9,6 +9,7 @@ from typing import Any
 
 from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.metrics.figures import Headline
+from nlp_transfer.metrics.reliability import ConfidenceFigures
 from nlp_transfer.records import LossLedger, Repeats
 from nlp_transfer.tasks import task_named
 from nlp_transfer.tasks.analysis import Analysis
@@ -50,6 +51,8 @@ class SplitReport:
     """None where no example is in another split too."""
     analysis: Analysis | None = None
     """None where the task has none, and in a report of an earlier version."""
+    confidence: ConfidenceFigures | None = None
+    """None where no answer has a score, and in a report of an earlier version."""
 
     def as_dict(self) -> dict[str, Any]:
         parts = {
@@ -57,6 +60,7 @@ class SplitReport:
             "repeats": self.repeats,
             "unseen": self.unseen,
             "analysis": self.analysis,
+            "confidence": self.confidence,
         }
         known = {name: part.as_dict() for name, part in parts.items() if part is not None}
         return {**self.figures.as_dict(), **known}
@@ -64,12 +68,14 @@ class SplitReport:
     @classmethod
     def read(cls, task: Task, split: Mapping[str, Any]) -> SplitReport:
         repeats, unseen, analysis = map(split.get, ("repeats", "unseen", "analysis"))
+        confidence = split.get("confidence")
         return cls(
             task.scores.read(split),
             LossLedger(**split["ledger"]),
             Repeats(**repeats) if repeats else None,
             Unseen.read(task, unseen) if unseen else None,
             Analysis.read(analysis) if analysis is not None else None,
+            ConfidenceFigures.read(confidence) if confidence is not None else None,
         )
 
 

@@ -77,6 +77,7 @@ def build_report(
             repeats[split],
             _unseen(task, rows[split], predictions[split], repeats[split], samples=samples),
             _analysis(recipe, splits, split, predictions[split]),
+            task.confidence.figures(rows[split], predictions[split]) if task.confidence else None,
         )
         for split in predictions
     }

@@ -70,7 +70,11 @@ def shown_splits(report: Report, of: str = "") -> list[ShownSplit]:
             f"{of}{name}",
             f"{of}{name} {split.figures.headline}",
             tuple(f"{of}{name}: {caveat}." for caveat in _caveats(split, report.task.rows)),
-            (*split.figures.tables(), _ledger_table(split, report.task.rows, report.words)),
+            (
+                *split.figures.tables(),
+                *([split.confidence.table()] if split.confidence else []),
+                _ledger_table(split, report.task.rows, report.words),
+            ),
         )
         for name, split in report.splits.items()
     ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
     from datasets import Dataset
 
+    from nlp_transfer.metrics.reliability import ConfidenceFigures
     from nlp_transfer.shown import Examples
     from nlp_transfer.tasks.analysis import Analysis
 
@@ -130,6 +131,9 @@ class Confidence(Protocol):
         predictions: as the model makes them
         returns:     None where the rows are too few
         """
+
+    def figures(self, rows: Dataset, predictions: Sequence[Prediction]) -> ConfidenceFigures | None:
+        """Measure how far the scores of a split's answers can be trusted; None: it has none."""
 
     def read(self, said: Mapping[str, Any]) -> Calibration:
         """Read what a model keeps; pydantic's error where it is nothing that `fit` makes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from torch import nn
 from transformers import TrainerCallback, TrainingArguments, set_seed
 
+from nlp_transfer.doctor.finding import counted
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.saved import keep_calibration
 from nlp_transfer.models.shared_encoder import release_sides
@@ -19,6 +21,8 @@ from nlp_transfer.tasks.optional import Calibration, calibrated
 from nlp_transfer.training.examples import TaskWindows
 from nlp_transfer.training.memory import PeakMemory
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
+
+log = logging.getLogger(__name__)
 
 _CALIBRATED_ON = 20_000
 """Examples of the validation split that are enough; more cost time only."""
@@ -135,7 +139,14 @@ def _calibration(
     new = [number for number in range(len(validation.rows)) if number not in seen]
     numbers = new[:: -(-len(new) // _CALIBRATED_ON) or 1]
     predictions = trainer.predict_split(validation, loaded.model, task.recipe.task, numbers)
-    return confidence.fit(validation.rows.select(numbers), predictions)
+    calibration = confidence.fit(validation.rows.select(numbers), predictions)
+    if calibration is None:
+        log.warning(
+            "the scores of predictions are not calibrated: too little was found in the %s of "
+            "validation that training has not seen",
+            counted(len(numbers), task.recipe.task.rows.nouns.example),
+        )
+    return calibration
 
 
 def predict(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
 
+    from nlp_transfer.metrics.reliability import ConfidenceFigures
+
 LEAST = 10
 """Texts of a validation split that calibrating takes."""
 
@@ -102,6 +104,13 @@ class ClassificationConfidence:
                 texts.append(text)
                 labels.append(numbers[name])
         return fit_temperature(logarithm(answers.model[texts]), np.array(labels, np.int64))
+
+    def figures(self, rows: Dataset, predictions: Sequence[Prediction]) -> ConfidenceFigures | None:
+        """Measure the scores of the labels that texts were given."""
+        from nlp_transfer.metrics.reliability import ConfidenceFigures
+
+        answers = Answers.of(rows, predictions)
+        return ConfidenceFigures.of(answers.model_scores, answers.scores, answers.right)
 
     def read(self, said: Mapping[str, Any]) -> ClassificationCalibration:
         """Read what a model keeps; pydantic's error where it is nothing that `fit` makes."""

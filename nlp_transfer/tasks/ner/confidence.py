@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
 
+    from nlp_transfer.metrics.reliability import ConfidenceFigures
+
 LEAST = 10
 """Entities of a validation split from which calibrated scores were the better ones: see
 docs/confidence.md."""
@@ -122,6 +124,13 @@ class NerConfidence:
         )
         scores = np.array(fitted.scores(found.types, found.model_scores.tolist()))
         return fitted.model_copy(update={"curve": PrecisionCurve.of(scores, found.right)})
+
+    def figures(self, rows: Dataset, predictions: Sequence[Prediction]) -> ConfidenceFigures | None:
+        """Measure the scores of entities."""
+        from nlp_transfer.metrics.reliability import ConfidenceFigures
+
+        found = FoundEntities.of(rows, predictions)
+        return ConfidenceFigures.of(found.model_scores, found.scores, found.right)
 
     def read(self, said: Mapping[str, Any]) -> NerCalibration:
         """Read what a model keeps; pydantic's error where it is nothing that `fit` makes."""
