@@ -17,7 +17,14 @@ class _StderrHandler(logging.Handler):
     """Writes to whatever sys.stderr is at the moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        with _bars_aside():
+            print(self.format(record), file=sys.stderr, flush=True)
+
+
+def _bars_aside() -> contextlib.AbstractContextManager[None]:
+    """Take progress bars away while a line is written, and draw them again below it."""
+    tqdm = sys.modules.get("tqdm")  # of whoever shows a bar; importing it here would take time
+    return tqdm.tqdm.external_write_mode(file=sys.stderr) if tqdm else contextlib.nullcontext()
 
 
 def show_lines() -> None:

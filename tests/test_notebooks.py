@@ -97,7 +97,7 @@ def test_notebook_has_a_bar_and_lines_though_it_brings_handlers_of_its_own(
     finetune(load_recipe(str(tiny_recipe(training={"epochs": 1}))), output=tmp_path / "run")
     err = capfd.readouterr().err
     assert err.count("epoch 1/1") == 1
-    assert "training: 100%" in err
+    assert "training 100 % |" in err
 
 
 def test_report_shows_its_headlines_and_not_the_whole_dict() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,6 +93,7 @@ class BudgetTrainer(SplittingTrainer):
                 self._load_callback_state()
                 self._load_best_model()
                 return
+        self.clock.pieces_an_epoch = self.pieces_an_epoch
         with (
             sped_up(self.model, enabled=self.fast_cpu),
             memory_kept(enabled=self._training.fast_cpu),
@@ -197,16 +197,15 @@ class BudgetTrainer(SplittingTrainer):
 
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
         """Measure the model in training, and tell the callbacks."""
-        start = time.monotonic()
         try:
-            metrics = self.evaluation()
+            with self.clock.evaluating(self.args, self.state):
+                metrics = self.evaluation()
         except NotFiniteError:
             rate = self._training.learning_rate
             raise UserError(
                 f"Training stopped at step {self.state.global_step}: after it the model computes "
                 f"NaN or infinite values. {advice_on_rate(rate, self.precision)}"
             ) from None
-        self.clock.evaluation_seconds += time.monotonic() - start
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics

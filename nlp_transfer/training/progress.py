@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import sys
+import math
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
 from nlp_transfer.files import whole_file
-from nlp_transfer.logs import in_notebook
+from nlp_transfer.training.live_bar import LiveBar, Standing
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +27,15 @@ class Progress(TrainerCallback, ExportableState):
     def __init__(self, headline: str) -> None:
         """headline: how people call the validation figure."""
         self._headline = headline
-        self._bar: Any = None
+        self._bar: LiveBar | None = None
         self._start = time.monotonic()
         self._end: float | None = None
         self._loss: float | None = None
+        self._begun = _Begun()
+        self.pieces_an_epoch: float | None = None
+        """What the bar's rate is computed from; padding not counted."""
+        self.best: tuple[float, float] | None = None
+        """The best evaluation: its figure, and the epoch it was at."""
         self.earlier_seconds = 0.0
         """Training time before the last resume."""
         self.evaluation_seconds = 0.0
@@ -42,6 +48,7 @@ class Progress(TrainerCallback, ExportableState):
             "attributes": {
                 "earlier_seconds": self.seconds,
                 "evaluation_seconds": self.evaluation_seconds,
+                "best": self.best,
             },
         }
 
@@ -63,19 +70,38 @@ class Progress(TrainerCallback, ExportableState):
             epochs = "" if args.max_steps > 0 else f", {_counted(args.num_train_epochs, 'epoch')}"
             log.info("training: %s%s", _counted(state.max_steps, "step"), epochs)
         _forget_after(state.global_step, Path(args.output_dir).parent / "log.jsonl")
-        self._bar = tqdm(
-            total=state.max_steps,
-            initial=state.global_step,
-            unit="step",
-            desc="training",
-            disable=not (sys.stderr.isatty() or in_notebook()),
-            leave=False,
-        )
+        self._begun = _Begun(state.global_step, state.epoch or 0.0, self.evaluation_seconds)
+        self._bar = LiveBar(self._headline, steps=state.max_steps, done=state.global_step)
 
-    def on_step_end(self, *_: object, **__: object) -> None:
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
         """Move the bar."""
         if self._bar is not None:
-            self._bar.update(1)
+            self._bar.show(self._standing(args, state), steps=1)
+
+    @contextlib.contextmanager
+    def evaluating(self, args: TrainingArguments, state: TrainerState) -> Iterator[None]:
+        """Take the time of an evaluation, and say that there is one."""
+        start = time.monotonic()
+        if self._bar is not None:
+            self._bar.show(replace(self._standing(args, state), evaluating=True))
+        yield
+        self.evaluation_seconds += time.monotonic() - start
+        self._begun.evaluations += 1
+
+    def _standing(self, args: TrainingArguments, state: TrainerState) -> Standing:
+        """Say how far the training is, from what was measured since it began or was resumed."""
+        begun, steps = self._begun, int(state.global_step) - self._begun.step
+        if steps <= 0:
+            return Standing(best=self.best)
+        evaluated = self.evaluation_seconds - begun.evaluation_seconds
+        learning = time.monotonic() - self._start - evaluated
+        left = learning / steps * (int(state.max_steps) - int(state.global_step))
+        if begun.evaluations:
+            left += evaluated / begun.evaluations * _evaluations_left(args, state)
+        pieces = (self.pieces_an_epoch or 0.0) * (float(state.epoch or 0) - begun.epoch)
+        return Standing(pieces / learning if pieces else None, left, self.best)
 
     def on_log(
         self,
@@ -104,17 +130,20 @@ class Progress(TrainerCallback, ExportableState):
         """Write one line an evaluation."""
         if not state.is_world_process_zero or metrics is None:
             return
-        loss = "" if self._loss is None else f"loss {self._loss:.3f}  "
-        with tqdm.external_write_mode(file=sys.stderr):
-            log.info(
-                "epoch %.3g/%.3g  %svalidation %s %.4f  %.0f s",
-                state.epoch or 0,
-                _planned_epochs(args, state),
-                loss,
-                self._headline,
-                metrics["eval_score"],
-                self.seconds,
-            )
+        score, epoch = metrics["eval_score"], float(state.epoch or 0)
+        if self.best is None or score > self.best[0]:
+            self.best = (score, epoch)
+        log.info(
+            "epoch %.3g/%.3g  %svalidation %s %.4f  %.0f s",
+            epoch,
+            _planned_epochs(args, state),
+            "" if self._loss is None else f"loss {self._loss:.3f}  ",
+            self._headline,
+            score,
+            self.seconds,
+        )
+        if self._bar is not None:
+            self._bar.show(self._standing(args, state))
 
     def on_train_end(self, *_: object, **__: object) -> None:
         """Stop the clock and close the bar."""
@@ -125,6 +154,23 @@ class Progress(TrainerCallback, ExportableState):
         """Take the bar away, also where training ends early: a message needs a line of its own."""
         if self._bar is not None:
             self._bar.close()
+
+
+@dataclass
+class _Begun:
+    """Where a training began or was resumed, and what has been since."""
+
+    step: int = 0
+    epoch: float = 0.0
+    evaluation_seconds: float = 0.0
+    evaluations: int = 0
+
+
+def _evaluations_left(args: TrainingArguments, state: TrainerState) -> float:
+    """Count the evaluations that are still to come, if training goes on to its end."""
+    if args.eval_strategy == "steps":
+        return (int(state.max_steps) - int(state.global_step)) // int(args.eval_steps)
+    return math.ceil(_planned_epochs(args, state) - float(state.epoch or 0))
 
 
 def _counted(number: float, noun: str) -> str:
