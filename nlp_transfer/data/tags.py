@@ -105,11 +105,13 @@ def spans(tags: Sequence[str]) -> list[Span]:
     """List the entities of valid IOB2 tags, from left to right."""
     found: list[Span] = []
     for index, tag in enumerate(tags):
+        if tag == "O":  # most words, of which there may be millions
+            continue
         prefix, entity_type = split_tag(tag)
         if prefix == "B":
             found.append(Span(entity_type, index, index))
         elif prefix == "I":
-            found[-1] = found[-1]._replace(last=index)
+            found[-1] = Span(entity_type, found[-1].first, index)
     return found
 
 

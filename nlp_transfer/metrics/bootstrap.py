@@ -16,6 +16,8 @@ source: Hesterberg 2015, What Teachers Should Know About the Bootstrap
 """
 _AT_ONCE = 100
 """Resamples: where all examples differ, each takes 8 bytes an example."""
+_LARGEST = 2**62
+"""Number that a row can have."""
 
 
 def interval_doubt(low: float, high: float, count: int) -> str | None:
@@ -65,8 +67,8 @@ def resampled_sums(
     counts:  (examples, columns)
     returns: (samples, columns)
     """
-    kinds, numbers = np.unique(counts, axis=0, return_counts=True)
-    kinds = kinds.astype(np.float64)
+    _, first, numbers = np.unique(_kinds(counts), return_index=True, return_counts=True)
+    kinds = counts[first].astype(np.float64)
     random = np.random.default_rng(seed)
     shares = numbers / len(counts)
     return np.concatenate(
@@ -75,3 +77,20 @@ def resampled_sums(
             for done in range(0, samples, _AT_ONCE)
         ]
     )
+
+
+def _kinds(counts: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Number rows so that those with the same counts, and no others, have the same number.
+
+    As digits of one number, for numpy sorts rows twenty times more slowly than numbers.
+    counts:  (examples, columns), none below 0
+    returns: (examples,)
+    """
+    kinds, size = np.zeros(len(counts), np.int64), 1
+    for column in counts.T:
+        digits = int(column.max()) + 1
+        if size * digits > _LARGEST:
+            different, kinds = np.unique(kinds, return_inverse=True)
+            size = len(different)
+        kinds, size = kinds * digits + column, size * digits
+    return kinds

@@ -96,6 +96,15 @@ class EntityFigures:
         return cls(Score.read(entity["overall"]), per_type, credit)
 
 
+_FURTHER = {
+    "balanced_accuracy": "balanced accuracy",
+    "mcc": "MCC",
+    "roc_auc": "ROC AUC (one against rest)",
+    "average_precision": "average precision (one against rest)",
+}
+"""What is not defined for all labels, and what people call it."""
+
+
 @dataclass(frozen=True)
 class LabelFigures:
     """Scores of single labels: the tags of words, or the classes of texts."""
@@ -107,6 +116,12 @@ class LabelFigures:
     accuracy: float
     roc_auc: float | None = None
     """Mean one-against-rest area; None where it is not defined, or was not asked for."""
+    average_precision: float | None = None
+    """Mean one-against-rest area below precision by recall; the same."""
+    mcc: float | None = None
+    """Matthews correlation coefficient, -1 to 1, where items have one label each; the same."""
+    balanced_accuracy: float | None = None
+    """Mean recall of the gold labels, where items have one label each; the same."""
 
     def cells(self) -> list[tuple[str, ...]]:
         """Write all lines for a table with COLUMNS."""
@@ -114,9 +129,12 @@ class LabelFigures:
         averages = {"micro": self.micro, "macro": self.macro, "weighted": self.weighted}
         lines += [score.cells(f"{name} average") for name, score in averages.items()]
         lines.append(("accuracy", "", "", four_digits(self.accuracy), ""))
-        if self.roc_auc is not None:
-            lines.append(("ROC AUC (one against rest)", "", "", four_digits(self.roc_auc), ""))
+        further = zip(_FURTHER.values(), self._further().values(), strict=True)
+        lines += [(text, "", "", four_digits(of), "") for text, of in further if of is not None]
         return lines
+
+    def _further(self) -> dict[str, float | None]:
+        return {name: getattr(self, name) for name in _FURTHER}
 
     def as_dict(self, per_label: str = "per_label") -> dict[str, Any]:
         """Write the figures; per_label: the key of the lines."""
@@ -127,14 +145,15 @@ class LabelFigures:
             "weighted": self.weighted.as_dict(),
             "accuracy": self.accuracy,
         }
-        return figures if self.roc_auc is None else {**figures, "roc_auc": self.roc_auc}
+        further = self._further().items()
+        return {**figures, **{name: figure for name, figure in further if figure is not None}}
 
     @classmethod
     def read(cls, figures: Mapping[str, Any], per_label: str = "per_label") -> LabelFigures:
         micro, macro, weighted = (Score.read(figures[n]) for n in ("micro", "macro", "weighted"))
         per_label_scores = read_scores(figures[per_label])
-        accuracy, area = figures["accuracy"], figures.get("roc_auc")
-        return cls(per_label_scores, micro, macro, weighted, accuracy, area)
+        further = {name: figures.get(name) for name in _FURTHER}
+        return cls(per_label_scores, micro, macro, weighted, figures["accuracy"], **further)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_transfer.metrics.bootstrap import interval95
+from nlp_transfer.metrics.confusion import balanced_accuracy, mcc
 from nlp_transfer.metrics.figures import LabelFigures, Score
 
 Labels = Sequence[Sequence[str]]
@@ -58,7 +59,15 @@ def class_figures(
     figures = label_figures(gold, predicted) if one_each else _indicated(truth, guess, labels)
     interval = interval95(_macro_f1, _counts(truth, guess), samples=samples, seed=seed)
     macro = replace(figures.macro, f1_ci95=interval)
-    return replace(figures, macro=macro, roc_auc=_roc_auc(truth, scores))
+    counts = _confusion(truth, guess) if one_each else None
+    return replace(
+        figures,
+        macro=macro,
+        roc_auc=_roc_auc(truth, scores),
+        average_precision=_average_precision(truth, scores),
+        mcc=mcc(counts) if counts is not None else None,
+        balanced_accuracy=balanced_accuracy(counts) if counts is not None else None,
+    )
 
 
 def macro_f1(gold: Labels, predicted: Labels, labels: Sequence[str]) -> float:
@@ -75,6 +84,11 @@ def _indicators(rows: Labels, index: dict[str, int]) -> NDArray[np.uint8]:
         for name in names:
             matrix[number, index[name]] = 1
     return matrix
+
+
+def _confusion(truth: NDArray[np.uint8], guess: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Count gold by predicted labels of texts with one each: (labels, labels)."""
+    return (truth.T.astype(np.float64) @ guess).astype(np.int64)
 
 
 def _counts(truth: NDArray[np.uint8], guess: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -152,7 +166,22 @@ def _roc_auc(truth: NDArray[np.uint8], scores: NDArray[np.float64]) -> float | N
     """Mean one-against-rest area over the labels that have both positive and negative texts."""
     from sklearn.metrics import roc_auc_score
 
+    return _one_against_rest(roc_auc_score, truth, scores)
+
+
+def _average_precision(truth: NDArray[np.uint8], scores: NDArray[np.float64]) -> float | None:
+    """Mean one-against-rest average precision over the same labels."""
+    from sklearn.metrics import average_precision_score
+
+    return _one_against_rest(average_precision_score, truth, scores)
+
+
+def _one_against_rest(
+    figure: Callable[[NDArray[np.uint8], NDArray[np.float64]], float],
+    truth: NDArray[np.uint8],
+    scores: NDArray[np.float64],
+) -> float | None:
     defined = [i for i in range(truth.shape[1]) if 0 < truth[:, i].sum() < len(truth)]
     if not defined:
         return None
-    return float(np.mean([roc_auc_score(truth[:, i], scores[:, i]) for i in defined]))
+    return float(np.mean([figure(truth[:, i], scores[:, i]) for i in defined]))

@@ -12,6 +12,7 @@ from nlp_transfer.metrics.bootstrap import interval_doubt
 from nlp_transfer.records import LossLedger
 from nlp_transfer.report.report import Fact, Report, SplitReport
 from nlp_transfer.shown import Table
+from nlp_transfer.tasks.analysis import Analysis
 from nlp_transfer.tasks.faces import Rows
 
 _LEDGER_NAMES = {
@@ -58,6 +59,8 @@ class ShownSplit:
     """Why the interval may mean little, what repeats, and the headline of what is new."""
     tables: tuple[Table, ...]
     """The headline's first."""
+    analysis: Analysis | None
+    """Where it fails."""
 
 
 def shown_splits(report: Report, of: str = "") -> list[ShownSplit]:
@@ -75,6 +78,7 @@ def shown_splits(report: Report, of: str = "") -> list[ShownSplit]:
                 *([split.confidence.table()] if split.confidence else []),
                 _ledger_table(split, report.task.rows, report.words),
             ),
+            split.analysis,
         )
         for name, split in report.splits.items()
     ]

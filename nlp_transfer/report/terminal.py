@@ -17,6 +17,7 @@ from nlp_transfer.report.escaping import visible
 from nlp_transfer.report.report import Report
 from nlp_transfer.report.tables import shown_splits
 from nlp_transfer.shown import Table
+from nlp_transfer.tasks.analysis_blocks import short_table
 
 _UNBOUNDED = 10_000
 """Columns that no table needs."""
@@ -80,6 +81,8 @@ def _print_figures(report: Report, console: Console, of: str = "") -> None:
     for last in splits[-1:]:
         for table in last.tables:
             print_table(replace(table, title=f"{last.name}: {table.title}"), console)
+        if last.analysis and (fails := short_table(last.analysis)):
+            print_table(replace(fails, title=f"{last.name}: {fails.title}"), console)
     for split in splits:
         console.print(split.headline, style="bold", highlight=False)
         for caveat in split.caveats:

@@ -14,6 +14,13 @@ MOST_MISTAKES = 50
 MOST_REPEATED = 50
 MOST_PAIRS = 50
 """What metrics.json keeps of each, the worst first."""
+_LONGEST = 160
+"""Characters of a text in a table."""
+
+
+def beginning(text: str) -> str:
+    """Cut a text off where it is long."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def slice_name(attribute: str, value: str) -> str:

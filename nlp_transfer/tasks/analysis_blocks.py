@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from itertools import chain
 
 from nlp_transfer.metrics.bootstrap import FEW
-from nlp_transfer.metrics.figures import Score, four_digits
+from nlp_transfer.metrics.figures import Score, Scores, four_digits
 from nlp_transfer.shown import Bar, BarChart, Block, Table
 from nlp_transfer.tasks.analysis import Analysis, ErrorCounts, attribute_name, slice_name
 
-_FEW = f"fewer than {FEW}: says little"
 _SHORT = 3
 """Slices, and repeated mistakes, that a terminal shows."""
+_WEAKEST = 10
+"""Slices in the table of a page."""
 
 
 def confusion_blocks(analysis: Analysis) -> tuple[Block, ...]:
@@ -63,40 +64,44 @@ def _error_cells(name: str, counts: ErrorCounts) -> tuple[str, ...]:
 
 
 def slice_blocks(analysis: Analysis) -> tuple[Block, ...]:
-    """Show every slice: a chart for each attribute, and one table of all."""
-    if not analysis.slices:
-        return ()
-    charts = [
-        BarChart(
-            f"F1 by {attribute_name(attribute)}",
-            "F1",
-            tuple(Bar(value, s.f1, s.f1_ci95, s.support) for value, s in scores.items()),
-        )
-        for attribute, scores in analysis.slices.items()
-        if len(scores) > 1
-    ]
-    rows = tuple(slice_cells(name, score) for name, score in _slices(analysis))
-    columns = ("slice", "n", "precision", "recall", "F1", "95 % interval", "")
-    note = (
-        "n: gold items. Both sides are sliced alike, so that precision counts what was predicted "
-        "with the attribute. Whole examples are resampled for the intervals."
-    )
-    return (*charts, Table("Slices", columns, rows, note))
+    """Show the weakest slices with all their figures, and a chart for each attribute."""
+    weakest = _weakest(analysis, _WEAKEST)
+    rows = tuple(_slice_cells(name, score) for name, score in weakest)
+    columns = ("slice", "n", "precision", "recall", "F1", "95 % interval")
+    note = f"Of the slices with {FEW} items or more. n: gold items."
+    table = [Table("Weakest slices", columns, rows, note)] if rows else []
+    return (*table, *(_chart(name, scores) for name, scores in analysis.slices.items()))
 
 
-def _slices(analysis: Analysis) -> Iterator[tuple[str, Score]]:
-    for attribute, scores in analysis.slices.items():
-        for value, score in scores.items():
-            yield slice_name(attribute, value), score
-
-
-def slice_cells(name: str, score: Score) -> tuple[str, ...]:
-    """Write a slice as a row of the table."""
-    low, high = score.f1_ci95 or (0.0, 1.0)
+def _slice_cells(name: str, score: Score) -> tuple[str, ...]:
     figures = map(four_digits, (score.precision, score.recall, score.f1))
-    support = score.support or 0
-    doubt = _FEW if support < FEW else ""
-    return (name, f"{support:,}", *figures, f"{low:.4f} to {high:.4f}", doubt)
+    return (name, f"{score.support:,}", *figures, _interval(score))
+
+
+def _interval(score: Score) -> str:
+    low, high = score.f1_ci95 or (0.0, 1.0)
+    return f"{low:.4f} to {high:.4f}"
+
+
+def _chart(attribute: str, scores: Scores) -> BarChart:
+    few = [value for value, score in scores.items() if (score.support or 0) < FEW]
+    return BarChart(
+        f"F1 by {attribute_name(attribute)}",
+        "F1",
+        tuple(Bar(value, s.f1, s.f1_ci95, s.support) for value, s in scores.items()),
+        f"From fewer than {FEW} items, so that it says little: {', '.join(few)}." if few else "",
+    )
+
+
+def _weakest(analysis: Analysis, count: int) -> list[tuple[str, Score]]:
+    """List the slices with enough items that have the lowest F1, of attributes that divide."""
+    enough = [
+        (slice_name(attribute, value), score)
+        for attribute, scores in analysis.slices.items()
+        for value, score in scores.items()
+        if (score.support or 0) >= FEW and len(scores) > 1
+    ]
+    return sorted(enough, key=lambda item: item[1].f1)[:count]
 
 
 def mistake_blocks(analysis: Analysis) -> tuple[Block, ...]:
@@ -125,7 +130,7 @@ def mistake_blocks(analysis: Analysis) -> tuple[Block, ...]:
 
 def short_table(analysis: Analysis) -> Table | None:
     """Pick what a terminal shows: the kinds of errors, the weakest slices, repeated mistakes."""
-    rows = tuple(chain(_kinds(analysis), _weakest(analysis), _most_repeated(analysis)))
+    rows = tuple(chain(_kinds(analysis), _weak(analysis), _most_repeated(analysis)))
     note = " ".join(analysis.notes)
     if not rows and not note:
         return None
@@ -149,12 +154,9 @@ def _kinds(analysis: Analysis) -> Iterator[tuple[str, str]]:
         yield "confused most", ", ".join(shown)
 
 
-def _weakest(analysis: Analysis) -> Iterator[tuple[str, str]]:
-    """Yield the slices that are weakest for certain: of those with enough items, by F1."""
-    enough = [item for item in _slices(analysis) if (item[1].support or 0) >= FEW]
-    for name, score in sorted(enough, key=lambda item: item[1].f1)[:_SHORT]:
-        low, high = score.f1_ci95 or (0.0, 1.0)
-        yield name, f"F1 {score.f1:.4f} ({low:.4f} to {high:.4f}, n {score.support:,})"
+def _weak(analysis: Analysis) -> Iterator[tuple[str, str]]:
+    for name, score in _weakest(analysis, _SHORT):
+        yield "weakest", f"{name}: F1 {score.f1:.4f} ({_interval(score)}), n {score.support:,}"
 
 
 def _most_repeated(analysis: Analysis) -> Iterator[tuple[str, str]]:

@@ -22,33 +22,30 @@ class ExampleSelection:
 
     def __init__(self) -> None:
         self._wrong: list[Example] = []
-        self._right: list[Example] = []
-        self._characters = {True: 0, False: 0}
+        self._right: list[Callable[[], Example]] = []
+        self._characters = 0
         self._count = self._wrong_count = 0
 
     def add(self, make: Callable[[], Example], *, wrong: bool) -> None:
         """Take an example, if there is room.
 
-        make:  builds it
+        make:  builds it, now or when all are known
         wrong: whether a mistake is in it
         """
         self._count += 1
         self._wrong_count += wrong
-        kept = self._wrong if wrong else self._right
-        if self._has_room(self._characters[wrong], len(kept)):
-            example = make()
-            kept.append(example)
-            self._characters[wrong] += len(example.text)
+        if not wrong and len(self._right) < MOST_EXAMPLES:
+            self._right.append(make)
+        elif wrong and self._has_room(len(self._wrong)):
+            self._wrong.append(self._counted(make()))
 
     def chosen(self) -> Examples:
         """Return what was kept, in the order of the split."""
-        characters = self._characters[True]
         right: list[Example] = []
-        for example in self._right:
-            if not self._has_room(characters, len(self._wrong) + len(right)):
+        for make in self._right:
+            if not self._has_room(len(self._wrong) + len(right)):
                 break
-            right.append(example)
-            characters += len(example.text)
+            right.append(self._counted(make()))
         kept = sorted((*self._wrong, *right), key=lambda example: example.number)
         note = f"{self._wrong_count:,} of {self._count:,} have a mistake."
         if len(kept) < self._count:
@@ -58,9 +55,12 @@ class ExampleSelection:
             )
         return Examples("Examples", tuple(kept), note)
 
-    @staticmethod
-    def _has_room(characters: int, count: int) -> bool:
-        return count < MOST_EXAMPLES and characters < MOST_CHARACTERS
+    def _counted(self, example: Example) -> Example:
+        self._characters += len(example.text)
+        return example
+
+    def _has_room(self, count: int) -> bool:
+        return count < MOST_EXAMPLES and self._characters < MOST_CHARACTERS
 
 
 def slice_names(

@@ -24,6 +24,7 @@ from nlp_transfer.tasks.optional import SoftLoss
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
+    from nlp_transfer.tasks.classification.analysis import ClassificationErrorAnalysis
     from nlp_transfer.tasks.classification.checks import ClassificationChecks
     from nlp_transfer.tasks.classification.confidence import ClassificationConfidence
     from nlp_transfer.tasks.classification.scores import ClassificationScores
@@ -107,6 +108,12 @@ class ClassificationTask(Task):
     @property
     def results(self) -> ClassificationResults:
         return ClassificationResults(self.multi_label)
+
+    @property
+    def error_analysis(self) -> ClassificationErrorAnalysis:
+        from nlp_transfer.tasks.classification.analysis import ClassificationErrorAnalysis
+
+        return ClassificationErrorAnalysis(self.multi_label)
 
     @property
     def additions(self) -> ClassificationAdditions:

@@ -19,6 +19,7 @@ from nlp_transfer.tasks.analysis import (
     ErrorCounts,
     Mistake,
     RepeatedMistake,
+    beginning,
 )
 from nlp_transfer.tasks.ner.error_examples import TaggedSentence
 
@@ -52,7 +53,7 @@ class TaggingErrors:
     def repeated(self) -> tuple[RepeatedMistake, ...]:
         """Return what was mistaken several times."""
         return tuple(
-            RepeatedMistake(text, gold, predicted, count, found)
+            RepeatedMistake(beginning(text), gold, predicted, count, beginning(found))
             for (text, found, gold, predicted), count in self._words.most_common(MOST_REPEATED)
             if count > 1
         )
@@ -130,7 +131,7 @@ def _mistake(error: EntityError, sentence: TaggedSentence) -> Mistake:
     return Mistake(
         sentence.number,
         error.kind,
-        sentence.text(error.predicted),
+        beginning(sentence.text(error.predicted)),
         gold,
         predicted,
         score or 0.0,
