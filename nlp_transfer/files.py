@@ -76,7 +76,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write a JSON file for programs and people."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json_text(value))
+
+
+def json_text(value: object) -> str:
+    """Write a value as JSON that people can read."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def write_json_lines(path: Path, values: Iterable[object]) -> None:

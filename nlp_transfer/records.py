@@ -112,7 +112,8 @@ class Splits:
     NER rows:            words: list[str], tags: list[str] (IOB2), lost: list[str] (types of gold
                          entities that words cannot hold)
     classification rows: text: str, text_pair: str or None, labels: list[str] or None
-    all rows:            document: str or None, id: str or None, where: str ("file:line")
+    all rows:            document: str or None, id: str or None, where: str ("file:line"); where
+                         the recipe has `data.slices`, slices: list[str or None], one for each
     """
 
     datasets: Mapping[str, Dataset]

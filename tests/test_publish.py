@@ -121,7 +121,15 @@ def test_a_run_is_published_in_one_commit(
 
 def test_published_files_are_those_of_the_run(pushed: object, run: Path, shared_hub: Hub) -> None:
     files = shared_hub.repos[f"{USER}/tiny-ner"].files
-    assert files["metrics.json"] == (run / "metrics.json").read_bytes()
+    figures, own = json.loads(files["metrics.json"]), json.loads((run / "metrics.json").read_text())
+    for split in own["splits"].values():  # what quotes the data stays at home
+        split["analysis"] = {
+            name: part
+            for name, part in split["analysis"].items()
+            if name not in ("mistakes", "repeated")
+        }
+    assert figures == own
+    assert not any(word in str(figures) for word in ("Berlin", "Lovelace", "train.conll"))
     for path in (run / "model").iterdir():
         assert files[path.name] == path.read_bytes()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nlp_transfer.data.raw import RawRow
@@ -50,6 +50,8 @@ class ColumnReader:
 
     def __init__(self, data: DataSection) -> None:
         self.data = data
+        self.columns: dict[str, None] = {}
+        """Of all columns, in their order, where some are kept for slices."""
 
     def is_rejected(self, raw: RawRow) -> bool:
         """Tell a row of which Prodigy's annotator said that it is wrong, or of no use."""
@@ -84,13 +86,44 @@ class ColumnReader:
             f"Name it with data.columns.{role}=COLUMN.{hint}"
         )
 
-    def place(self, raw: RawRow) -> dict[str, str | None]:
-        """Say where a row comes from: {document, id, where}."""
+    def place(self, raw: RawRow) -> dict[str, Any]:
+        """Say where a row comes from: {document, id, where}, and slices where some are asked for.
+
+        raises: UserError where a column that is kept for slices holds a list or an object
+        """
+        kept = {"slices": self._kept(raw)} if self.data.slices else {}
         return {
             "document": _text_or_none(self.value(raw, "document")),
             "id": _text_or_none(self.value(raw, "id")),
             "where": raw.where,
+            **kept,
         }
+
+    def _kept(self, raw: RawRow) -> list[str | None]:
+        """Return what stands in the columns of `data.slices`; None where there is nothing."""
+        self.columns |= dict.fromkeys(raw.values)
+        values = [raw.values.get(name) for name in self.data.slices]
+        for name, value in zip(self.data.slices, values, strict=True):
+            if isinstance(value, list | tuple | dict):
+                raise UserError(
+                    f"data.slices: {raw.where}: the column {name!r} holds several values; a slice "
+                    "needs one text or number for each example. Name another column."
+                )
+        return [None if is_blank(value) else str(value) for value in values]
+
+
+def check_slices(data: DataSection, readers: Sequence[ColumnReader]) -> None:
+    """Refuse a column of `data.slices` that no row of any split has.
+
+    readers: of the splits, all rows read
+    """
+    found = list(dict.fromkeys(name for reader in readers for name in reader.columns))
+    unknown = [name for name in data.slices if name not in found]
+    if unknown and "slices" not in data.lapsing:
+        raise UserError(
+            f"data.slices: there is no column {unknown[0]!r} in {data.source}. "
+            f"Found: {shortened(found)}.{nearest(unknown[0], found)}"
+        )
 
 
 def checked_text(value: object, where: str) -> str | None:

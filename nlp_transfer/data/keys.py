@@ -13,8 +13,8 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 from nlp_transfer.recipe.data_section import say_lapsed
 
-OF_TASKS = TAG_KEYS | SPAN_KEYS | {"words", "label_separator"}
-"""Keys about words and labels: a task names those that it uses."""
+OF_TASKS = TAG_KEYS | SPAN_KEYS | {"words", "label_separator", "slices"}
+"""Keys about words, labels and columns: a task names those that it uses."""
 OF_ALL = frozenset(
     {
         "source",
@@ -26,7 +26,7 @@ OF_ALL = frozenset(
         "split_seed",
         "train_examples",
     }
-) | (OF_TASKS - TAG_KEYS - SPAN_KEYS)
+) | {"words", "label_separator"}
 """Keys that every source uses."""
 
 OF_DATA = frozenset(DataSection.model_fields)
@@ -47,6 +47,7 @@ _PURPOSE: Mapping[str, str] = {
     **dict.fromkeys(TAG_KEYS, _TAGS),
     **dict.fromkeys(SPAN_KEYS, _SPANS),
     "words": "It splits raw text into words, which this task does not read",
+    "slices": "It names columns to sort a report by, which are not kept here",
     "label_separator": "It cuts a field into several labels: task.multi_label=true",
     "validation_share": "The data has a validation split",
     "test_share": "The data has a test split",

@@ -24,6 +24,11 @@ PLACE = ("document", "id", "where")
 """Columns of the rows of every task, a text each."""
 
 
+def kept_for_slices(data: DataSection) -> tuple[str, ...]:
+    """Name the column, a list of texts, that keeps what a report is sorted by, where something."""
+    return ("slices",) if data.slices else ()
+
+
 def schema_of(*texts: str, lists: Sequence[str] = ()) -> pyarrow.Schema:
     """Describe a table with columns of texts, and of lists of texts."""
     import pyarrow as pa
@@ -152,7 +157,7 @@ def _with_fewer(
 ) -> tuple[dict[str, Dataset], dict[str, LossLedger]]:
     """Cut train to so many examples, and count what is left out."""
     rows = tables["train"]
-    content = [name for name in rows.column_names if name not in PLACE]
+    content = [name for name in rows.column_names if name not in (*PLACE, "slices")]
     drawn = draw(rows, count, content=content, whole_documents=in_documents)
     left_out = LossLedger(examples_left_out=len(rows) - count)
     ledger = losses.get("train", LossLedger()) + left_out

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.files import json_text
 from nlp_transfer.models.loading import ADAPTED_FILE, CONFIG_FILE, config_file
 from nlp_transfer.publish.card import REPO_PLACEHOLDER, is_local, short_name
 from nlp_transfer.recipe.yaml_reader import read_yaml, write_yaml
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.secrets import without_secrets
+from nlp_transfer.tasks.analysis import shareable
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ def files_to_publish(folder: RunFolder, repo: str) -> Files:
     if "adapter_config.json" in files:
         files["adapter_config.json"] = _portable_adapter(folder.model / "adapter_config.json")
     files["recipe.yaml"] = _portable_recipe(folder)
-    files["metrics.json"] = folder.path / "metrics.json"
+    files["metrics.json"] = json_text(_portable_metrics(folder.read_json("metrics.json"))).encode()
     card = (folder.path / "README.md").read_text("utf-8")
     files["README.md"] = card.replace(REPO_PLACEHOLDER, f'"{repo}"').encode()
     return files
@@ -74,6 +76,17 @@ def read_recipe(folder: RunFolder) -> dict[str, Any]:
     if not isinstance(recipe, dict):
         raise UserError(f"{where}: a recipe is a mapping of sections (name, task, data, model...).")
     return recipe
+
+
+def _portable_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of the figures what quotes the data: it may be private where the model is not."""
+    splits = {
+        name: {**split, "analysis": shareable(split["analysis"])} if "analysis" in split else split
+        for name, split in metrics.get("splits", {}).items()
+    }
+    sides = {name: _portable_metrics(side) for name, side in metrics.get("tasks", {}).items()}
+    shortened = {"splits": splits, "tasks": sides}
+    return {name: shortened.get(name, part) for name, part in metrics.items()}
 
 
 def _portable_recipe(folder: RunFolder) -> bytes:

@@ -128,6 +128,12 @@ class DataSection(Section):
         max_length=10,
         description="between the labels of a multi-label CSV field",
     )
+    slices: Names = Field(
+        (),
+        description="columns whose values a report is sorted by, beside the slices that it always "
+        "has; they are kept with the rows, no model reads them",
+        examples=[["domain"]],
+    )
     validation_share: float = Field(
         0.1, gt=0, lt=1, description="of train, where there is no validation split"
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
 from nlp_transfer.report.page import Page, Section
 from nlp_transfer.report.report import Report
 from nlp_transfer.report.tables import ShownSplit, shown_splits, training_table
+from nlp_transfer.tasks.analysis_blocks import confusion_blocks, mistake_blocks, slice_blocks
 
 
 def report_page(report: Report) -> Page:
@@ -18,9 +22,21 @@ def report_page(report: Report) -> Page:
         headlines=tuple(split.headline for split in splits),
         summary="",
         cautions=(*(line for split in splits for line in split.caveats), *report.notes),
-        sections=(*map(_section, reversed(splits)), *training),
+        sections=(*chain.from_iterable(map(_sections, reversed(splits))), *training),
     )
 
 
-def _section(split: ShownSplit) -> Section:
-    return Section(split.name, split.tables)
+def _sections(split: ShownSplit) -> Iterator[Section]:
+    """Show the figures of a split, then where it fails."""
+    yield Section(split.name, split.tables)
+    if analysis := split.analysis:
+        mistakes = (*confusion_blocks(analysis), *mistake_blocks(analysis))
+        of_split = {
+            "where it fails": mistakes,
+            "slices": slice_blocks(analysis),
+            # Those of another split have no line in predictions.jsonl.
+            "examples": (analysis.examples,) if analysis.examples and split.is_written else (),
+        }
+        for title, blocks in of_split.items():
+            if blocks:
+                yield Section(f"{split.name}: {title}", blocks)

@@ -100,7 +100,7 @@ def _analysis(
         splits[split],
         predictions,
         train=splits.datasets.get("train"),
-        columns=(),
+        columns=recipe.data.slices,
         samples=recipe.evaluation.bootstrap,
     )
 

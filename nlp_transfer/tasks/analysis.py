@@ -14,6 +14,8 @@ MOST_MISTAKES = 50
 MOST_REPEATED = 50
 MOST_PAIRS = 50
 """What metrics.json keeps of each, the worst first."""
+_COLUMN = "column "
+"""What the names of attributes begin with that are columns of the data."""
 _LONGEST = 160
 """Characters of a text in a table."""
 
@@ -34,7 +36,7 @@ def slice_name(attribute: str, value: str) -> str:
 
 def attribute_name(attribute: str) -> str:
     """Write for people what slices are cut by; the name of a column stays as it is."""
-    return attribute if attribute.startswith("column ") else attribute.replace("_", " ")
+    return attribute if attribute.startswith(_COLUMN) else attribute.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Mistake:
     """What the model gives the wrong answer, 0 to 1."""
     where: str = ""
     """file:line, where known."""
+    gold_text: str = ""
+    """The words that it should have been of, where these are others."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,13 @@ class Analysis:
             repeated=tuple(RepeatedMistake(**again) for again in analysis.get("repeated", ())),
             notes=tuple(analysis.get("notes", ())),
         )
+
+
+def shareable(analysis: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of what `as_dict` wrote all that quotes the data: words, places, its columns."""
+    kept = {name: part for name, part in analysis.items() if name not in ("mistakes", "repeated")}
+    slices = kept.get("slices", {}).items()
+    return {**kept, "slices": {name: of for name, of in slices if not name.startswith(_COLUMN)}}
 
 
 def _grid_dict(grid: Grid) -> dict[str, Any]:

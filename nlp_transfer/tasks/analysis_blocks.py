@@ -8,7 +8,7 @@ from itertools import chain
 from nlp_transfer.metrics.bootstrap import FEW
 from nlp_transfer.metrics.figures import Score, Scores, four_digits
 from nlp_transfer.shown import Bar, BarChart, Block, Table
-from nlp_transfer.tasks.analysis import Analysis, ErrorCounts, attribute_name, slice_name
+from nlp_transfer.tasks.analysis import Analysis, ErrorCounts, Mistake, attribute_name, slice_name
 
 _SHORT = 3
 """Slices, and repeated mistakes, that a terminal shows."""
@@ -19,11 +19,14 @@ _WEAKEST = 10
 def confusion_blocks(analysis: Analysis) -> tuple[Block, ...]:
     """Show what is taken for what, missed, and found where nothing is."""
     blocks: list[Block] = []
+    if analysis.notes:
+        notes = tuple((note,) for note in analysis.notes)
+        blocks.append(Table("", ("",), notes, figures=False))
     if analysis.errors:
         blocks.append(_errors_table(analysis))
     if analysis.confusion:
         blocks.append(analysis.confusion)
-    if analysis.pairs:
+    if analysis.pairs and _says_more(analysis):
         rows = tuple(
             (pair.gold or "(nothing)", pair.predicted or "(nothing)", f"{pair.count:,}")
             for pair in analysis.pairs
@@ -33,6 +36,12 @@ def confusion_blocks(analysis: Analysis) -> tuple[Block, ...]:
         columns = ("gold", "predicted", "times")
         blocks.append(Table("Most frequent confusions", columns, rows, note if is_needed else ""))
     return tuple(blocks)
+
+
+def _says_more(analysis: Analysis) -> bool:
+    """Tell whether pairs of labels are confused that the grid does not show."""
+    shown = {*analysis.confusion.rows} if analysis.confusion else set()
+    return any({pair.gold, pair.predicted} - {""} - shown for pair in analysis.pairs)
 
 
 def _errors_table(analysis: Analysis) -> Table:
@@ -115,7 +124,7 @@ def mistake_blocks(analysis: Analysis) -> tuple[Block, ...]:
             (
                 f"{mistake.score:.4f}",
                 mistake.text,
-                mistake.gold or "(nothing)",
+                _gold(mistake),
                 mistake.predicted or "(nothing)",
                 mistake.kind,
                 mistake.where or f"example {mistake.example:,}",
@@ -126,6 +135,11 @@ def mistake_blocks(analysis: Analysis) -> tuple[Block, ...]:
         title = f"The {len(rows)} most confident mistakes"
         blocks.append(Table(title, columns, rows, figures=False))
     return tuple(blocks)
+
+
+def _gold(mistake: Mistake) -> str:
+    words = f" {mistake.gold_text!r}" if mistake.gold_text else ""
+    return f"{mistake.gold}{words}" or "(nothing)"
 
 
 def short_table(analysis: Analysis) -> Table | None:

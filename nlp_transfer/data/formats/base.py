@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TEXT_KEYS = frozenset({"encoding", "encoding_errors"})
 TAG_KEYS = frozenset({"scheme", "repair", "fold_case", "entity_type"})
 SPAN_KEYS = frozenset({"offsets", "misaligned", "overlapping"})
-ROW_KEYS = TAG_KEYS | SPAN_KEYS | {"drop_missing"}
+ROW_KEYS = TAG_KEYS | SPAN_KEYS | {"drop_missing", "slices"}
 """Of rows whose columns may hold anything."""
 
 

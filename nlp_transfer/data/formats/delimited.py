@@ -159,7 +159,7 @@ def _cell(value: object) -> str | int | float:
     return json.dumps(value, ensure_ascii=False)
 
 
-_KEYS = TEXT_KEYS | TAG_KEYS | {"separator", "header", "quoted", "drop_missing"}
+_KEYS = TEXT_KEYS | TAG_KEYS | {"separator", "header", "quoted", "drop_missing", "slices"}
 CSV = Format(
     name="csv",
     recognises=partial(_recognises, name="csv"),

@@ -19,7 +19,7 @@ def _write(results: Iterable[Result], stream: TextIO) -> None:
 
 SPANS = Format(
     name="spans",
-    keys=TEXT_KEYS | SPAN_KEYS | {"drop_missing"},
+    keys=TEXT_KEYS | SPAN_KEYS | {"drop_missing", "slices"},
     read=read_json,
     writer=Writer(needs=(frozenset({"tokens", "entities"}),), to_stream=_write),
 )

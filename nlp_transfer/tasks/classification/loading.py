@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.arrow_tables import iterate, write_table
-from nlp_transfer.data.load import PLACE, ReadRows, as_splits, declared_labels, schema_of
+from nlp_transfer.data.columns import check_slices
+from nlp_transfer.data.load import (
+    PLACE,
+    ReadRows,
+    as_splits,
+    declared_labels,
+    kept_for_slices,
+    schema_of,
+)
 from nlp_transfer.data.raw import RawSplit
 from nlp_transfer.data.unread import UnreadTexts
 from nlp_transfer.errors import UserError
@@ -35,18 +43,21 @@ def load_texts(
     held_out: as `as_splits` has it
     """
     tables, losses, unread = {}, {}, {}
+    readers = []
     found: dict[str, set[str]] = {}
     for split in raw:
         reader = TextReader(data, split.label_names, multi_label=multi_label)
+        readers.append(reader)
         watched = UnreadTexts(data)
         rows = ReadRows(split, reader.read, watched.watch)
         found[split.name] = set()
-        tables[split.name] = write_table(_collecting(rows, found[split.name]), _schema())
+        tables[split.name] = write_table(_collecting(rows, found[split.name]), _schema(data))
         rows.check_not_empty()
         reader.labels.finish()
         losses[split.name] = rows.losses + _incomplete_pairs(tables[split.name])
         unread[split.name] = watched.names()
         check_joined(reader.labels.cut - set(classes or data.label_names or ()))
+    check_slices(data, readers)
     _settle(tables, found, classes or data.label_names)
     if not multi_label and "train" in tables:
         check_classes(tables["train"])
@@ -63,8 +74,8 @@ def load_texts(
     )
 
 
-def _schema() -> pyarrow.Schema:
-    return schema_of("text", "text_pair", *PLACE, lists=["labels"])
+def _schema(data: DataSection) -> pyarrow.Schema:
+    return schema_of("text", "text_pair", *PLACE, lists=["labels", *kept_for_slices(data)])
 
 
 def _settle(
@@ -73,7 +84,8 @@ def _settle(
     """Write the tables anew whose classes have other names than they seemed to have."""
     for name, renames in settle(found, declared).items():
         if renames:
-            tables[name] = write_table(_renamed(iterate(tables[name]), renames), _schema())
+            schema = tables[name].features.arrow_schema
+            tables[name] = write_table(_renamed(iterate(tables[name]), renames), schema)
             found[name] = {label for labels in tables[name]["labels"] for label in labels or ()}
 
 

@@ -42,7 +42,7 @@ class ClassificationRows:
     @property
     def keys(self) -> frozenset[str]:
         """Several labels may stand in one field."""
-        return frozenset({"label_separator"} if self.multi_label else ())
+        return frozenset({"slices", *(["label_separator"] if self.multi_label else [])})
 
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         data, raw = open_source(data, self.keys)

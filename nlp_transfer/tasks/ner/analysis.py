@@ -114,7 +114,8 @@ class _Found:
 
 
 def _sentence(number: int, row: Row, prediction: Prediction) -> TaggedSentence:
-    return TaggedSentence.of_line(number, NerResults().example(row, prediction))
+    line = NerResults().example(row, prediction)
+    return TaggedSentence.of_line(number, {"lost": row.get("lost"), "where": row["where"], **line})
 
 
 def _example(number: int, row: Row, prediction: Prediction) -> Example:

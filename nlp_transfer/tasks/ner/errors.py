@@ -127,13 +127,14 @@ def _words(error: EntityError, sentence: TaggedSentence) -> tuple[str, str]:
 def _mistake(error: EntityError, sentence: TaggedSentence) -> Mistake:
     assert error.predicted is not None
     gold, predicted = _types(error)
-    score = sentence.scores[error.predicted]
+    annotated, found = _words(error, sentence)
     return Mistake(
         sentence.number,
         error.kind,
-        beginning(sentence.text(error.predicted)),
+        beginning(found or annotated),
         gold,
         predicted,
-        score or 0.0,
+        sentence.scores[error.predicted] or 0.0,
         sentence.where,
+        gold_text=beginning(annotated) if found else "",
     )

@@ -8,10 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.arrow_tables import beside, iterate, write_table, write_tables
+from nlp_transfer.data.columns import check_slices
 from nlp_transfer.data.formats.base import SPAN_KEYS, TAG_KEYS
 from nlp_transfer.data.grouping import whole_sentences
 from nlp_transfer.data.keys import refuse_unused
-from nlp_transfer.data.load import PLACE, ReadRows, as_splits, declared_labels, schema_of
+from nlp_transfer.data.load import (
+    PLACE,
+    ReadRows,
+    as_splits,
+    declared_labels,
+    kept_for_slices,
+    schema_of,
+)
 from nlp_transfer.data.raw import RawSplit
 from nlp_transfer.data.scheme import UNNAMED, TagEvidence, TagReading, entity_type, types_of
 from nlp_transfer.data.tags import to_iob2
@@ -52,6 +60,7 @@ def load_sentences(
         loaded = _load_split(split, reader, rows, data, types)
         tables[split.name], losses[split.name], own = loaded
         found |= own
+    check_slices(data, readers)
     labels = declared_labels(
         data,
         raw,
@@ -89,7 +98,8 @@ def _load_split(
     returns: its rows, what reading them cost, and their entity types
     """
     evidence = TagEvidence()  # split by split: a corpus may keep its test set in another scheme
-    of_words, of_tags = schema_of(*PLACE, lists=["words", "lost"]), schema_of(lists=["tags"])
+    of_words = schema_of(*PLACE, lists=["words", "lost", *kept_for_slices(data)])
+    of_tags = schema_of(lists=["tags"])
     words, tags = write_tables(_noting(rows, evidence), of_words, of_tags)
     rows.check_not_empty()
     table = beside(words, tags)

@@ -36,7 +36,7 @@ class NerRows:
     in_documents: bool = False
     """Whether sentences are read with those around them in their document."""
 
-    keys: ClassVar[frozenset[str]] = TAG_KEYS | SPAN_KEYS | {"words"}
+    keys: ClassVar[frozenset[str]] = TAG_KEYS | SPAN_KEYS | {"words", "slices"}
     nouns: ClassVar[Nouns] = Nouns("sentence", "entity", "entities", "type", "types", "tags")
     case_matters: ClassVar[bool] = True
     losses: ClassVar[frozenset[str]] = frozenset(
