@@ -15,6 +15,7 @@ from nlp_transfer.tasks.optional import (
     Alterations,
     Confidence,
     ErrorAnalysis,
+    Judge,
     SoftLoss,
     SpanRows,
 )
@@ -122,4 +123,9 @@ class Task(Section):
     @property
     def soft_loss(self) -> SoftLoss | None:
         """The distance of a student from its teacher; None: there are no probabilities."""
+        return None
+
+    @property
+    def judge(self) -> Judge | None:
+        """What is right of each example; None: its figure is no F1, which could be resampled."""
         return None

@@ -11,14 +11,19 @@ from nlp_transfer.data.tags import Span
 from nlp_transfer.data.words import Splitter
 from nlp_transfer.metrics.precision import PrecisionCurve
 from nlp_transfer.records import Prediction, Row
+from nlp_transfer.shown import Answer
 
 if TYPE_CHECKING:
     import torch
     from datasets import Dataset
 
+    from nlp_transfer.metrics.outcomes import Average, Judgement
     from nlp_transfer.metrics.reliability import ConfidenceFigures
     from nlp_transfer.shown import Examples
     from nlp_transfer.tasks.analysis import Analysis
+
+Line = Mapping[str, object]
+"""One line of predictions.jsonl."""
 
 
 class ErrorAnalysis(Protocol):
@@ -151,3 +156,31 @@ class SoftLoss(Protocol):
         taught:  (items, outputs), as the decoder stitches them
         returns: () float32
         """
+
+
+class Judge(Protocol):
+    """What is right of predictions that a file holds, of ours or of any other tool.
+
+    The headline of many is `metrics.outcomes.Outcomes.value`, that of metrics.json.
+    """
+
+    @property
+    def average(self) -> Average:
+        """How the headline sums up the groups: types or labels."""
+
+    @property
+    def shape(self) -> str:
+        """Show what a line looks like."""
+
+    def reads(self, line: Line) -> bool:
+        """Tell whether a line is about this task, by its keys."""
+
+    def judge(self, line: Line, where: str) -> Judgement:
+        """Count what is right of one example.
+
+        where:  file:line, for errors
+        raises: UserError where the line cannot be read
+        """
+
+    def shown(self, line: Line) -> tuple[str, Answer, Answer]:
+        """Show a line that can be read: its text, gold, and what is predicted."""

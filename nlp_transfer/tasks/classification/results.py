@@ -46,7 +46,8 @@ class ClassificationResults:
 
     def example(self, row: Row, prediction: Prediction) -> dict[str, Any]:
         """Describe a text with its gold and predicted labels."""
-        return {**_texts(row), "gold": row["labels"], **self._answer(prediction)}
+        where = {"where": row["where"]} if row.get("where") else {}
+        return {**_texts(row), "gold": row["labels"], **self._answer(prediction), **where}
 
     def _answer(self, prediction: Prediction) -> dict[str, Any]:
         assert isinstance(prediction, Classification)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nlp_transfer.tasks.classification.analysis import ClassificationErrorAnalysis
     from nlp_transfer.tasks.classification.checks import ClassificationChecks
     from nlp_transfer.tasks.classification.confidence import ClassificationConfidence
+    from nlp_transfer.tasks.classification.judge import ClassificationJudge
     from nlp_transfer.tasks.classification.scores import ClassificationScores
 
 
@@ -128,3 +129,9 @@ class ClassificationTask(Task):
     @property
     def soft_loss(self) -> SoftLoss:
         return soft_binary_cross_entropy if self.multi_label else soft_cross_entropy
+
+    @property
+    def judge(self) -> ClassificationJudge:
+        from nlp_transfer.tasks.classification.judge import ClassificationJudge
+
+        return ClassificationJudge()

@@ -61,13 +61,19 @@ class NerResults:
         }
 
     def example(self, row: Row, prediction: Prediction) -> dict[str, Any]:
-        """Describe a sentence with its gold and predicted tags and entities."""
+        """Describe a sentence with its gold and predicted tags and entities.
+
+        lost: types of gold entities that its words cannot hold, where there are any
+        """
         assert isinstance(prediction, Tagging)
+        lost, where = row.get("lost"), row.get("where")
         return {
             "tokens": row["words"],
             "gold": row["tags"],
             "tags": list(prediction.tags),
             "entities": _entities(row["words"], prediction),
+            **({"lost": lost} if lost else {}),
+            **({"where": where} if where else {}),
         }
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nlp_transfer.tasks.ner.analysis import NerErrorAnalysis
     from nlp_transfer.tasks.ner.checks import NerChecks
     from nlp_transfer.tasks.ner.confidence import NerConfidence
+    from nlp_transfer.tasks.ner.judge import NerJudge
     from nlp_transfer.tasks.ner.scores import NerScores
 
 
@@ -114,3 +115,9 @@ class NerTask(Task):
     @property
     def soft_loss(self) -> SoftLoss:
         return soft_cross_entropy
+
+    @property
+    def judge(self) -> NerJudge:
+        from nlp_transfer.tasks.ner.judge import NerJudge
+
+        return NerJudge()
