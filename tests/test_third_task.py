@@ -106,6 +106,7 @@ def commands(
         ["publish", "publish", run, f"{USER}/toy"],
         ["export", "export", run, "--format", "onnx"],
         ["augmentation", "finetune", "--recipe", said, "strategies=full,augmentation,r_drop"],
+        ["compare", "compare", *both],
         ["weights", "finetune", "--recipe", said, "training.class_weights=balanced", "--dry-run"],
     ]
     online = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
@@ -156,6 +157,7 @@ def test_its_figures_predictions_and_card_are_its_own(commands, hub):
         ("augmentation", "strategy 'r_drop' does not work with task 'regression', only with"),
         ("weights", "training.class_weights: the task regression has no classes"),
         ("csv", "csv cannot hold the results of regression"),
+        ("compare", "predictions of task regression cannot be compared: its Pearson r is not"),
     ],
 )
 def test_what_does_not_go_with_it_is_refused_in_one_message(commands, command, says):

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from nlp_transfer.cli import (
+    compare,
     evaluate,
     export,
     finetune,
@@ -92,6 +93,7 @@ for command, panel in (
     (merge.merge, "Use"),
     (export.export, "Use"),
     (report.report, "Use"),
+    (compare.compare, "Use"),
     (publish.publish, "Publish"),
 ):
     app.command(rich_help_panel=panel)(command)

@@ -1,0 +1,36 @@
+"""Runs of two sides or more, on one test set: which is better, and how sure that is."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from nlp_transfer.errors import UserError
+from nlp_transfer.files import write_text
+from nlp_transfer.logs import lines_shown
+from nlp_transfer.studies.comparison import Comparisons, compare_sides
+from nlp_transfer.studies.comparison_page import comparison_page
+from nlp_transfer.studies.sides import paths_of
+
+log = logging.getLogger(__name__)
+
+
+@lines_shown()
+def compare(*sides: str | Path, html: str | Path | None = None) -> Comparisons:
+    """Say of every two sides which is better, or that the test set cannot tell.
+
+    sides:   a run folder or a predictions.jsonl each; several runs of one side, which differ in the
+             seed, joined by commas, as a pattern ("runs/a-*"), or as STUDY/ROW
+    html:    where to write the page, with the examples that only one side has right
+    raises:  UserError where predictions cannot be read, or are not about the same test set
+    """
+    if html is not None and Path(html).is_dir():
+        raise UserError(f"--html: {html} is a folder; name a file.")
+    found = compare_sides([paths_of(str(side)) for side in sides])
+    if html is not None:
+        from nlp_transfer.report.pages import html_page
+
+        Path(html).parent.mkdir(parents=True, exist_ok=True)
+        write_text(Path(html), html_page(comparison_page(found)))
+        log.info("wrote %s", html)
+    return found

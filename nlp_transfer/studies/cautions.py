@@ -1,0 +1,48 @@
+"""The runs of two sides in, why their difference may say less than it seems to out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from nlp_transfer.metrics.bootstrap import FEW
+from nlp_transfer.studies.predictions import Predictions
+
+_FEW_SEEDS = 5
+
+
+def cautions_of(a: Sequence[Predictions], b: Sequence[Predictions]) -> tuple[str, ...]:
+    """List what a reader must know beside the figures."""
+    return (*_of_seeds(len(a), len(b)), *_of_test_set(a[0]), *_of_splits((*a, *b)))
+
+
+def _of_seeds(a: int, b: int) -> Iterator[str]:
+    if a == b == 1:
+        yield (
+            "One run a side: this is about these two models. Another seed of the same recipe gives "
+            "another model; which recipe is better, only several runs a side can tell."
+        )
+    elif min(a, b) == 1:
+        yield (
+            "One side has a single run: its seeds are taken to vary as much as those of the other."
+        )
+    elif min(a, b) < _FEW_SEEDS:
+        yield f"{min(a, b)} runs say little of how much seeds vary; {_FEW_SEEDS} a side are better."
+
+
+def _of_test_set(run: Predictions) -> Iterator[str]:
+    nouns, outcomes = run.task.rows.nouns, run.outcomes
+    if len(outcomes) < FEW:
+        yield f"The test set has {len(outcomes)} {nouns.example}s only (fewer than {FEW})."
+    gold = [name for name, count in zip(outcomes.groups, outcomes.totals[2], strict=True) if count]
+    if not gold:
+        yield f"There are no gold {nouns.items} in the test set, so every figure is 0.0."
+    elif len(gold) == 1 and outcomes.average == "macro":
+        yield f"All gold {nouns.items} are of one {nouns.label}: there is nothing to tell apart."
+
+
+def _of_splits(runs: Sequence[Predictions]) -> Iterator[str]:
+    if any(run.split == "validation" for run in runs):
+        yield (
+            "These are predictions of the validation split, by which the best model of each run "
+            "was chosen: their figures flatter."
+        )
