@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
+import re
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlp_transfer.metrics.entities import entity_figures
+from nlp_transfer.metrics.labels import label_figures
 from nlp_transfer.metrics.learning_curve import FARTHEST, CurveError, PowerLaw, fit
+from nlp_transfer.shown import LineChart, Table
+from nlp_transfer.studies.learning_curve import learning_curve
+from nlp_transfer.tasks.ner.scores import NerFigures
 
 SIZES = (50, 100, 200, 400, 800)
 
@@ -140,3 +148,98 @@ def test_scores_that_say_nothing_are_refused(
     with pytest.raises(CurveError) as error:
         fit(sizes, scores)
     assert said in str(error.value)
+
+
+# --- of runs --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def metrics() -> dict[str, Any]:
+    """Return what metrics.json holds of an NER run whose validation split has PER, ORG and LOC."""
+    tags = [["B-PER", "O"], ["B-ORG", "O"], ["B-LOC", "I-LOC"]] * 5
+    figures = NerFigures(entity_figures(tags, tags, samples=10), label_figures(tags, tags))
+    return {"task": "ner", "splits": {"validation": figures.as_dict()}}
+
+
+def run_of(metrics: dict[str, Any], overall: float, **types: float) -> dict[str, Any]:
+    """Change the scores of a run."""
+    changed: dict[str, Any] = copy.deepcopy(metrics)
+    entity = changed["splits"]["validation"]["entity"]
+    entity["overall"]["f1"] = overall
+    for name, f1 in types.items():
+        entity["per_type"][name]["f1"] = f1
+    return changed
+
+
+@pytest.fixture
+def runs(metrics: dict[str, Any]) -> dict[int, list[dict[str, Any]]]:
+    """Return two seeds at each of five sizes: PER can be learned, LOC cannot, ORG is known."""
+    law = (0.95, 0.45, 0.4)
+    return {
+        size: [
+            run_of(metrics, score(law, size) + e, PER=score(law, size) - 0.1, LOC=0.0, ORG=0.9)
+            for e in (-0.01, 0.01)
+        ]
+        for size in SIZES
+    }
+
+
+def test_runs_say_how_far_they_are_and_what_more_takes(runs: dict[int, Any]) -> None:
+    curve = learning_curve(runs)
+    said = curve.sentence()
+    assert said.startswith("entity F1 0.80 ± 0.01 at 800 sentences; about 0.84 (0.")
+    assert re.search(r"at 1,600; 0\.85 needs about [12],\d00 \(1,\d00 (to|or) [\w,]+\)\.$", said)
+    assert next(line.partition(":")[0] for line in curve.sentences()) == "PER"
+    per_type = {line.partition(":")[0]: line for line in curve.sentences()}
+    assert "nothing is forecast: no score is above 0" in per_type["LOC"]
+    assert "nothing is forecast: the scores do not rise" in per_type["ORG"]
+
+
+def test_a_learning_curve_is_written_without_gaps(runs: dict[int, Any]) -> None:
+    written = json.loads(json.dumps(learning_curve(runs).as_dict(), allow_nan=False))
+    overall = written["overall"]
+    assert [point["size"] for point in overall["points"]] == list(SIZES)
+    assert overall["points"][0]["runs"] == 2
+    assert overall["forecast"]["size"] == 1600
+    assert overall["forecast"]["low"] < overall["forecast"]["value"] < overall["forecast"]["high"]
+    assert overall["goal"]["score"] == 0.85
+    assert overall["goal"]["low"] < overall["goal"]["size"]
+    assert written["per_label"]["LOC"]["law"] is None
+    assert written["per_label"]["LOC"]["why_not"]
+
+
+def test_a_learning_curve_is_drawn_with_its_forecast(runs: dict[int, Any]) -> None:
+    chart, of_types, table = learning_curve(runs).blocks()
+    assert isinstance(chart, LineChart)
+    assert isinstance(of_types, LineChart)
+    assert isinstance(table, Table)
+    forecast, measured = chart.series
+    assert [x for x, _ in measured.points] == list(SIZES)
+    assert forecast.points[-1][0] == pytest.approx(3200)
+    assert all(
+        low <= y <= high
+        for (_, y), (low, high) in zip(forecast.points, forecast.bounds, strict=True)
+    )
+    assert {series.name for series in of_types.series} == {"PER", "LOC", "ORG"}
+    assert table.columns[0] == "type"
+    assert len({len(table.columns), *map(len, table.rows)}) == 1
+    assert [row[0] for row in table.rows][:2] == ["all", "PER"]
+
+
+def test_sizes_without_a_finished_run_are_left_out(runs: dict[int, Any]) -> None:
+    few = learning_curve({**runs, 1600: [], 50: [], 100: [], 200: runs[200][:1]})
+    assert [point.size for point in few.overall.points] == [200, 400, 800]
+    two = learning_curve({size: runs[size] for size in (50, 100)})
+    assert two.sentence().endswith("nothing is forecast: a curve takes 3 sizes, there are 2.")
+    assert two.overall.as_dict()["forecast"] is None
+    assert [series.name for series in two.blocks()[0].series] == ["runs, mean ± standard deviation"]
+    with pytest.raises(ValueError, match="no run is finished"):
+        learning_curve({50: []})
+
+
+def test_a_type_that_a_run_does_not_have_scores_nothing_there(runs: dict[int, Any]) -> None:
+    for run in runs[50]:
+        del run["splits"]["validation"]["entity"]["per_type"]["PER"]
+    points = learning_curve(runs).per_label["PER"].points
+    assert points[0].scores == (0.0, 0.0)
+    assert points[1].mean > 0

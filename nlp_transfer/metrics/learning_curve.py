@@ -53,12 +53,17 @@ class PowerLaw:
 
     def curve(self, sizes: Sequence[float]) -> list[tuple[float, float, float]]:
         """Forecast the score at several sizes: (value, low, high) each, as `forecast` does."""
-        scores = self._laws.scores(np.asarray(sizes, float) / self.sizes[-1])
-        low, value, high = np.clip(np.quantile(scores, [0.025, 0.5, 0.975], axis=1), 0, 1)
+        value, low, high = self._expected(np.asarray(sizes, float))
         chance = 1.96 * self._chance
         low, high = value - np.hypot(value - low, chance), value + np.hypot(high - value, chance)
         ends = (value, np.clip(low, 0, 1), np.clip(high, 0, 1))
         return [(float(v), float(lo), float(hi)) for v, lo, hi in zip(*ends, strict=True)]
+
+    def _expected(self, sizes: Floats) -> tuple[Floats, Floats, Floats]:
+        """Compute value, low and high of the mean over many runs, at each size."""
+        scores = self._laws.scores(sizes / self.sizes[-1])
+        low, value, high = np.clip(np.quantile(scores, [0.025, 0.5, 0.975], axis=1), 0, 1)
+        return value, low, high
 
     def forecast(self, size: float) -> tuple[float, float, float]:
         """Forecast the score of a run that learns from so many examples.
@@ -68,7 +73,7 @@ class PowerLaw:
         return self.curve([size])[0]
 
     def size_for(self, score: float) -> tuple[int, int, int | None] | None:
-        """Find how many examples a score takes.
+        """Find how many examples a score takes that runs have on the mean.
 
         score:   a fraction
         returns: the size, and the ends of a 95 % interval; its high end is None where it lies
@@ -76,7 +81,7 @@ class PowerLaw:
         """
         steps = 64 * int(math.log2(FARTHEST * self.sizes[-1] / self.sizes[0]))
         sizes = np.geomspace(self.sizes[0], FARTHEST * self.sizes[-1], steps)
-        value, low, high = np.array(self.curve(list(sizes))).T
+        value, low, high = self._expected(sizes)
         needed, least, most = (_first(sizes, line, score) for line in (value, high, low))
         return None if needed is None else (needed, least or needed, most)
 
