@@ -63,6 +63,29 @@ Scores = Mapping[str, Score]
 """By the name of a type, tag or class."""
 
 
+def percent(fraction: float) -> str:
+    """Write a fraction for a sentence.
+
+    >>> percent(0.3427)
+    '34.3 %'
+    """
+    return f"{100 * fraction:.1f} %"
+
+
+def best_and_worst(scores: Scores, *, least: int = 10) -> str:
+    """Name what has the highest and the lowest F1; nothing where there are not two.
+
+    least: of gold items that one must have, for of fewer a figure says little
+    """
+    ranked = sorted(
+        (score.f1, name) for name, score in scores.items() if (score.support or 0) >= least
+    )
+    if len(ranked) < 2:
+        return ""
+    (worst, worst_name), (best, best_name) = ranked[0], ranked[-1]
+    return f"Best is {best_name} (F1 {best:.4f}), worst {worst_name} ({worst:.4f})."
+
+
 def scores_dict(scores: Scores) -> dict[str, Any]:
     """Write every line."""
     return {name: score.as_dict() for name, score in scores.items()}

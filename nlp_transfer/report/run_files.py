@@ -32,7 +32,7 @@ def write_results(
         for task, predicted in zip(tasks, predictions, strict=True):
             of_task = folder.side_task(task.planned.name) if task.planned.name else folder
             _write_predictions(of_task, task, predicted)
-        page = report_page(report)
+        page = report_page(report, log=folder.log())
         write_text(folder.path / "report.md", markdown_page(page))
         write_text(folder.path / "report.html", html_page(page))
         write_text(folder.path / "README.md", card)

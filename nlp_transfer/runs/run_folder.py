@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -123,6 +124,16 @@ class RunFolder:
         if not isinstance(value, dict) or not value:
             raise UserError(f"{self.path / name}: this file is damaged. Train anew with --fresh.")
         return value
+
+    def log(self) -> list[dict[str, Any]]:
+        """Read the lines of log.jsonl; of a line that was torn off, and of no file, nothing."""
+        if not (path := self.path / "log.jsonl").is_file():
+            return []
+        lines = []
+        for text in path.read_text("utf-8").splitlines():
+            with contextlib.suppress(ValueError, RecursionError):
+                lines.append(json.loads(text))
+        return [line for line in lines if isinstance(line, dict)]
 
     def remove_checkpoints(self) -> None:
         """Delete what only an unfinished run needs; keep what trackers have put beside it."""

@@ -177,6 +177,9 @@ class Figures(Protocol):
     def tables(self) -> Sequence[Table]:
         """Show them to people, the headline first."""
 
+    def in_words(self) -> str:
+        """Say in a sentence or two how much is right, and where most and least of it."""
+
     def compared(self) -> Sequence[tuple[str, str, float]]:
         """Choose what the Hub compares models by: its name of the metric, ours, the figure."""
 

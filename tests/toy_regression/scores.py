@@ -40,6 +40,10 @@ class RegressionFigures:
         cells = (f"{self.pearson:.4f}", f"{self.mae:.4f}")
         return (Table("Numbers", ("", "Pearson r", "MAE"), (("all", *cells),)),)
 
+    def in_words(self) -> str:
+        """Say how far off a number is."""
+        return f"A number is off by {self.mae:.4f} on average."
+
     def compared(self) -> Sequence[tuple[str, str, float]]:
         """Choose both."""
         return ("pearsonr", "Pearson r", self.pearson), ("mae", "MAE", self.mae)

@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nlp_transfer.metrics.figures import COLUMNS, Headline, LabelFigures, Score
+from nlp_transfer.metrics.figures import (
+    COLUMNS,
+    Headline,
+    LabelFigures,
+    Score,
+    best_and_worst,
+    percent,
+)
 from nlp_transfer.records import Prediction
 from nlp_transfer.shown import Table
 from nlp_transfer.tasks.classification.decoding import Classification
@@ -36,6 +43,11 @@ class ClassificationFigures:
         """Show every class, and what sums them up."""
         note = "macro is the mean over the classes; weighted counts each class by its support."
         return (Table("Classes", ("label", *COLUMNS), tuple(self.classes.cells()), note),)
+
+    def in_words(self) -> str:
+        """Say how many texts are right."""
+        right = f"{percent(self.classes.accuracy)} of the texts are labelled exactly right."
+        return f"{right} {best_and_worst(self.classes.per_label)}".strip()
 
     def compared(self) -> Sequence[tuple[str, str, float]]:
         """Choose accuracy and macro F1."""

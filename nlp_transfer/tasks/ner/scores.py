@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nlp_transfer.metrics.figures import COLUMNS, EntityFigures, Headline, LabelFigures, Score
+from nlp_transfer.metrics.figures import (
+    COLUMNS,
+    EntityFigures,
+    Headline,
+    LabelFigures,
+    Score,
+    best_and_worst,
+    percent,
+)
 from nlp_transfer.records import Prediction
 from nlp_transfer.shown import Table
 from nlp_transfer.tasks.faces import only_answer
@@ -61,6 +69,17 @@ class NerFigures:
                 "F1.",
             ),
         )
+
+    def in_words(self) -> str:
+        """Say how many entities are found, and how much of what is marked is right."""
+        overall = self.entities.overall
+        if not overall.support:
+            return "There are no gold entities in it."
+        found = (
+            f"{percent(overall.recall)} of its {overall.support:,} entities are found with the "
+            f"right words and type, and {percent(overall.precision)} of what is marked is right."
+        )
+        return f"{found} {best_and_worst(self.entities.per_type)}".strip()
 
     def compared(self) -> Sequence[tuple[str, str, float]]:
         """Choose the three figures of all entities."""
