@@ -17,6 +17,16 @@ class Table:
     figures: bool = True
     """Whether all columns but the first hold figures; these stand on the right."""
 
+    @property
+    def figure_columns(self) -> frozenset[int]:
+        """Columns that hold figures, from 0: words among them stand on the left all the same."""
+        columns = range(1, len(self.columns)) if self.figures else ()
+        return frozenset(column for column in columns if self._has_figures(column))
+
+    def _has_figures(self, column: int) -> bool:
+        cells = [row[column] for row in self.rows if column < len(row) and row[column]]
+        return not cells or any(character.isdigit() for cell in cells for character in cell)
+
 
 @dataclass(frozen=True)
 class Series:

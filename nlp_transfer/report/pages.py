@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from itertools import chain, count
+from itertools import chain, count, zip_longest
 
 from markupsafe import Markup
 
@@ -27,6 +27,8 @@ HTML = html_templates("nlp_transfer.report")
 
 _SCRIPTS = ("sorting.js", "example.js", "browser.js")
 """What a page runs; the last ones only where it has examples."""
+_NARROW = 62
+"""Letters of a line of a table that fits half of a page."""
 _HEADLINE = re.compile(r"(?P<name>.+?) (?P<figure>[01]\.\d+) (?P<interval>\(.+\))")
 """As figures.Headline writes it."""
 
@@ -106,11 +108,20 @@ def _drawn(block: Block, name: str, prefixes: Iterator[str]) -> _Drawn:
     """
     match block:
         case Table():
-            return _Drawn(name, "table", block, _table(block))
+            kind = "table narrow" if _is_narrow(block) else "table"
+            return _Drawn(name, kind, block, _table(block))
         case Examples():
             return _Drawn(name, "examples", block, _browser(block, next(prefixes)))
     kind = "matrix" if isinstance(block, Grid) else "chart"
     return _Drawn(name, kind, block, draw(block, name), _table(table_of(block)))
+
+
+def _is_narrow(table: Table) -> bool:
+    """Tell whether two such tables have room beside each other."""
+    lines = (table.columns, *table.rows)
+    widths = [max(map(len, cells)) for cells in zip_longest(*lines, fillvalue="")]
+    widths[:1] = [min(_NARROW // 2, width) for width in widths[:1]]  # names may go over two lines
+    return sum(widths) + 3 * len(widths) <= _NARROW
 
 
 def _table(table: Table) -> Markup:

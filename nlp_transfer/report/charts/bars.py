@@ -36,9 +36,14 @@ def draw_bars(chart: BarChart, name: str) -> Markup:
 
 
 def _columns(chart: BarChart) -> Scale:
-    """Fit the axis between the names and the figures; it always shows 0."""
+    """Fit the axis between the names and the figures.
+
+    It always shows 0, and of most fractions 1 too, so that one chart can be held against another.
+    """
     names = max(min(_LONGEST_NAME, text_width(bar.name) + 4) for bar in chart.bars)
     ends = [end for bar in chart.bars for end in (bar.value, *(bar.interval or ()))]
+    if min(ends) >= 0 and 0.5 <= max(ends) <= 1:
+        ends.append(1)
     return scale([0, *ends], names + 14, _WIDTH - _figures_width(chart), rounded=True)
 
 

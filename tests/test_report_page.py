@@ -1,0 +1,101 @@
+"""The page of a run: what it says in words, how the model learned, and in which order."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from nlp_transfer.records import LossLedger, Repeats
+from nlp_transfer.report.report import Report
+from nlp_transfer.report.report_page import report_page
+from nlp_transfer.report.training_curve import training_charts
+from nlp_transfer.shown import Example, Examples, Table
+from nlp_transfer.tasks.analysis import Analysis, ConfusedPair
+from tests.test_report import class_report_of, ner_report
+
+
+def with_parts(report: Report, **parts) -> Report:
+    name, split = list(report.splits.items())[-1]
+    return replace(report, splits={**report.splits, name: replace(split, **parts)})
+
+
+def test_the_summary_says_what_is_right_how_sure_that_is_and_what_is_confused() -> None:
+    pairs = (ConfusedPair("PER", "", 12), ConfusedPair("", "LOC", 3), ConfusedPair("LOC", "PER", 1))
+    report = with_parts(
+        ner_report(ledger=LossLedger(sentences=400)),
+        analysis=Analysis(pairs=pairs),
+        repeats=Repeats(),
+    )
+    said = report_page(report).summary
+    assert said.startswith("On the 400 sentences of the test split the model reaches entity F1 0.6")
+    assert "is likely (95 % interval)" in said
+    assert "50.0 % of its 2 entities are found" in said
+    assert "100.0 % of what is marked is right" in said
+    assert (
+        "Most frequent mistakes: PER missed (12 times), LOC where there is nothing (3 times), "
+        "LOC taken for PER (1 time)."
+    ) in said
+    assert said.endswith("None of these sentences is in train or validation.")
+    leaking = with_parts(report, repeats=Repeats(in_train=7, seen=7))
+    assert report_page(leaking).summary.endswith("But 7 of 400 sentences are in train too.")
+
+
+def test_the_summary_names_best_and_worst_only_where_they_have_enough() -> None:
+    assert "Best is" not in report_page(ner_report()).summary
+    labels = report_page(class_report_of([f"label {n}" for n in range(3)] * 4)).summary
+    assert "100.0 % of the texts are labelled exactly right." in labels
+
+
+def test_of_no_split_there_is_nothing_to_say() -> None:
+    page = report_page(Report.read({"task": "ner", "recipe": "mine", "splits": {}}))
+    assert page.summary == ""
+    assert page.sections == ()
+
+
+def test_sections_begin_with_the_last_split_and_end_with_its_examples() -> None:
+    examples = Examples("All", (Example(1, "a", ()),))
+    pairs = (ConfusedPair("PER", "LOC", 1),)
+    page = report_page(with_parts(ner_report(), analysis=Analysis(pairs=pairs, examples=examples)))
+    titles = [section.title for section in page.sections]
+    assert titles == ["Test", "Confusions", "Training", "Validation", "Examples"]
+    assert page.headlines[0].startswith("test ")
+
+
+LOG = [
+    {"step": 10, "loss": 2.0},
+    {"step": 20, "loss": math.nan},
+    {"step": 20, "eval_score": 0.5},
+    {"step": 30, "loss": 1.0, "epoch": 1.0},
+    {"step": 30, "eval_score": 0.75},
+    {"step": "many", "loss": 1.0},
+    {"step": 40, "train_runtime": 5.0},
+]
+
+
+def test_the_training_curve_has_loss_and_score_and_marks_what_was_kept() -> None:
+    loss, score = training_charts(LOG, figure="entity F1", best_step=30)
+    assert loss.series[0].points == ((10, 2.0), (30, 1.0))  # what is no number is left out
+    assert score.title == "Entity F1 on the validation split"
+    assert score.series[0].points == ((20, 0.5), (30, 0.75))
+    assert score.series[1].points == ((30, 0.75),)
+    assert training_charts([], figure="F1", best_step=None) == ()
+
+
+def test_a_long_training_is_drawn_from_means() -> None:
+    log = [{"step": step, "loss": float(step % 2)} for step in range(1, 1001)]
+    (loss,) = training_charts(log, figure="F1", best_step=None)
+    assert len(loss.series[0].points) <= 200
+    assert {y for _, y in loss.series[0].points} <= {0.4, 0.6}
+    assert loss.note == "Each point is the mean of 5 logged steps."
+
+
+def test_training_stands_in_its_section_with_its_curve() -> None:
+    (training,) = (s for s in report_page(ner_report(), log=LOG).sections if s.title == "Training")
+    assert [type(block).__name__ for block in training.blocks] == [
+        "LineChart", "LineChart", "Table"]  # fmt: skip
+
+
+def test_columns_of_words_in_a_table_of_figures_stand_on_the_left() -> None:
+    table = Table("t", ("type", "as", "times"), (("a", "b", "1"), ("c", "", "2")))
+    assert table.figure_columns == {2}
+    assert Table("t", ("", ""), (("a", "1"),), figures=False).figure_columns == set()
