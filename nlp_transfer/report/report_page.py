@@ -40,15 +40,17 @@ def _sections(
     sides: list[ShownSplit],
     log: Iterable[Mapping[str, object]],
 ) -> Iterator[Section]:
-    analysis = report.splits[splits[-1].name].analysis if splits else None
+    last = report.splits[splits[-1].name] if splits else None
     yield from map(_figures, splits[-1:])
-    if analysis:
-        yield from _analysed(analysis)
+    if last and last.analysis:
+        yield from _analysed(last.analysis)
+    if last and last.confidence:
+        yield Section("Confidence", (last.confidence.chart(),))
     if report.training:
         yield _training(report.training, log, report.task.scores.headline)
     yield from map(_figures, (*reversed(splits[:-1]), *sides))
-    if analysis and analysis.examples:  # last, for they grow as one looks through them
-        yield Section("Examples", (analysis.examples,))
+    if last and last.analysis and last.analysis.examples:  # last: it grows as one looks through
+        yield Section("Examples", (last.analysis.examples,))
 
 
 def _figures(shown: ShownSplit) -> Section:
