@@ -61,8 +61,6 @@ class ShownSplit:
     """The headline's first."""
     analysis: Analysis | None
     """Where it fails."""
-    is_written: bool
-    """Whether predictions.jsonl holds its examples."""
 
 
 def shown_splits(report: Report, of: str = "") -> list[ShownSplit]:
@@ -81,7 +79,6 @@ def shown_splits(report: Report, of: str = "") -> list[ShownSplit]:
                 _ledger_table(split, report.task.rows, report.words),
             ),
             split.analysis,
-            name == list(report.splits)[-1],
         )
         for name, split in report.splits.items()
     ]
