@@ -6,7 +6,7 @@ RECIPE ?= quickstart-ner
 CONSTRAINTS ?= constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-slow test-oldest test-newest lint types bench bench-prepare bench-strategies docs clean
+.PHONY: help setup quickstart test test-slow test-oldest test-newest lint types bench bench-prepare bench-strategies bench-curves docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ bench-prepare: setup  ## measure tokenizing against datasets.map, and memory as 
 
 bench-strategies: setup  ## measure every way of transferring; DATA=FOLDER holds crossner, wnut17, banking77
 	$(BIN)/python -m tests.benchmarks.strategies $(if $(DATA),--data $(DATA)) $(ARGS)
+
+bench-curves: setup  ## measure forecasts of learning curves; DATA=FOLDER holds wnut17, banking77, ...
+	$(BIN)/python -m tests.benchmarks.forecasting $(if $(DATA),--data $(DATA)) $(ARGS)
 
 docs: setup  ## write docs/recipe.md, docs/migrating.md and the schema beside the recipes anew
 	$(BIN)/nlpt recipes reference > docs/recipe.md
