@@ -72,6 +72,15 @@ WordsOption = Annotated[
         "characters, jieba, janome or pythainlp; by default as the model's data.words said."
     ),
 ]
+MinPrecisionOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Leave out entities, and labels, below the score that had this precision on the "
+        "validation split, such as 0.95.",
+        show_default=False,
+    ),
+]
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on with what an interrupted job has predicted.")
 ]
@@ -95,6 +104,7 @@ def predict(
     scheme: SchemeOption = None,
     adapter: AdapterOption = None,
     words: WordsOption = None,
+    min_precision: MinPrecisionOption = None,
     resume: ResumeOption = False,
 ) -> None:
     """Predict every text of a file: one JSON object a line, in the input's order.
@@ -130,4 +140,5 @@ def predict(
         device=device,
         scheme=scheme,
         words=words,
+        min_precision=min_precision,
     )

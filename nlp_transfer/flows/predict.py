@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict
 
 from nlp_transfer.data.formats.writing import check_results, check_target, write_results
 from nlp_transfer.data.inputs import check_inputs, read_items
@@ -11,6 +12,16 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.processes import wait_for_all
 from nlp_transfer.recipe import DataSection
+
+
+class _Answering(TypedDict):
+    """What answers depend on, beside the models."""
+
+    precision: str
+    engine: str
+    scheme: str | None
+    words: str | None
+    min_precision: float | None
 
 
 @lines_shown()
@@ -26,6 +37,7 @@ def predict(
     device: str = "auto",
     scheme: str | None = None,
     words: str | None = None,
+    min_precision: float | None = None,
 ) -> None:
     """Predict all texts of an input in its order, and write the results as they are made.
 
@@ -35,7 +47,7 @@ def predict(
     to:       jsonl, conll, spans, doccano, label-studio, brat or csv
     adapters: runs or folders of adapters, whose base is the one model; of several each answers
     resume:   go on with what an interrupted job has predicted
-    precision, engine, device, scheme, words: as `Predictor.from_run` has them
+    precision, engine, device, scheme, words, min_precision: as `Predictor.from_run` has them
     raises:   UserError for what cannot be read, predicted or written
     """
     data = source if isinstance(source, DataSection) else DataSection(source=str(source))
@@ -48,23 +60,17 @@ def predict(
     from nlp_transfer.inference.opening import open_models
     from nlp_transfer.inference.results import watched
 
-    chosen = {"precision": precision, "engine": engine, "scheme": scheme, "words": words}
+    answering = _Answering(
+        precision=precision, engine=engine, scheme=scheme, words=words, min_precision=min_precision
+    )
     in_parts = keeps_parts(data.source, target, resume=resume)
     wait_for_all()
-    predictor = open_models(
-        models,
-        adapters,
-        precision=precision,
-        engine=engine,
-        device=device,
-        scheme=scheme,
-        words=words,
-    )
+    predictor = open_models(models, adapters, device=device, **answering)
     check_results(to, predictor.task.results.keys, predictor.task.name)
     items = read_items(data, predictor.columns)
     if target is None or not in_parts:
         write_results(watched(predictor(items)), to=to, output=target)
         return
     read = {"files": file_stamps(data.source, *predictor.folders)}
-    job = {**read, "input": data.model_dump(mode="json"), **chosen}
+    job = {**read, "input": data.model_dump(mode="json"), **answering}
     predict_in_parts(predictor, items, to=to, output=target, job=job, resume=resume)

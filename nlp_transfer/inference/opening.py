@@ -20,6 +20,7 @@ def open_models(
     device: str = "auto",
     scheme: str | None = None,
     words: str | None = None,
+    min_precision: float | None = None,
 ) -> Ensemble | Adapters:
     """Load one or several models that answer as one, or a model with adapters that each answer.
 
@@ -34,11 +35,24 @@ def open_models(
         )
     if not adapters:
         return Ensemble.from_runs(
-            models, precision=precision, engine=engine, device=device, scheme=scheme, words=rule
+            models,
+            precision=precision,
+            engine=engine,
+            device=device,
+            scheme=scheme,
+            words=rule,
+            min_precision=min_precision,
         )
     if len(models) > 1:
         raise UserError("--adapter: name one MODEL, the base of the adapters.")
     if scheme:
         raise UserError("--scheme: adapters of nlpt have IOB2 tags. Leave out --scheme.")
     base = str(models[0])
-    return Adapters.load(base, adapters, precision=precision, device=device, words=rule)
+    return Adapters.load(
+        base,
+        adapters,
+        precision=precision,
+        device=device,
+        words=rule,
+        min_precision=min_precision,
+    )

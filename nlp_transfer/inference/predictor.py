@@ -16,6 +16,7 @@ from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.words import Splitter
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import predict_distributions
+from nlp_transfer.inference.least_scores import least_score
 from nlp_transfer.inference.loading import load_trained
 from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
 from nlp_transfer.inference.precision import (
@@ -65,6 +66,8 @@ class Predictor:
     """Whether it computes by our operations on a CPU."""
     calibration: Calibration | None = None
     """How its scores are corrected; None: they are as the model computes them."""
+    least: float | None = None
+    """The score that an answer needs; None: any."""
 
     def __new__(cls, loaded: object = None, *_: object, **__: object) -> Predictor:
         """Say how a model is loaded by its name."""
@@ -86,6 +89,7 @@ class Predictor:
         shared: PreTrainedModel | None = None,
         scheme: str | None = None,
         fast_cpu: bool | None = None,
+        min_precision: float | None = None,
     ) -> Predictor:
         """Load a run folder, a model folder, an adapter folder or a Hub id.
 
@@ -99,6 +103,7 @@ class Predictor:
         scheme:           tag scheme of a NER model that was trained elsewhere; None: told from its
                           labels
         fast_cpu:         compute by our operations on a CPU; None: as training.fast_cpu said
+        min_precision:    leave out answers below the score that had this precision on validation
         raises:           UserError when it is no such thing, its labels have no names, or there is
                           no such device
         """
@@ -116,18 +121,12 @@ class Predictor:
         else:
             wanted = resolve_precision(precision, device)
             precision = usable_precision(loaded.model, wanted, fast_cpu=fast)
-        columns = kept_columns(settings.columns)
-        return cls(
-            loaded=loaded,
-            task=task,
-            options=settings.options,
-            precision=precision,
-            tokens_per_batch=tokens_per_batch,
-            columns=columns,
-            words=raw,
-            fast_cpu=fast,
-            calibration=calibration,
-        )
+        columns, options = kept_columns(settings.columns), settings.options
+        least = None
+        if min_precision is not None:
+            least = least_score(calibration, min_precision, str(model))
+        known = (loaded, task, options, precision, tokens_per_batch, columns, raw, fast)
+        return cls(*known, calibration=calibration, least=least)
 
     @property
     def labels(self) -> list[str]:
@@ -145,7 +144,7 @@ class Predictor:
         distributions = self.distributions(rows, count)
         decoder = self.task.decoder
         predictions = (decoder.decode(distribution, labels) for distribution in distributions)
-        return calibrated(predictions, self.calibration)
+        return calibrated(predictions, self.calibration, self.least)
 
     def encode(self, rows: Iterable[Row]) -> Iterator[tuple[list[WindowRow], LossLedger]]:
         """Turn each row into the windows that the model reads, and count what they lose."""

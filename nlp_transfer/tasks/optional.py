@@ -120,10 +120,16 @@ class Calibration(Protocol):
 
 
 def calibrated(
-    predictions: Iterable[Prediction], calibration: Calibration | None
+    predictions: Iterable[Prediction], calibration: Calibration | None, least: float | None = None
 ) -> Iterator[Prediction]:
-    """Correct the scores of predictions, as far as it is known how, as they come."""
-    return iter(predictions) if calibration is None else map(calibration.calibrated, predictions)
+    """Correct the scores of predictions, as far as it is known how, as they come.
+
+    least: the score that an answer needs then; None: any
+    """
+    if calibration is None:
+        return iter(predictions)
+    known = map(calibration.calibrated, predictions)
+    return known if least is None else (calibration.above(one, least) for one in known)
 
 
 class Confidence(Protocol):

@@ -40,8 +40,13 @@ def has_entities(result: Result) -> bool:
 
 
 def labels_of(result: Result) -> list[str]:
-    """List the classes of a text: one, or any number for a multi-label task."""
-    return list(result["labels"]) if "labels" in result else [result["label"]]
+    """List the classes of a text: one, or any number for a multi-label task.
+
+    One label may be null, where it was not sure enough.
+    """
+    if "labels" in result:
+        return list(result["labels"])
+    return [] if result["label"] is None else [result["label"]]
 
 
 def origin(result: Result) -> dict[str, Any]:

@@ -41,7 +41,10 @@ class ClassificationResults:
         return {"text": item.as_text(), "text_pair": item.text_pair}
 
     def result(self, row: Row, prediction: Prediction) -> dict[str, Any]:
-        """Write {text, label, score, scores}, or {text, labels, scores} for multi-label tasks."""
+        """Write {text, label, score, scores}, or {text, labels, scores} for multi-label tasks.
+
+        A label that is not sure enough is None, and score that of the likeliest.
+        """
         return {**_texts(row), **self._answer(prediction)}
 
     def example(self, row: Row, prediction: Prediction) -> dict[str, Any]:
@@ -54,8 +57,8 @@ class ClassificationResults:
         scores = dict(prediction.scores)
         if self.multi_label:
             return {"labels": list(prediction.labels), "scores": scores}
-        label = prediction.labels[0]
-        return {"label": label, "score": scores[label], "scores": scores}
+        label = next(iter(prediction.labels), None)
+        return {"label": label, "score": max(scores.values()), "scores": scores}
 
 
 def _texts(row: Row) -> dict[str, str]:
