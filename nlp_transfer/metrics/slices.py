@@ -88,7 +88,7 @@ def slice_scores(
     counts:   (items, 3) correct, predicted and gold
     example:  (items,) the example of each item: whole examples are resampled
     examples: how many there are
-    samples:  of the bootstrap; the same seed draws the same examples for every attribute
+    samples:  of the bootstrap
     """
     size = len(attribute.values)
     known = attribute.codes >= 0

@@ -11,6 +11,8 @@ from nlp_transfer.metrics.slices import Attribute, by_name, by_number
 CASINGS = ("lower", "Title", "UPPER", "mixed", "without case")
 THIRDS = ("first third", "middle third", "last third")
 _LENGTHS = (5, 10, 20, 50, 100, 200, 500)
+_LONGEST = 80
+"""Characters of the name of a slice."""
 
 
 def casing(text: str) -> str:
@@ -57,5 +59,5 @@ def by_third(documents: Sequence[str | None]) -> Attribute:
 
 
 def by_column(name: str, values: Sequence[str | None]) -> Attribute:
-    """Sort examples by a column of the data."""
-    return by_name(f"column {name}", values)
+    """Sort examples by a column of the data; values that begin alike for long are taken as one."""
+    return by_name(f"column {name}", [value and value[:_LONGEST] for value in values])

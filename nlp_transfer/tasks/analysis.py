@@ -7,7 +7,7 @@ from dataclasses import asdict, astuple, dataclass, field
 from operator import add
 from typing import Any
 
-from nlp_transfer.metrics.figures import Scores, read_scores, scores_dict
+from nlp_transfer.metrics.figures import Score, Scores, read_scores, scores_dict
 from nlp_transfer.shown import Examples, Grid
 
 MOST_MISTAKES = 50
@@ -124,6 +124,8 @@ class ErrorCounts:
 class Analysis:
     """Slices, confusions and mistakes of one split."""
 
+    overall: Score | None = None
+    """Micro-averaged over all items, to set slices against."""
     slices: Mapping[str, Scores] = field(default_factory=dict)
     """By attribute ("entity_length") and value ("2 words"), with intervals."""
     errors: Mapping[str, ErrorCounts] = field(default_factory=dict)
@@ -144,6 +146,7 @@ class Analysis:
     def as_dict(self) -> dict[str, Any]:
         """Write what metrics.json keeps; parts that have nothing are left out."""
         parts = {
+            "overall": self.overall.as_dict() if self.overall else None,
             "slices": {name: scores_dict(values) for name, values in self.slices.items()},
             "errors": self._errors_dict(),
             "confusion": _grid_dict(self.confusion) if self.confusion else None,
@@ -171,10 +174,11 @@ class Analysis:
 
         raises: KeyError, TypeError or ValueError where it is something else
         """
-        slices = analysis.get("slices", {})
+        slices, overall = analysis.get("slices", {}), analysis.get("overall")
         errors = analysis.get("errors", {"per_type": {}})["per_type"]
         grid = analysis.get("confusion")
         return cls(
+            overall=Score.read(overall) if overall else None,
             slices={name: read_scores(values) for name, values in slices.items()},
             errors={name: ErrorCounts(**counts) for name, counts in errors.items()},
             confusion=_read_grid(grid) if grid else None,

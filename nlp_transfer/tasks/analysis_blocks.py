@@ -73,13 +73,16 @@ def _error_cells(name: str, counts: ErrorCounts) -> tuple[str, ...]:
 
 
 def slice_blocks(analysis: Analysis) -> tuple[Block, ...]:
-    """Show the weakest slices with all their figures, and a chart for each attribute."""
-    weakest = _weakest(analysis, _WEAKEST)
+    """Show the weakest slices with all their figures, and a chart of what has several."""
+    weakest = _weakest(analysis)[:_WEAKEST]
     rows = tuple(_slice_cells(name, score) for name, score in weakest)
+    if analysis.overall:
+        rows += (_slice_cells("all", analysis.overall),)
     columns = ("slice", "n", "precision", "recall", "F1", "95 % interval")
-    note = f"Of the slices with {FEW} items or more. n: gold items."
-    table = [Table("Weakest slices", columns, rows, note)] if rows else []
-    return (*table, *(_chart(name, scores) for name, scores in analysis.slices.items()))
+    note = f"Of the slices with {FEW} items or more. n: gold items. All: micro-averaged."
+    table = [Table("Weakest slices", columns, rows, note)] if weakest else []
+    divided = {name: scores for name, scores in analysis.slices.items() if len(scores) > 1}
+    return (*table, *(_chart(name, scores) for name, scores in divided.items()))
 
 
 def _slice_cells(name: str, score: Score) -> tuple[str, ...]:
@@ -88,8 +91,7 @@ def _slice_cells(name: str, score: Score) -> tuple[str, ...]:
 
 
 def _interval(score: Score) -> str:
-    low, high = score.f1_ci95 or (0.0, 1.0)
-    return f"{low:.4f} to {high:.4f}"
+    return "{:.4f} to {:.4f}".format(*score.f1_ci95) if score.f1_ci95 else ""
 
 
 def _chart(attribute: str, scores: Scores) -> BarChart:
@@ -102,7 +104,7 @@ def _chart(attribute: str, scores: Scores) -> BarChart:
     )
 
 
-def _weakest(analysis: Analysis, count: int) -> list[tuple[str, Score]]:
+def _weakest(analysis: Analysis) -> list[tuple[str, Score]]:
     """List the slices with enough items that have the lowest F1, of attributes that divide."""
     enough = [
         (slice_name(attribute, value), score)
@@ -110,7 +112,7 @@ def _weakest(analysis: Analysis, count: int) -> list[tuple[str, Score]]:
         for value, score in scores.items()
         if (score.support or 0) >= FEW and len(scores) > 1
     ]
-    return sorted(enough, key=lambda item: item[1].f1)[:count]
+    return sorted(enough, key=lambda item: item[1].f1)
 
 
 def mistake_blocks(analysis: Analysis) -> tuple[Block, ...]:
@@ -169,8 +171,11 @@ def _kinds(analysis: Analysis) -> Iterator[tuple[str, str]]:
 
 
 def _weak(analysis: Analysis) -> Iterator[tuple[str, str]]:
-    for name, score in _weakest(analysis, _SHORT):
-        yield "weakest", f"{name}: F1 {score.f1:.4f} ({_interval(score)}), n {score.support:,}"
+    """Yield the weakest of the slices whose whole interval lies below F1 of all."""
+    overall = analysis.overall.f1 if analysis.overall else 0.0
+    weaker = [item for item in _weakest(analysis) if (item[1].f1_ci95 or (0, 1))[1] < overall]
+    for name, score in weaker[:_SHORT]:
+        yield "weak", f"{name}: F1 {score.f1:.4f} ({_interval(score)}), n {score.support:,}"
 
 
 def _most_repeated(analysis: Analysis) -> Iterator[tuple[str, str]]:

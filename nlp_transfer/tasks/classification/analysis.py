@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nlp_transfer.data.arrow_tables import iterate
-from nlp_transfer.metrics.figures import Scores
+from nlp_transfer.metrics.figures import Score, Scores
 from nlp_transfer.metrics.slices import slice_scores
 from nlp_transfer.records import Prediction, Row
 from nlp_transfer.shown import Example, Examples
@@ -100,7 +100,9 @@ class _Found:
             for each in of_texts
         }
         names = slice_names(of_labels, texts, of_texts)
+        total = self.texts.counts.sum(axis=0, dtype=int).tolist()
         return Analysis(
+            overall=Score.of_counts(*total, counted=True) if count else None,
             slices={name: scores for name, scores in scored.items() if scores},
             confusion=None if self.multi_label else self.errors.grid(*self.labels.correct()),
             pairs=self.errors.pairs(),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Integers = NDArray[np.int64]
 
 _WORD = re.compile(r"\w+")
-_SEEN = ("all words seen", "90-99 % of words seen", "75-89 % of words seen", "less seen")
+_SEEN = ("all", "90-99 %", "75-89 %", "under 75 %")
 _SEEN_SHARES = (1, 0.9, 0.75)
 _FREQUENCIES = (0, 9, 29, 99, 299, 999)
 

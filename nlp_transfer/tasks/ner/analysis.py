@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.data.tags import spans
+from nlp_transfer.metrics.figures import Score
 from nlp_transfer.metrics.slices import slice_scores
 from nlp_transfer.records import Prediction, Row
 from nlp_transfer.shown import Example, Examples
@@ -93,7 +94,9 @@ class _Found:
             for side in range(3)
         )
         names = slice_names(of_entities, sentence, of_sentences)
+        total = counts.sum(axis=0, dtype=int).tolist()
         return Analysis(
+            overall=Score.of_counts(*total, counted=True) if len(counts) else None,
             slices={name: scores for name, scores in scored.items() if scores},
             errors=self.errors.counts(correct, gold, predicted),
             confusion=self.errors.grid(correct, sorted(gold)) if gold else None,

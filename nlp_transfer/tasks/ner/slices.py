@@ -24,7 +24,7 @@ Integers = NDArray[np.int64]
 SeenEntities = Mapping[str, set[str]]
 """Types of the entities of a training split, by their words in lower case."""
 
-_SEEN = ("seen with this type", "seen with other types only", "unseen")
+_SEEN = ("with this type", "with other types only", "unseen")
 _LENGTHS = (1, 2, 3)
 
 
