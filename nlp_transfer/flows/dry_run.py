@@ -45,5 +45,6 @@ def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> Estimate:
         args = training_arguments(
             recipe.training, Path(temporary), steps=STEPS, strategies=recipe.strategies
         )
+        args.report_to = []  # two steps are no experiment
         fitted = fit(encoded, loaded, Learning(args, plan.temperature, [clock]))
     return estimate(encoded, fitted, clock, folder)

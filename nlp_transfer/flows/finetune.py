@@ -72,7 +72,8 @@ def finetune(
         show_again(folder, partial(read_again, plan))  # refused where the data is another now
     else:
         check_paths(recipe)
-        _run(plan, folder, learning, fresh=fresh)
+        with learning.trackers:  # closed whatever happens
+            _run(plan, folder, learning, fresh=fresh)
     if push_to_hub:
         publish_model(folder.path, push_to_hub)
     return read_report(folder.path)
@@ -119,3 +120,4 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
         report = score(windows, predictions, finished.figures)
         card = card_text(plan.recipe, report, tasks[0].splits.labels)
         write_results(folder, windows, predictions, report, card=card)  # metrics.json: finished
+        learning.trackers.log(report.named_figures)

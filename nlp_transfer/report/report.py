@@ -11,6 +11,7 @@ from nlp_transfer.data.raw_words import RawWords
 from nlp_transfer.metrics.figures import Headline
 from nlp_transfer.metrics.reliability import ConfidenceFigures
 from nlp_transfer.records import LossLedger, Repeats
+from nlp_transfer.report.tracked import tracked_figures
 from nlp_transfer.tasks import task_named
 from nlp_transfer.tasks.analysis import Analysis
 from nlp_transfer.tasks.base import Task
@@ -110,6 +111,11 @@ class Report:
                 for name, side in self.tasks.items()
             }
         return {**metrics, "notes": list(self.notes)} if self.notes else metrics
+
+    @property
+    def named_figures(self) -> dict[str, float]:
+        """Every number of metrics.json under a name of its own, as experiment trackers get it."""
+        return tracked_figures(self)
 
     @classmethod
     def read(cls, metrics: Mapping[str, Any]) -> Report:

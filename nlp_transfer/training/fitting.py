@@ -20,6 +20,7 @@ from nlp_transfer.strategies.context import Outcome
 from nlp_transfer.tasks.optional import Calibration, calibrated
 from nlp_transfer.training.examples import TaskWindows
 from nlp_transfer.training.memory import PeakMemory
+from nlp_transfer.training.trackers import Trackers
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Learning:
     callbacks: Sequence[TrainerCallback] = ()
     memory: PeakMemory = field(default_factory=PeakMemory)
     """What the run takes from here on."""
+    trackers: Trackers = field(default_factory=Trackers)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def fit(
     trainer = build_trainer(tasks, loaded, args, temperature=learning.temperature)
     for callback in learning.callbacks:
         trainer.add_callback(callback)
+    learning.trackers.hold(trainer)
     trainer.learn(resume_from)
     model: Any = trainer.accelerator.unwrap_model(trainer.model)
     return Fitted(replace(loaded, model=model), trainer, counts, learning.memory)
