@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from interrupting import interrupted
 
 Command = Callable[..., tuple[int, str, str]]
 STUDY = Path("studies/tiny")
+CREATE_TRIAL, COMPLETE = 4, 1  # as Optuna's journal has them
 ONE_EPOCH = {"training": {"epochs": 1}, "evaluation": {"bootstrap": 100}}
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -162,3 +167,68 @@ def test_a_search_begins_with_the_recipe_and_keeps_to_its_space(
         assert 1e-4 <= row["settings"]["training.learning_rate"] <= 1e-2
         assert row["settings"]["strategies"] in space["strategies"]
     assert "What each trial reached" in (STUDY / "study.html").read_text("utf-8")
+
+
+def _worker(recipe: Path, folder: Path) -> subprocess.Popen[str]:
+    """Start a process that takes part in a study of two rows with three seeds each."""
+    command = [
+        sys.executable,
+        "-m",
+        "nlp_transfer",
+        "study",
+        "--recipe",
+        recipe,
+        "--output",
+        folder,
+    ]
+    command += ["--seeds", "3", "--vary", "training.learning_rate=1e-3,5e-3"]
+    return subprocess.Popen(
+        [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def _killed_in_the_middle(worker: subprocess.Popen[str], folder: Path, rng: random.Random) -> None:
+    """Let a worker begin a run of its own, and kill it at some moment after."""
+    before = len([*folder.glob("runs/*/log.jsonl")])
+    while len([*folder.glob("runs/*/log.jsonl")]) == before:
+        assert worker.poll() is None, worker.communicate()[0]
+        time.sleep(0.02)
+    time.sleep(rng.uniform(0, 2))
+    worker.kill()
+    worker.communicate()
+
+
+def _without_costs(found: dict[str, Any]) -> dict[str, Any]:
+    costs = ("seconds", "peak_mb")
+    rows = [{k: v for k, v in row.items() if k not in costs} for row in found["rows"]]
+    return {**{k: v for k, v in found.items() if k != "pareto"}, "rows": rows}
+
+
+@pytest.mark.slow
+def test_a_killed_study_ends_as_an_undisturbed_one_and_does_each_run_once(
+    tiny_recipe: Callable[..., Path], tmp_path: Path
+):
+    recipe = tiny_recipe(training={"epochs": 12}, evaluation={"bootstrap": 100})
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    alone = _worker(recipe, undisturbed)
+    assert alone.wait() == 0, alone.communicate()[0]
+    rng = random.Random(7)
+    for _ in range(3):
+        _killed_in_the_middle(_worker(recipe, killed), killed, rng)
+    done = _runs(killed)
+    assert len(done) < 6
+    workers = [_worker(recipe, killed) for _ in range(2)]
+    said = [worker.communicate()[0] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], said
+    assert _without_costs(_study(killed)) == _without_costs(_study(undisturbed))
+    assert done.items() <= _runs(killed).items()
+    assert len(_runs(killed)) == 6
+    lines = [json.loads(line) for line in (killed / "journal.log").open(encoding="utf-8")]
+    jobs = [line["user_attrs"]["job"] for line in lines if line["op_code"] == CREATE_TRIAL]
+    ended = [line["trial_id"] for line in lines if line.get("state") == COMPLETE]
+    names = sorted([*_runs(killed), *(path.stem for path in killed.glob("test/*.json"))])
+    assert sorted(jobs[trial] for trial in ended) == names
+    for run in (killed / "runs").iterdir():
+        steps = [json.loads(line)["step"] for line in (run / "log.jsonl").open(encoding="utf-8")]
+        assert steps == sorted(steps)
+        assert not (run / "checkpoints").exists()
