@@ -158,7 +158,7 @@ def test_a_search_begins_with_the_recipe_and_keeps_to_its_space(
     recipe = tiny_recipe("classification", search=space, **ONE_EPOCH)
     code, out, err = nlpt("study", "--recipe", recipe, "--search", 3)
     assert code == 0, err
-    assert "trial-1: " in out
+    assert "What they change" in out
     rows = _study()["rows"]
     assert [row["name"] for row in rows] == ["recipe", "trial-1", "trial-2"]
     assert rows[0]["settings"] == {}

@@ -12,7 +12,7 @@ from nlp_transfer.studies.results import RowResult, read_rows
 from nlp_transfer.studies.study import Study
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StudyResult:
     """What a study has found."""
 
@@ -60,6 +60,11 @@ class StudyResult:
     def pareto(self) -> list[str]:
         """Name the rows that no other beats in both the validation mean and seconds."""
         return [row.name for row in self.finished if not _is_beaten(row, self.finished)]
+
+    def __repr__(self) -> str:
+        """Name the best row; `rows` has all of them."""
+        found = f"best {self.best}" if self.best else "no row is finished"
+        return f"<Study of {self.recipe}: {self.done} of {self.planned} runs done; {found}>"
 
     def as_dict(self) -> dict[str, Any]:
         """Write study.json."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nlp_transfer import files
+from nlp_transfer.errors import shortened
+from nlp_transfer.recipe.search_section import Settings
 from nlp_transfer.recipe.yaml_reader import write_flow
 from nlp_transfer.report.page import Page, Section
 from nlp_transfer.report.pages import html_page, markdown_page
 from nlp_transfer.report.terminal import print_table, stdout_console
-from nlp_transfer.shown import Block, LineChart, Series, Table
+from nlp_transfer.shown import LineChart, Series, Table
 from nlp_transfer.studies.findings import StudyResult
 from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.results import RowResult
@@ -26,7 +28,8 @@ def write_study(folder: StudyFolder, result: StudyResult) -> None:
 def print_study(result: StudyResult) -> None:
     """Print the rows, what to know of them, and what was found."""
     console = stdout_console()
-    print_table(rows_table(result), console)
+    for table in tables(result):
+        print_table(table, console)
     for caution in cautions(result):
         console.print(caution, style="yellow", highlight=False, markup=False)
     for line in summary(result):
@@ -35,8 +38,7 @@ def print_study(result: StudyResult) -> None:
 
 def study_page(result: StudyResult) -> Page:
     """Lay out a study: its rows, what they cost, and the way of its search."""
-    blocks: list[Block] = [rows_table(result)]
-    sections = [Section("Rows", tuple(blocks))]
+    sections = [Section("Rows", tables(result))]
     if len(result.finished) > 1:
         sections.append(Section("What it costs", (_cost_chart(result),)))
     if result.is_search and result.finished:
@@ -48,6 +50,11 @@ def study_page(result: StudyResult) -> Page:
         cautions=tuple(cautions(result)),
         sections=tuple(sections),
     )
+
+
+def tables(result: StudyResult) -> tuple[Table, ...]:
+    """Set the rows beside each other; names of trials do not say what they change."""
+    return (rows_table(result), *([settings_table(result)] if result.is_search else []))
 
 
 def rows_table(result: StudyResult) -> Table:
@@ -70,7 +77,7 @@ def _rank(row: RowResult) -> tuple[bool, float]:
 
 def _cells(row: RowResult, result: StudyResult) -> tuple[str, ...]:
     return (
-        described(row) if result.is_search else row.name,
+        row.name,
         str(len(row.seeds)),
         str(row.validation or ""),
         str(row.test or ""),
@@ -81,10 +88,21 @@ def _cells(row: RowResult, result: StudyResult) -> tuple[str, ...]:
     )
 
 
-def described(row: RowResult) -> str:
-    """Name a trial with what it changes."""
-    changes = ", ".join(f"{key} {write_flow(value)}" for key, value in row.row.settings.items())
-    return f"{row.name}: {changes}" if changes else f"{row.name} as it is"
+def settings_table(result: StudyResult) -> Table:
+    """Say what each row changes in the recipe."""
+    keys = [*dict.fromkeys(key for row in result.rows for key in row.row.settings)]
+    rows = tuple(
+        (row.name, *(_written(row.row.settings, key) for key in keys)) for row in result.rows
+    )
+    return Table("What they change", ("row", *keys), rows, figures=False)
+
+
+def _written(settings: Settings, key: str) -> str:
+    """Write a value, of a number three digits."""
+    value = settings.get(key)
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return write_flow(value) if key in settings else ""
 
 
 def _standing(row: RowResult, result: StudyResult) -> str:
@@ -131,7 +149,7 @@ def summary(result: StudyResult) -> Iterator[str]:
             "(95 % interval and p < 0.05, Holm-corrected over the rows)."
         )
     if quicker := [name for name in result.pareto if name != best.name]:
-        yield f"Rows that take less time than any that scores as much: {', '.join(quicker)}."
+        yield f"Of less time than any that scores as much: {shortened(quicker, 8)}."
 
 
 def cautions(result: StudyResult) -> Iterator[str]:

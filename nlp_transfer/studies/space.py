@@ -28,6 +28,18 @@ def space_of(recipe: AnyRecipe) -> Space:
     return recipe.search or _default(recipe)
 
 
+_WEIGHTS: tuple[JsonValue, ...] = (
+    {"name": "full"},
+    {"name": "frozen", "layers": 0},
+    {"name": "frozen", "layers": 1},
+    {"name": "frozen", "layers": 2},
+)
+_DECAYS: tuple[JsonValue, ...] = (
+    {"name": "layerwise_lr", "decay": 0.95},
+    {"name": "layerwise_lr", "decay": 0.85},
+)
+
+
 def _default(recipe: AnyRecipe) -> Space:
     """Choose keys and ranges for an encoder.
 
@@ -49,13 +61,21 @@ def _default(recipe: AnyRecipe) -> Space:
         "training.weight_decay": (0.0, 0.01, 0.1),
         "model.dropout": (None, 0.0, 0.2),
     }
-    if [strategy.name for strategy in recipe.strategies] == ["full"]:
-        space["strategies"] = (
-            [{"name": "full"}],
-            [{"name": "layerwise_lr", "decay": 0.95}],
-            [{"name": "layerwise_lr", "decay": 0.85}],
-            [{"name": "frozen", "layers": 0}],
-        )
+    return {**space, **_of_strategies(recipe)}
+
+
+def _of_strategies(recipe: AnyRecipe) -> Space:
+    """Try to freeze the lowest layers, and let rates decay by layer, where nothing else decides."""
+    full, *frozen = _WEIGHTS
+    names = [strategy.name for strategy in recipe.strategies]
+    if names == ["full"]:
+        return {"strategies": ([full], [frozen[0]], *([decay] for decay in _DECAYS))}
+    space: dict[str, Tried] = {}
+    for number, strategy in enumerate(recipe.model_dump(mode="json")["strategies"]):
+        if strategy["name"] == "full" or strategy in _WEIGHTS:
+            space[f"strategies.{number}"] = _WEIGHTS
+        if strategy["name"] == "layerwise_lr":
+            space[f"strategies.{number}.decay"] = Range(low=0.75, high=1.0)
     return space
 
 

@@ -49,6 +49,16 @@ class Study:
         """How many runs the grid has, or trials the search."""
         return self.plan.trials or len(self.plan.rows) * len(self.plan.seeds)
 
+    @property
+    def planned_runs(self) -> int:
+        """How many runs there will be, where no trial is given up early."""
+        return (self.plan.trials or len(self.plan.rows)) * len(self.plan.seeds)
+
+    @property
+    def begun(self) -> int:
+        """How many runs have been begun."""
+        return len([*(self.folder.path / "runs").glob("*")])
+
     def recipe_of(self, run: Run) -> AnyRecipe:
         """Return the recipe of a run, which leaves the test split alone."""
         own: dict[str, JsonValue] = {

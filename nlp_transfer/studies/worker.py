@@ -58,7 +58,8 @@ def work(study: Study, flows: Flows, *, after_each: Callable[[], None]) -> None:
     after_each: is called when a run has ended
     """
     trained = _Loop(study.runs, lambda claim: _train(study, flows.train, claim), after_each)
-    trained.go_on(next_run(study), until=study.until)
+    if not trained.go_on(next_run(study), until=study.until):
+        log.info("--minutes are over: no further run is begun")
 
 
 def score_tests(study: Study, flows: Flows, chosen: Sequence[Run]) -> None:
@@ -87,7 +88,7 @@ def _train(study: Study, train: Train, claim: Claim) -> None:
 
     values: list[float] = []
     for run in runs_of(claim):
-        log.info("run %s", run.name)
+        log.info("run %d of %d: %s", study.begun + 1, study.planned_runs, run.name)
         # Only what is tried is given up early, and by its first seed.
         is_tried = bool(study.plan.trials and run.row.settings and not values)
         watching = Watching(claim, reports=not values, prunes=is_tried)
@@ -109,8 +110,11 @@ class _Loop:
     do: Callable[[Claim], None]
     after_each: Callable[[], None]
 
-    def go_on(self, propose: Propose, *, until: float = float("inf")) -> None:
-        """Do what there is to do, and wait for what others do: they may die of it."""
+    def go_on(self, propose: Propose, *, until: float = float("inf")) -> bool:
+        """Do what there is to do, and wait for what others do: they may die of it.
+
+        returns: whether all is done; else the time is over
+        """
         is_waiting = False
         while time.monotonic() < until:
             claim = self.journal.claim(propose)
@@ -120,12 +124,13 @@ class _Loop:
                 self.after_each()
                 is_waiting = False
             elif not is_open(self.journal.trials()):
-                return
+                return True
             else:
                 if not is_waiting:
                     log.info("waiting for what other workers are at")
                 is_waiting = True
                 time.sleep(PAUSE)
+        return False
 
     def _try(self, claim: Claim) -> None:
         """Do a job; that it cannot be done is noted, and stops no others."""

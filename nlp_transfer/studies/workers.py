@@ -36,8 +36,8 @@ class Worker:
         return asdict(self)
 
     def is_gone(self) -> bool | None:
-        """Tell whether the process has ended; None: it is on another machine."""
-        if self.machine != _machine():
+        """Tell whether the process has ended; None: it is on another machine, or on Windows."""
+        if self.machine != _machine() or os.name == "nt":  # where a signal 0 would end it
             return None
         try:
             os.kill(self.pid, 0)
