@@ -91,7 +91,7 @@ def test_a_grid_is_trained_told_and_added_to(tiny_recipe: Callable[..., Path], n
         (["--vary", "training.epochs=1,1"], "stands there twice"),
         (["--vary", "training.epochs=[1"], "not valid YAML"),
         (["--vary", "model.checkpoint=./nowhere"], "there is no"),
-        (["--train-sizes", "10,x"], "'x' is no whole number"),
+        (["--train-sizes", "10,x"], "'x' is neither a whole number nor all"),
         (["--train-sizes", "0"], "0 must be 1 or more"),
         (["--search", "3", "--train-sizes", "10"], "--search chooses its own configurations"),
         (["--seeds", "0"], "0 must be from 1"),

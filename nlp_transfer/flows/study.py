@@ -25,7 +25,7 @@ def study(
     output: str | Path | None = None,
     seeds: int | None = None,
     vary: Mapping[str, Sequence[JsonValue]] | None = None,
-    train_sizes: Sequence[int] = (),
+    train_sizes: Sequence[int | None] = (),
     search: int | None = None,
     minutes: float | None = None,
     test: bool = False,
@@ -41,7 +41,8 @@ def study(
     output:      the study's folder, by default studies/<recipe name>
     seeds:       runs a row, with the recipe's seed and those after it
     vary:        values by keys of the recipe; all combinations are rows
-    train_sizes: numbers of training examples, a row each; the same ones for every seed
+    train_sizes: numbers of training examples, a row each (None: all); the same ones for
+                 every seed
     search:      trials that Optuna chooses from the recipe's search section, or a default
     minutes:     begin no run later than this
     test:        score every row on the test split, not only the best

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nlp_transfer.studies.contenders import Compared, compare_with_best
 from nlp_transfer.studies.journal import Trials, is_left, problem
+from nlp_transfer.studies.learning_curve import LearningCurve
 from nlp_transfer.studies.plan import Run
 from nlp_transfer.studies.results import RowResult, read_rows
+from nlp_transfer.studies.sizes import learning_curves
 from nlp_transfer.studies.study import Study
 
 
@@ -26,12 +29,10 @@ class StudyResult:
     """How many of them have ended."""
     is_search: bool = False
     best: str | None = None
-    not_distinguishable: tuple[str, ...] = ()
-    """Rows of which the validation examples do not tell whether the best is better."""
-    is_compared: bool = False
-    """Whether rows were compared with the best."""
-    not_compared: Mapping[str, str] = field(default_factory=dict)
-    """Why a row could not be compared with the best, by its name."""
+    compared: Compared | None = None
+    """None: not yet."""
+    curves: Mapping[str, LearningCurve] = field(default_factory=dict)
+    """How scores grow with the training data, by what else is varied ("recipe": nothing)."""
     untested: Mapping[str, str] = field(default_factory=dict)
     """Why a run could not be scored on the test split, by its name."""
 
@@ -72,12 +73,19 @@ class StudyResult:
             "figure": self.figure,
             "rows": [row.as_dict() for row in self.rows],
             "best": self.best,
-            "not_distinguishable": list(self.not_distinguishable),
+            "not_distinguishable": list(self.compared.alike) if self.compared else [],
             "pareto": self.pareto,
             "configurations": len(self.rows),
             "planned": self.planned,
             "done": self.done,
+            **self._curves(),
         }
+
+    def _curves(self) -> dict[str, Any]:
+        found = {name: curve.as_dict() for name, curve in self.curves.items()}
+        if not found:
+            return {}
+        return {"learning_curve": next(iter(found.values())) if len(found) == 1 else found}
 
 
 def find(study: Study, *, compare: bool = False) -> StudyResult:
@@ -87,6 +95,8 @@ def find(study: Study, *, compare: bool = False) -> StudyResult:
     """
     trials = study.runs.trials()
     rows = read_rows(study)
+    best = _best(rows)
+    compared = compare_with_best(study.folder, best, rows) if best and compare else None
     return StudyResult(
         recipe=study.recipe.name,
         figure=study.recipe.task.scores.headline,
@@ -94,16 +104,18 @@ def find(study: Study, *, compare: bool = False) -> StudyResult:
         planned=study.planned,
         done=sum(trial.state.is_finished() and not is_left(trial) for trial in trials.values()),
         is_search=bool(study.plan.trials),
-        best=_best(rows),
+        best=best.name if best else None,
+        compared=compared,
+        curves=learning_curves(study.folder, rows),
         untested=_problems(study.tests.trials()),
     )
 
 
-def _best(rows: Iterable[RowResult]) -> str | None:
-    """Name the finished row with the highest validation mean, the first of equal ones."""
+def _best(rows: Iterable[RowResult]) -> RowResult | None:
+    """Choose the finished row with the highest validation mean, the first of equal ones."""
     finished = [row for row in rows if row.is_finished]
     ranked = sorted(finished, key=lambda row: -row.validation.mean if row.validation else 0)
-    return ranked[0].name if ranked else None
+    return ranked[0] if ranked else None
 
 
 def _problems(trials: Trials) -> dict[str, str]:

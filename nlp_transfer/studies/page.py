@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nlp_transfer import files
-from nlp_transfer.errors import shortened
 from nlp_transfer.recipe.search_section import Settings
 from nlp_transfer.recipe.yaml_reader import write_flow
 from nlp_transfer.report.page import Page, Section
 from nlp_transfer.report.pages import html_page, markdown_page
 from nlp_transfer.report.terminal import print_table, stdout_console
 from nlp_transfer.shown import LineChart, Series, Table
+from nlp_transfer.studies.contenders import Compared
 from nlp_transfer.studies.findings import StudyResult
 from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.results import RowResult
+from nlp_transfer.studies.words import cautions, counted, summary
 
 
 def write_study(folder: StudyFolder, result: StudyResult) -> None:
@@ -30,6 +31,8 @@ def print_study(result: StudyResult) -> None:
     console = stdout_console()
     for table in tables(result):
         print_table(table, console)
+    for line in (line for curve in result.curves.values() for line in curve.sentences()):
+        console.print(line, highlight=False, markup=False)
     for caution in cautions(result):
         console.print(caution, style="yellow", highlight=False, markup=False)
     for line in summary(result):
@@ -40,11 +43,16 @@ def study_page(result: StudyResult) -> Page:
     """Lay out a study: its rows, what they cost, and the way of its search."""
     sections = [Section("Rows", tables(result))]
     if len(result.finished) > 1:
+        told = (_comparisons(result.compared),) if result.compared else ()
+        sections.append(Section("Against the best", told))
         sections.append(Section("What it costs", (_cost_chart(result),)))
     if result.is_search and result.finished:
         sections.append(Section("Search", (_history(result),)))
+    for name, curve in result.curves.items():
+        title = "Learning curve" if len(result.curves) == 1 else f"Learning curve: {name}"
+        sections.append(Section(title, curve.blocks()))
     return Page(
-        title=f"{result.recipe}: study of {_counted(len(result.rows), 'configuration')}",
+        title=f"{result.recipe}: study of {counted(len(result.rows), 'configuration')}",
         headlines=tuple(_headlines(result)),
         summary=" ".join(summary(result)),
         cautions=tuple(cautions(result)),
@@ -110,7 +118,7 @@ def _standing(row: RowResult, result: StudyResult) -> str:
         return row.state.partition(":")[0]
     if row.name == result.best:
         return "best"
-    return "not told from the best" if row.name in result.not_distinguishable else ""
+    return "not told from the best" if result.compared and row.name in result.compared.alike else ""
 
 
 def _headlines(result: StudyResult) -> Iterator[str]:
@@ -122,60 +130,20 @@ def _headlines(result: StudyResult) -> Iterator[str]:
         yield f"test {result.figure} {best.test} ({best.name})"
 
 
-def summary(result: StudyResult) -> Iterator[str]:
-    """Say in words what was found, and what it rests on."""
-    looked = _counted(len(result.rows), "configuration")
-    best = result.chosen
-    if best is None:
-        yield f"{looked} of {result.recipe}; no row is finished."
-        return
-    seeds = _counted(len(best.seeds), "seed")
-    what = f"{looked} of {result.recipe}" + (" were looked at" if len(result.rows) > 1 else "")
-    yield f"{what}, with {seeds} each."
-    score = f"{result.figure} {best.validation} on validation"
-    if best.test:
-        score += f", {best.test} on test"
-    if len(result.finished) == 1:
-        yield f"{best.name} has {score}."
-        return
-    yield f"The best is {best.name}, with {score}."
-    others = len(result.finished) - 1 - len(result.not_compared)
-    if result.not_distinguishable:
-        names = ", ".join(result.not_distinguishable)
-        yield f"The validation examples cannot tell from it: {names}."
-    elif result.is_compared and others:
-        yield (
-            f"It is better than {_counted(others, 'other row')} by more than chance makes "
-            "(95 % interval and p < 0.05, Holm-corrected over the rows)."
+def _comparisons(compared: Compared) -> Table:
+    """Say how far each row is from the best."""
+    rows = tuple(
+        (
+            name,
+            f"{one.headline.delta:+.4f}",
+            f"{one.headline.ci95[0]:+.4f} to {one.headline.ci95[1]:+.4f}",
+            f"{one.headline.p:.3g}",
+            "worse" if one.verdict == "a" else "cannot tell",
         )
-    if quicker := [name for name in result.pareto if name != best.name]:
-        yield f"Of less time than any that scores as much: {shortened(quicker, 8)}."
-
-
-def cautions(result: StudyResult) -> Iterator[str]:
-    """Say why figures may say less than they seem to."""
-    if result.done < result.planned:
-        noun = "trials" if result.is_search else "runs"
-        yield f"{result.done} of {result.planned} {noun} are done: the same command goes on."
-    if len(result.finished) > 1:
-        yield (
-            f"The best of {len(result.rows)} configurations was chosen by its validation score, "
-            "which flatters it; its test score does not."
-        )
-    tested = [row for row in result.rows if row.test]
-    if len(tested) > 1:
-        yield (
-            f"{len(tested)} rows were scored on the test split: whoever chooses by these scores "
-            "has no unseen test left."
-        )
-    if result.finished and all(len(row.seeds) == 1 for row in result.finished):
-        yield "One run a row: what another seed changes is not known. --seeds 5 shows it."
-    for row in result.failed:
-        yield f"{row.name}: {row.state}"
-    for name, problem in result.untested.items():
-        yield f"{name} could not be scored on the test split: {problem}"
-    for name, problem in result.not_compared.items():
-        yield f"{name} could not be compared with the best: {problem}"
+        for name, one in compared.by_row.items()
+    )
+    note = "Differences to the best row on validation; p is Holm-corrected over the rows."
+    return Table("Differences", ("row", "difference", "95 %", "p", ""), rows, note)
 
 
 def _cost_chart(result: StudyResult) -> LineChart:
@@ -216,7 +184,3 @@ def _history(result: StudyResult) -> LineChart:
         ),
         note="Of a pruned trial, the score at the epoch at which it was given up.",
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number > 1 else ''}"

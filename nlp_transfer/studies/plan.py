@@ -92,7 +92,8 @@ class Asked:
 
     seeds: int | None = None
     vary: Mapping[str, Sequence[JsonValue]] | None = None
-    train_sizes: Sequence[int] = ()
+    train_sizes: Sequence[int | None] = ()
+    """None: all examples."""
     search: int | None = None
 
     def check(self) -> None:
@@ -108,7 +109,7 @@ class Asked:
                 "--search chooses its own configurations; --vary and --train-sizes are a grid. "
                 "Leave one of them out. What a search tries is said in the recipe's search section."
             )
-        if bad := [size for size in self.train_sizes if size < 1]:
+        if bad := [size for size in self.train_sizes if size is not None and size < 1]:
             raise UserError(f"--train-sizes: {bad[0]} must be 1 or more.")
         if len(set(self.train_sizes)) < len(self.train_sizes):
             raise UserError("--train-sizes: a size stands there twice.")
@@ -148,7 +149,8 @@ class Asked:
         varied = dict(self.vary or {})
         _check_keys(varied)
         if self.train_sizes:
-            varied[SIZES] = tuple(sorted(self.train_sizes))
+            rising = sorted(size for size in self.train_sizes if size is not None)
+            varied[SIZES] = (*rising, *([None] if None in self.train_sizes else []))
         return [dict(zip(varied, values, strict=True)) for values in product(*varied.values())]
 
 
@@ -166,17 +168,18 @@ def read_varied(arguments: Iterable[str]) -> dict[str, tuple[JsonValue, ...]]:
     return varied
 
 
-def read_sizes(argument: str | None) -> list[int]:
-    """Read the N,N of --train-sizes, where it is given.
+def read_sizes(argument: str | None) -> list[int | None]:
+    """Read the N,N of --train-sizes, where it is given; "all" may be among them.
 
     raises: UserError for what is no whole number
     """
     parts = [part.strip() for part in argument.split(",")] if argument is not None else []
-    if wrong := [part for part in parts if not re.fullmatch("[0-9]{1,9}", part)]:
+    if wrong := [part for part in parts if not re.fullmatch("[0-9]{1,9}|all", part)]:
         raise UserError(
-            f"--train-sizes: {wrong[0][:40]!r} is no whole number. Example: --train-sizes 50,100"
+            f"--train-sizes: {wrong[0][:40]!r} is neither a whole number nor all. "
+            "Example: --train-sizes 50,100,200,all"
         )
-    return [int(part) for part in parts]
+    return [None if part == "all" else int(part) for part in parts]
 
 
 def _check_kind(asked: Asked, known: Plan, seeds: tuple[int, ...]) -> None:
@@ -212,7 +215,7 @@ def named_rows(grid: Iterable[Settings], known: Sequence[Row]) -> tuple[Row, ...
     taken = {row.name.casefold() for row in known}
     rows = []
     for settings in grid:
-        name = first = _name(settings)
+        name = first = name_of(settings)
         number = 2
         while name.casefold() in taken:
             name, number = f"{first}-{number}", number + 1
@@ -221,13 +224,14 @@ def named_rows(grid: Iterable[Settings], known: Sequence[Row]) -> tuple[Row, ...
     return tuple(rows)
 
 
-def _name(settings: Settings) -> str:
+def name_of(settings: Settings) -> str:
     """Say shortly what is changed, so that it can be a folder's name.
 
-    >>> _name({"training.learning_rate": 1e-05, "training.epochs": 3})
+    >>> name_of({"training.learning_rate": 1e-05, "training.epochs": 3})
     'learning_rate=1.0e-05,epochs=3'
     """
     last = [key.rpartition(".")[2] for key in settings]
     short = [key if last.count(end) > 1 else end for key, end in zip(settings, last, strict=True)]
-    parts = [f"{k}={write_flow(v)}" for k, v in zip(short, settings.values(), strict=True)]
+    said = ["all" if (k, v) == (SIZES, None) else write_flow(v) for k, v in settings.items()]
+    parts = [f"{key}={value}" for key, value in zip(short, said, strict=True)]
     return _UNSAFE.sub("-", ",".join(parts))[:_LONGEST_NAME].strip("-.,") or "recipe"
