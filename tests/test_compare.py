@@ -168,7 +168,7 @@ def test_what_cannot_be_told_says_how_many_examples_it_takes(nlpt: Nlpt, tmp_pat
     a, b = two(tmp_path, sentences(200, right=0.80, seed=1), sentences(200, right=0.82, seed=4))
     said = nlpt("compare", a, b)[1].splitlines()[-1]
     assert re.search(
-        r"^cannot tell A and B apart: .*; about [\d,]+ test sentences would be needed to see a "
+        r"^cannot tell: .*; about [\d,]+ test sentences would be needed to see a "
         r"difference of this size$",
         said,
     ), said
@@ -179,14 +179,22 @@ def test_several_seeds_a_side_however_they_are_named(tmp_path: Path) -> None:
         for seed in (1, 2, 10):
             lines = sentences(150, right=right, seed=seed if row == "a" else 100 + seed)
             write(tmp_path / "study" / "runs" / f"{row}-seed{seed}" / "predictions.jsonl", lines)
-    (tmp_path / "study" / "runs" / "a-seed1.log").write_text("no run")
     runs = tmp_path / "study" / "runs"
+    (runs / "a-seed1.log").write_text("no run")
+    for seed in (1, 2, 10):
+        recipe = f"name: x\ntraining: {{seed: {seed}, epochs: {2 + (seed == 2)}}}\n"
+        (runs / f"b-seed{seed}" / "recipe.yaml").write_text(recipe)
     ways = [
         (tmp_path / "study" / "a", tmp_path / "study" / "b"),
         (f"{runs}/a-seed*", f"{runs}/b-seed*"),
         tuple(",".join(f"{runs}/{row}-seed{seed}" for seed in (1, 2, 10)) for row in "ab"),
     ]
-    found = [compare(*sides).as_dict() for sides in ways]
+    compared = [compare(*sides) for sides in ways]
+    assert f"({runs}/b-seed1, ...) differ in more than training.seed: training.epochs. Their" in (
+        " ".join(compared[0].cautions)
+    )
+    assert "3 runs say little of how much seeds vary" in compared[0].cautions[0]
+    found = [sides.as_dict() for sides in compared]
     assert found[0] == found[1] == found[2]
     assert found[0]["a"]["runs"] == [str(runs / f"a-seed{seed}") for seed in (1, 2, 10)]
     values = [read_predictions(runs / f"a-seed{seed}").outcomes.value for seed in (1, 2, 10)]
@@ -204,6 +212,10 @@ def test_more_than_two_sides_are_compared_pair_by_pair(nlpt: Nlpt, tmp_path: Pat
     assert [pair["verdict"] for pair in found["pairs"]] == ["unclear", "b", "b"]
     alone = [compare(files[i], files[j]).pairs[0].headline.p for i, j in ((0, 1), (0, 2), (1, 2))]
     assert [pair["p"] for pair in found["pairs"]] == holm(alone)
+    *_, first, second, third = nlpt("compare", *files)[1].splitlines()
+    assert first.startswith("cannot tell A and B apart: +")
+    assert second.startswith("C is better than A: +")
+    assert third.startswith("C is better than B: +")
 
 
 class _Texts(HTMLParser):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from nlp_transfer.errors import shortened
 from nlp_transfer.metrics.bootstrap import FEW
+from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
 from nlp_transfer.studies.predictions import Predictions
 
 _FEW_SEEDS = 5
@@ -12,7 +14,12 @@ _FEW_SEEDS = 5
 
 def cautions_of(a: Sequence[Predictions], b: Sequence[Predictions]) -> tuple[str, ...]:
     """List what a reader must know beside the figures."""
-    return (*_of_seeds(len(a), len(b)), *_of_test_set(a[0]), *_of_splits((*a, *b)))
+    return (
+        *_of_seeds(len(a), len(b)),
+        *(line for side in (a, b) for line in _of_recipes(side)),
+        *_of_test_set(a[0]),
+        *_of_splits((*a, *b)),
+    )
 
 
 def _of_seeds(a: int, b: int) -> Iterator[str]:
@@ -27,6 +34,29 @@ def _of_seeds(a: int, b: int) -> Iterator[str]:
         )
     elif min(a, b) < _FEW_SEEDS:
         yield f"{min(a, b)} runs say little of how much seeds vary; {_FEW_SEEDS} a side are better."
+
+
+def _of_recipes(side: Sequence[Predictions]) -> Iterator[str]:
+    """Say where the runs of a side are not of one recipe, as far as they tell."""
+    paths = [run.path / "recipe.yaml" for run in side]
+    recipes = [dict(_settings(read_yaml(yaml_text(path), str(path))[0])) for path in paths
+               if path.is_file()]  # fmt: skip
+    keys = sorted({key for recipe in recipes for key in recipe} - {"training.seed"})
+    differ = [key for key in keys if len({recipe.get(key) for recipe in recipes}) > 1]
+    if differ:
+        yield (
+            f"The runs of one side ({side[0].path}, ...) differ in more than training.seed: "
+            f"{shortened(differ, 5)}. Their mean is of no one recipe."
+        )
+
+
+def _settings(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """List what a recipe says, by key."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _settings(inner, f"{path}.{key}".lstrip("."))
+    else:
+        yield path, repr(value)
 
 
 def _of_test_set(run: Predictions) -> Iterator[str]:

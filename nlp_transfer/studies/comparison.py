@@ -116,14 +116,17 @@ class Comparison:
         delta, low, high, p = self.headline.delta, *self.headline.ci95, self.headline.p
         if self.verdict == "a":  # said of the better one
             delta, low, high = -delta, -high, -low
-        digits = 1 if high - low >= 0.01 else 2
+        # One digit, or two where one would hide which side of 0 an end is on.
+        digits = 1 if min(high - low, abs(low), abs(high)) >= 0.001 else 2
         size = f"{100 * delta:+.{digits}f} {self.figure}"
         between = f"95 % {100 * low:.{digits}f} to {100 * high:.{digits}f}"
         figures = f"{size}, {between}, {p_in_words(p)}"
+        of_several = self.sides > 2
         if self.verdict == "unclear":
-            return f"cannot tell {self.a.name} and {self.b.name} apart: {figures}{self._wanted()}"
-        better = self.a if self.verdict == "a" else self.b
-        return f"{better.name} is better: {figures}"
+            which = f" {self.a.name} and {self.b.name} apart" if of_several else ""
+            return f"cannot tell{which}: {figures}{self._wanted()}"
+        better, other = (self.a, self.b) if self.verdict == "a" else (self.b, self.a)
+        return f"{better.name} is better{f' than {other.name}' if of_several else ''}: {figures}"
 
     def _wanted(self) -> str:
         """Say what would show a difference of this size."""

@@ -87,16 +87,15 @@ def comparison_page(comparisons: Comparisons) -> Page:
 
 def _sections(pair: Comparison, most: int, several: bool) -> Iterator[Section]:
     a, b = pair.a.name, pair.b.name
-    of = f"{a} and {b}: " if several else ""
+    of = f" of {a} and {b}" if several else ""
     bars = tuple(
-        Bar(name, 100 * figure.delta, (100 * figure.ci95[0], 100 * figure.ci95[1]))
-        for name, figure in (("all", pair.headline), *pair.per_group.items())
+        _bar(name, figure) for name, figure in (("all", pair.headline), *pair.per_group.items())
     )
     chart = BarChart(f"What {b} has more than {a}", "points of F1, with the 95 % interval", bars)
-    yield Section(f"{of}figures", (*tables(pair), chart))
+    yield Section(f"Figures{of}", (*tables(pair), chart))
     flipped = ((b, pair.only_b_right), (a, pair.only_a_right))
     examples = [_examples(pair, name, numbers, most) for name, numbers in flipped]
-    yield Section(f"{of}what only one side has right", tuple(examples))
+    yield Section(f"What only one{of or ' side'} has right", tuple(examples))
 
 
 @dataclass(frozen=True)
@@ -146,6 +145,11 @@ def _told(side: Side, numbers: NDArray[np.int64]) -> dict[int, _Told]:
             text, gold, answer = run.judge.shown(line)
             told[number] = _Told(line, text, gold, replace(answer, side=side.name))
     return told
+
+
+def _bar(name: str, figure: Difference) -> Bar:
+    low, high = figure.ci95
+    return Bar(name, round(100 * figure.delta, 2), (100 * low, 100 * high))
 
 
 def _line(name: str, figure: Difference) -> tuple[str, ...]:

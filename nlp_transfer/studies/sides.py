@@ -29,32 +29,39 @@ def paths_of(side: str) -> tuple[Path, ...]:
 
 
 def _found(side: str) -> Iterator[Path]:
-    if Path(side).exists():
-        yield _not_a_study(Path(side))
+    path = Path(side)
+    if path.exists():
+        yield _not_a_study(path)
+    elif seeds := _seeds(path):  # before what else its name may mean: rows are named by settings
+        yield from seeds
     elif "," in side:
         for part in filter(None, map(str.strip, side.split(","))):
             yield from _found(part)
     elif glob.has_magic(side):
-        paths = sorted(map(Path, glob.glob(side)), key=_by_number)  # noqa: PTH207 (absolute ones too)
-        runs = [path for path in paths if path.is_dir() or path.suffix == ".jsonl"]
+        found = sorted(map(Path, glob.glob(side)), key=_by_number)  # noqa: PTH207 (absolute too)
+        runs = [path for path in found if path.is_dir() or path.suffix == ".jsonl"]
         if not runs:
             raise UserError(f"{side}: no run folder and no .jsonl file has such a name.")
         yield from runs
     else:
-        yield from _row(Path(side))
+        raise _unknown(path)
 
 
-def _row(path: Path) -> list[Path]:
-    """List the seeds of a study's row, STUDY/ROW."""
-    folders = (path.parent / "runs", path.parent)
-    for folder in folders:
+def _seeds(path: Path) -> list[Path]:
+    """List the runs of a study's row, STUDY/ROW."""
+    for folder in (path.parent / "runs", path.parent):
         named = folder.glob(f"{glob.escape(path.name)}-seed*")
         runs = [run for run in named if _SEED.fullmatch(run.name[len(path.name) :])]
         if runs:
             return sorted(runs, key=_by_number)
-    beside = [*path.parent.glob("*"), *map(Path, _rows(path.parent))]
-    near = nearest(path.name, [other.name for other in beside])
-    raise UserError(
+    return []
+
+
+def _unknown(path: Path) -> UserError:
+    near = nearest(
+        path.name, [*(other.name for other in path.parent.glob("*")), *_rows(path.parent)]
+    )
+    return UserError(
         f"{path}: there is no such run, file or row of a study.{near} Name a run folder, a "
         "predictions.jsonl, several joined by commas, a quoted pattern ('runs/a-*') or STUDY/ROW."
     )
