@@ -2,7 +2,7 @@
 
 Two families of curves rise to a ceiling a by a power of the size n: the power law a - b n^-c, and
 a / (1 + b n^-c), which may start slowly, and ends as a power law does. (Viering and Loog 2021, The
-Shape of Learning Curves, call them POW3 and MMF.) A few sizes do not tell which curve is right. So
+Shape of Learning Curves, call them POW3 and MMF4.) A few sizes do not tell which curve is right. So
 all of a grid are weighed by how well they agree with the scores (Bayes' rule); a forecast is the
 median of what they say, its interval what 95 % of them say and what chance adds.
 """
