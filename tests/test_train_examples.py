@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlp_transfer import load_recipe
 from nlp_transfer.data.arrow_tables import write_table
 from nlp_transfer.data.load import schema_of
 from nlp_transfer.data.subset import draw
@@ -119,14 +120,13 @@ def test_more_than_there_is_is_refused_with_the_count(
     nlpt: Run, tiny_recipe: Callable[..., Path], ner_data: Path
 ) -> None:
     recipe = tiny_recipe("ner")
-    for command in ("prepare", "finetune", "inspect"):
+    for command in ("finetune", "inspect"):
         code, _, err = nlpt(command, "--recipe", recipe, "data.train_examples=49")
         assert code == 2
         assert "data.train_examples: the train split has 48 examples" in " ".join(err.split())
     for wrong in ("0", "-3", "2.5", "all"):
-        code, _, err = nlpt("prepare", "--recipe", recipe, f"data.train_examples={wrong}")
-        assert code == 2
-        assert "data.train_examples" in err
+        with pytest.raises(UserError, match=r"data\.train_examples"):
+            load_recipe(str(recipe), [f"data.train_examples={wrong}"])
     with pytest.raises(UserError, match="has 35 examples"):
         load_ner(DataSection(source=str(ner_data / "train.conll"), train_examples=36))
 
@@ -157,6 +157,9 @@ def test_prepare_and_a_run_say_what_is_left_out(
         options = (f"data.train_examples={size}", f"training.seed={seed}")
         assert nlpt("finetune", "--recipe", recipe, "--output", where, *options)[0] == 0
         described[size, seed] = json.loads((where / "data.json").read_text("utf-8"))
+    for page in ("report.md", "README.md"):
+        said = (tmp_path / "20-1" / page).read_text("utf-8").replace("\\", "")
+        assert "Learned from 20 of 48 training sentences (data.train_examples)." in said, page
     train = {key: of["splits"]["train"] for key, of in described.items()}
     assert train[20, 1] == train[20, 2], "the seed of training draws nothing"
     assert train[20, 1]["sha256"] != train[30, 1]["sha256"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from datasets import Dataset
 
 from nlp_transfer.data.raw_words import RawWords
+from nlp_transfer.doctor.finding import counted
 from nlp_transfer.doctor.pieces import is_uncased
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.recipe import Recipe, Section
@@ -49,7 +50,11 @@ def _task_report(task: TaskWindows, predictions: Mapping[str, Sequence[Predictio
         predictions=predictions,
         ledgers={split: task.data[split].encoded.ledger for split in predictions},
         repeats=task.repeats,
-        notes=[*casing_notes(recipe.task, task.loaded, task.splits["train"]), *_word_notes(words)],
+        notes=[
+            *casing_notes(recipe.task, task.loaded, task.splits["train"]),
+            *_word_notes(words),
+            *_subset_notes(task),
+        ],
     )
     return replace(report, words=words)
 
@@ -130,6 +135,16 @@ def _word_notes(words: RawWords | None) -> list[str]:
         f"{found[0].upper()}{found[1:]}. For raw text expect less than these figures, which are "
         "for the words of the data."
     ]
+
+
+def _subset_notes(task: TaskWindows) -> list[str]:
+    """Say that a run was not let learn from all there is."""
+    left_out = task.splits.losses.get("train", LossLedger()).examples_left_out
+    if not left_out:
+        return []
+    count = task.recipe.data.train_examples or 0
+    examples = counted(count + left_out, f"training {task.recipe.task.rows.nouns.example}")
+    return [f"Learned from {count:,} of {examples} (data.train_examples)."]
 
 
 def casing_notes(task: Task, loaded: LoadedModel, rows: Dataset) -> list[str]:
