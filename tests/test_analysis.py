@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -470,6 +471,10 @@ def test_a_run_says_where_it_fails_and_says_it_again(
         analysis["errors"]["overall"]["gold"]
         == (metrics["splits"]["test"]["entity"]["overall"]["support"])
     )
+    page = (Path(__file__).parent.parent / "docs" / "reports.md").read_text("utf-8")
+    told = {*re.findall(r"`(\w+)`", page)}
+    assert {*metrics["splits"]["test"], *analysis, *analysis["slices"]} <= told
+    assert {key for part in ("mistakes", "pairs") for key in analysis[part][0]} <= told
     report = (tmp_path / "run" / "report.md").read_text("utf-8")
     assert "Errors by type" in report
     assert "F1 by entity seen" in report
