@@ -31,7 +31,7 @@ from nlp_transfer.shown import (
 )
 
 SCRIPT = "<script>alert(1)</script>"
-VOID = {"meta", "input", "br", "link", "img", "hr"}
+VOID = {"meta", "input", "br", "link", "img", "hr", "wbr"}
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 

@@ -234,7 +234,7 @@ class Boxes(HTMLParser):
     def handle_starttag(self, tag, attrs):
         if tag == "table":
             self.of_tables.append([name for _, name in self._open])
-        if tag not in ("meta", "link", "br"):
+        if tag not in ("meta", "link", "br", "wbr"):
             self._open.append((tag, dict(attrs).get("class")))
 
     def handle_endtag(self, tag):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from nlp_transfer.records import LossLedger, Repeats
 from nlp_transfer.report.report import Report
@@ -99,3 +103,54 @@ def test_columns_of_words_in_a_table_of_figures_stand_on_the_left() -> None:
     table = Table("t", ("type", "as", "times"), (("a", "b", "1"), ("c", "", "2")))
     assert table.figure_columns == {2}
     assert Table("t", ("", ""), (("a", "1"),), figures=False).figure_columns == set()
+
+
+def finished_run(folder: Path, *lines: str) -> Path:
+    for name in ("recipe.yaml", "environment.json"):
+        (folder / name).write_text("{}")
+    (folder / "metrics.json").write_text(json.dumps(ner_report().metrics))
+    (folder / "log.jsonl").write_text('{"step": 10, "loss": 2.5}\n{"step": 20, "lo')
+    if lines:
+        (folder / "predictions.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+LINE = '{"tokens": ["Ada", "<b>"], "gold": ["B-PER", "O"], "tags": ["O", "O"], "entities": []}'
+
+
+def test_the_page_of_an_earlier_run_is_written_anew_with_its_examples(nlpt, tmp_path) -> None:
+    run = finished_run(tmp_path, LINE)
+    code, out, err = nlpt("report", str(run), "--html", "pages/new.html")
+    assert code == 0
+    assert "test entity F1" in out
+    assert "wrote pages/new.html" in err
+    page = (tmp_path / "here" / "pages" / "new.html").read_text("utf-8")
+    assert "Ada \\u003cb>" in page
+    assert "Training loss" in page  # half a line of the log is left out
+
+
+def test_a_page_without_predictions_has_no_examples(nlpt, tmp_path) -> None:
+    assert nlpt("report", str(finished_run(tmp_path)), "--html", "new.html")[0] == 0
+    assert "application/json" not in (tmp_path / "here" / "new.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "this is no JSON"),
+        ("{}", "a line is not as nlpt writes it"),
+        (LINE.replace("B-PER", "B-PER "), None),
+        ('{"tokens": 5, "gold": [], "tags": []}', "a line is not as nlpt writes it"),
+    ],
+)
+def test_predictions_that_cannot_be_shown_end_in_one_message(line, said, nlpt, tmp_path) -> None:
+    code, _, err = nlpt("report", str(finished_run(tmp_path, line)), "--html", "new.html")
+    assert code == (2 if said else 0)
+    assert (said or "") in err
+    assert (tmp_path / "here" / "new.html").exists() == (said is None)
+
+
+def test_a_folder_is_no_page(nlpt, tmp_path) -> None:
+    code, _, err = nlpt("report", str(finished_run(tmp_path)), "--html", str(tmp_path))
+    assert code == 2
+    assert "is a folder; name a file" in err

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.files import write_text
+from nlp_transfer.logs import lines_shown
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.run_folder import RunFolder
+from nlp_transfer.tasks.analysis import Analysis
+
+log = logging.getLogger(__name__)
 
 
-def read_report(run: str | Path) -> Report:
-    """Read the report of a finished run."""
+@lines_shown()
+def read_report(run: str | Path, *, html: str | Path | None = None) -> Report:
+    """Read the report of a finished run.
+
+    html: where to write its page anew, such as that of a run of an earlier version
+    """
+    if html is not None and Path(html).is_dir():
+        raise UserError(f"--html: {html} is a folder; name a file.")
     folder = RunFolder(Path(run))
     if folder.state() != "finished":
         raise UserError(f"{run}: there is no finished run here (no metrics.json).")
@@ -21,10 +34,43 @@ def read_report(run: str | Path) -> Report:
             f"model.checkpoint={run}."
         )
     try:
-        return Report.read(metrics)
+        report = Report.read(metrics)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"{folder.path / 'metrics.json'} is damaged, or of another version of nlp_transfer "
             f"({type(error).__name__}: {str(error).partition(chr(10))[0]}). Score the model again "
             "with nlpt evaluate."
         ) from None
+    if html is not None:
+        _write_page(Path(html), folder, report)
+    return report
+
+
+def _write_page(path: Path, folder: RunFolder, report: Report) -> None:
+    from nlp_transfer.report.pages import html_page
+    from nlp_transfer.report.report_page import report_page
+
+    page = report_page(_with_examples(report, folder), log=folder.log())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, html_page(page))
+    log.info("wrote %s", path)
+
+
+def _with_examples(report: Report, folder: RunFolder) -> Report:
+    """Add the examples of the last split, which predictions.jsonl holds."""
+    from nlp_transfer.studies.predictions import FILE, lines
+
+    look, file = report.task.error_analysis, folder.path / FILE
+    if look is None or not file.is_file() or not report.splits:
+        return report
+    try:
+        examples = look.examples(lines(file))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise UserError(
+            f"{file}: a line is not as nlpt writes it ({type(error).__name__}: {error}). Score the "
+            "model again with nlpt evaluate, or take the file away: the page is written without "
+            "examples then."
+        ) from None
+    name, split = list(report.splits.items())[-1]
+    analysis = replace(split.analysis or Analysis(), examples=examples)
+    return replace(report, splits={**report.splits, name: replace(split, analysis=analysis)})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 # Control characters, those that turn the direction of the text that follows, and halves of
 # characters, which no file can hold.
@@ -18,6 +18,7 @@ _SPECIAL = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
 _OPENS_BLOCK = re.compile(
     r"^(?:(\d{1,9})(?=[.)](?:\s|$))|(?=#{1,6}(?:\s|$)|[-+](?:\s|$)|>|-{2,}|=))"
 )
+_PART = re.compile(r"[_/](?=\w)")
 _NOT_IN_CODE = re.compile(r"[`<&]")
 
 
@@ -41,6 +42,11 @@ def code(text: object) -> Markup:
     return Markup(f"`{line}`")
 
 
+def breakable(text: object) -> Markup:
+    """Write a text as HTML that may go on in the next line after the parts of a long name."""
+    return Markup(_PART.sub(r"\g<0><wbr>", str(escape(visible(text)))))
+
+
 def markdown_templates(package: str) -> Environment:
     """Return the Markdown templates of a package, beside those of reports.
 
@@ -59,7 +65,7 @@ def markdown_templates(package: str) -> Environment:
 
 def html_templates(package: str) -> Environment:
     """Return the HTML templates of a package; they escape whatever they print."""
-    return Environment(
+    templates = Environment(
         loader=PackageLoader(package),
         autoescape=True,
         finalize=lambda value: value if isinstance(value, Markup) else visible(value),
@@ -67,3 +73,5 @@ def html_templates(package: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    templates.filters["breakable"] = breakable
+    return templates

@@ -29,8 +29,8 @@ _SCRIPTS = ("sorting.js", "example.js", "browser.js")
 """What a page runs; the last ones only where it has examples."""
 _NARROW = 62
 """Letters of a line of a table that fits half of a page."""
-_HEADLINE = re.compile(r"(?P<name>.+?) (?P<figure>[01]\.\d+) (?P<interval>\(.+\))")
-"""As figures.Headline writes it."""
+_HEADLINE = re.compile(r"(?P<name>.+?) (?P<figure>[01]\.\d+(?: ± \d\.\d+)?) (?P<interval>\(.+\))")
+"""A name, its figure, and in brackets what belongs to it; other headlines are set as a line."""
 
 
 def markdown_page(page: Page) -> str:

@@ -54,7 +54,7 @@ def _figures_width(chart: BarChart) -> float:
 
 
 def _value(bar: Bar) -> str:
-    return f"{bar.value:.4f}" if abs(bar.value) <= 1 else short(bar.value)
+    return f"{bar.value:.4f}" if abs(bar.value) <= 1 else f"{bar.value:,.2f}"
 
 
 def _axis(chart: BarChart, across: Scale, bottom: float) -> Iterator[Markup]:

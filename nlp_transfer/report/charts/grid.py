@@ -46,7 +46,7 @@ def draw_grid(grid: Grid, name: str) -> Markup:
         inside=[*_rules(grid, sizes), *_cells(grid, sizes)],
     )
     corner = Markup('<span class="corner"></span>')
-    return element("div", {"class": "grid"}, corner, heads, names, cells)
+    return element("div", {"class": f"grid cells-{sizes.cell:.0f}"}, corner, heads, names, cells)
 
 
 def _sizes(grid: Grid) -> _Sizes:

@@ -68,7 +68,9 @@ function addNames(view, select, property) {
     // With "=" before it, for a type may be called "*" or "-" too.
     select.add(new Option(`${visible(name)} (${counted(count)})`, `=${name}`));
   }
-  select.parentElement.hidden = select.options.length < 2;
+  // What all examples have in common is no choice.
+  const all = view.examples.length;
+  select.parentElement.hidden = named.every(([, count]) => count === all);
 }
 
 function counted(number) {
