@@ -29,7 +29,14 @@ def merge(
     raises:  UserError when runs differ in task, labels, architecture or tokenizer
     """
     from nlp_transfer.inference.predictor import Predictor
-    from nlp_transfer.inference.soup import check_way, check_whole, greedy_soup, recalibrate, soup
+    from nlp_transfer.inference.soup import (
+        check_way,
+        check_whole,
+        greedy_soup,
+        recalibrate,
+        soup,
+        without_known,
+    )
     from nlp_transfer.models.saved import save_model
     from nlp_transfer.tasks.splits import load_splits
 
@@ -39,6 +46,8 @@ def merge(
     check_way(how, weights, len(runs), scored=recipe is not None)
     models = [Predictor.from_run(run, engine="torch", setting="RUN") for run in runs]
     check_whole(models)
+    if len(models) > 1:
+        models = without_known(models)
     if recipe is None:
         merged = soup(models, weights)
     else:

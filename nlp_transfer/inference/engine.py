@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ def predict_distributions(
     tokens_per_batch: int | None,
     precision: str,
     fast_cpu: bool,
+    features: bool = False,
 ) -> Iterator[NDArray[np.floating[Any]]]:
     """Compute the log-probabilities of the labels, which `task.decoder.decode` chooses from.
 
@@ -41,9 +43,12 @@ def predict_distributions(
     precision:        "bf16", "fp16" or "fp32"
     fast_cpu:         compute by our operations on a CPU, one block of windows at a time: nothing is
                       changed while the caller has the results
-    yields:           (words, labels) for NER, (1, labels) for classification, one an example
+    features:         behind the labels of a text, tell what the model knows of it
+    yields:           (words, labels) for NER, (1, labels) for classification, one an example; or
+                      (1, labels + 1 + hidden), see models/features.py
     """
     from nlp_transfer.models.fast_cpu import return_memory, sped_up
+    from nlp_transfer.models.features import features_behind_logits
 
     labels = len(model.config.id2label)
     on_cpu = model.device.type == "cpu"
@@ -52,7 +57,8 @@ def predict_distributions(
     model.eval()
     while examples := list(_take(stream, _LOOK_AHEAD)):
         windows = [window for example in examples for window in example]
-        with sped_up(model, enabled=fast_cpu):
+        telling = features_behind_logits(model) if features else nullcontext()
+        with sped_up(model, enabled=fast_cpu), telling:
             done = iter(_in_order(model, task, windows, pad_id, budget, precision))
         if on_cpu and fast_cpu:
             return_memory()

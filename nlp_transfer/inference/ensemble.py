@@ -79,6 +79,7 @@ class Ensemble(Predictor):
         )
         for other in others:
             check_same_answers(first, other)
+            check_all_known(first, other)
             if first.words.rule != other.words.rule:
                 log.warning(
                     "raw text is split for all models as for %s (data.words=%s); %s has "
@@ -122,6 +123,16 @@ def check_same_answers(first: Predictor, other: Predictor) -> None:
         raise UserError(
             f"{names} do not go together, their labels differ. Only the first knows: "
             f"{_missing(first, other)}. Only the second: {_missing(other, first)}."
+        )
+
+
+def check_all_known(*models: Predictor) -> None:
+    """Refuse models that tell texts of none of their classes: each by a bound of its own."""
+    if telling := [model for model in models if model.loaded.known is not None]:
+        raise UserError(
+            f"{telling[0].options.checkpoint} tells texts of none of its classes (task.unknown), "
+            "which several models do not do together. Predict with it alone, or train without "
+            "task.unknown."
         )
 
 

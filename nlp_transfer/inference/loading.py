@@ -12,6 +12,7 @@ from nlp_transfer.inference.onnx_model import OnnxModel
 from nlp_transfer.models.architecture import embedding_rows, position_limit
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.fit import check_vocabulary
+from nlp_transfer.models.known import Known
 from nlp_transfer.models.loading import load_tokenizer
 from nlp_transfer.models.saved import Settings, not_ours, read_config, read_said
 from nlp_transfer.models.trained import read_model
@@ -56,12 +57,14 @@ def load_trained(
     if task.tag_scheme:
         settings = replace(settings, scheme=task.tag_scheme)
     tokenizer = load_tokenizer(folder, setting)
+    known = Known.read(folder, config.hidden_size, setting)
     if onnx:
         check_vocabulary(config.vocab_size, tokenizer, folder, setting)
-        return LoadedModel(OnnxModel(folder, config), tokenizer), task, settings, calibration
+        model = OnnxModel(folder, config)
+        return LoadedModel(model, tokenizer, known=known), task, settings, calibration
     model = read_model(task.head.auto_class, config, folder, setting, shared=shared)
     check_vocabulary(embedding_rows(model), tokenizer, folder, setting)
     settings = settings.within(position_limit(model), folder, setting)
     settings.keep_in(model.config)
     model.to(device)
-    return LoadedModel(model, tokenizer), task, settings, calibration
+    return LoadedModel(model, tokenizer, known=known), task, settings, calibration

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.checkpoint import resolve_checkpoint
+from nlp_transfer.models.hostile import weight_files
+from nlp_transfer.models.loading import ADAPTER_FILE
 from nlp_transfer.recipe.paths import local_path
 
 if TYPE_CHECKING:
@@ -20,10 +24,11 @@ ENGINES = ("auto", "torch", "onnx")
 FOLDER = "onnx"
 """Where in a run folder its export lies, unless another place was named."""
 MODEL_FILE = "model.onnx"
+FEATURES = "features"
+"""The second output of a model that tells texts of none of its classes."""
 TOKENS_PER_BATCH = 512
 """Pieces that onnxruntime computes fastest at a time; 1,024 took 1.1 times as long, 2,048 1.3."""
 
-_TORCH_FILES = ("*.safetensors", "*.bin", "adapter_config.json")
 # Layer norms fused with the sum before them are computed value by value, eight times as long.
 _SLOW_FUSIONS = ["SkipLayerNormFusion"]
 
@@ -68,22 +73,32 @@ class OnnxModel:
                 f"{str(error).splitlines()[0]} Export it again: nlpt export RUN"
             ) from None
         self._inputs = [given.name for given in self._session.get_inputs()]
+        self._outputs = ["logits"]
 
     def eval(self) -> OnnxModel:
         """Do nothing: an exported model is always ready to predict."""
         return self
 
+    @contextlib.contextmanager
+    def features_behind_logits(self) -> Iterator[None]:
+        """Let it return what `models.features` says of texts behind the logits."""
+        self._outputs = ["logits", FEATURES]
+        try:
+            yield
+        finally:
+            self._outputs = ["logits"]
+
     def __call__(self, **batch: torch.Tensor) -> Outputs:
         """Compute a batch.
 
         batch:   input_ids, attention_mask and what else was exported, (windows, pieces) each
-        returns: logits of (windows, pieces, labels) or (windows, labels)
+        returns: logits of (windows, pieces, labels) or (windows, labels), or with the features
         """
         import torch
 
         feed = {name: batch[name].numpy() for name in self._inputs}
         try:
-            logits = torch.from_numpy(self._session.run(None, feed)[0])
+            logits, *behind = map(torch.from_numpy, self._session.run(self._outputs, feed))
         except Exception as error:  # its errors have no base class of their own
             raise UserError(
                 f"{self._file} cannot compute this input: {str(error).splitlines()[0]} Are its "
@@ -94,7 +109,7 @@ class OnnxModel:
                 f"{self._file} has {logits.shape[-1]} outputs, config.json beside it names "
                 f"{len(self.config.id2label)}. Export it again: nlpt export RUN"
             )
-        return Outputs(logits)
+        return Outputs(torch.cat((logits, *behind), dim=-1))
 
 
 def import_extra(package: str) -> ModuleType:
@@ -123,9 +138,8 @@ def find_model(name: str, engine: str, setting: str) -> tuple[Path, bool]:
     if engine == "onnx":
         return _exported(local_path(name), setting), True
     folder = resolve_checkpoint(name, setting=setting)
-    only_onnx = (folder / MODEL_FILE).is_file() and not any(
-        any(folder.glob(pattern)) for pattern in _TORCH_FILES
-    )
+    of_torch = weight_files(folder, "*.bin") or (folder / ADAPTER_FILE).is_file()
+    only_onnx = (folder / MODEL_FILE).is_file() and not of_torch
     if only_onnx and engine == "torch":
         raise UserError(
             f"{setting}: {folder} holds an ONNX model only, which PyTorch does not compute. "

@@ -16,17 +16,13 @@ from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.words import Splitter
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import predict_distributions
+from nlp_transfer.inference.hidden_states import hidden_states
 from nlp_transfer.inference.least_scores import least_score
 from nlp_transfer.inference.loading import load_trained
 from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
-from nlp_transfer.inference.precision import (
-    autocast,
-    resolve_device,
-    resolve_precision,
-    usable_precision,
-)
+from nlp_transfer.inference.precision import resolve_device, resolve_precision, usable_precision
 from nlp_transfer.inference.results import Results, check_is_list
-from nlp_transfer.models.architecture import encoder, output_labels
+from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.recipe import ModelSection, WordRule
 from nlp_transfer.records import LossLedger, Prediction, Row
@@ -40,9 +36,6 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from numpy.typing import NDArray
     from transformers import PreTrainedModel
-
-_READ = ("input_ids", "attention_mask", "token_type_ids")
-"""What of a batch an encoder reads."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +134,10 @@ class Predictor:
         count: takes what each row holds and the model could not use
         """
         labels = self.labels
-        distributions = self.distributions(rows, count)
+        if (known := self.loaded.known) is None:
+            distributions = self.distributions(rows, count)
+        else:
+            distributions = known.judged(self._computed(rows, count, features=True), len(labels))
         decoder = self.task.decoder
         predictions = (decoder.decode(distribution, labels) for distribution in distributions)
         return calibrated(predictions, self.calibration, self.least)
@@ -158,6 +154,16 @@ class Predictor:
 
         yields: (words, labels) for NER, (1, labels) for classification, in the order of `labels`
         """
+        return self._computed(rows, count)
+
+    def _computed(
+        self,
+        rows: Iterable[Row],
+        count: Callable[[LossLedger], None] | None,
+        *,
+        features: bool = False,
+    ) -> Iterator[NDArray[np.floating[Any]]]:
+        """Compute distributions, or with features what `predict_distributions` then yields."""
 
         def windows() -> Iterator[list[WindowRow]]:
             for own, losses in self.encode(rows):
@@ -173,6 +179,7 @@ class Predictor:
             tokens_per_batch=self.tokens_per_batch,
             precision=self.precision,
             fast_cpu=self.fast_cpu,
+            features=features,
         )
 
     def hidden_states(self, batch: Mapping[str, torch.Tensor]) -> Sequence[torch.Tensor]:
@@ -181,18 +188,9 @@ class Predictor:
         batch:   (windows, pieces) each, of the model's own tokenizer
         returns: (windows, pieces, hidden) each
         """
-        import torch
-
-        from nlp_transfer.models.fast_cpu import sped_up
-
-        model = encoder(self.loaded.model)
-        inputs = {name: batch[name] for name in _READ if name in batch}
-        on = sped_up(self.loaded.model, enabled=self.fast_cpu)
-        with on, torch.no_grad(), autocast(model.device.type, self.precision):
-            states: Sequence[torch.Tensor] = model(
-                **inputs, output_hidden_states=True
-            ).hidden_states
-        return states
+        return hidden_states(
+            self.loaded.model, batch, precision=self.precision, fast_cpu=self.fast_cpu
+        )
 
     def predict_split(self, rows: Dataset) -> tuple[list[Prediction], LossLedger]:
         """Predict a whole split, and count what it holds and loses."""

@@ -32,6 +32,15 @@ def check_whole(models: Sequence[Predictor]) -> None:
             )
 
 
+def without_known(models: Sequence[Predictor]) -> list[Predictor]:
+    """Return models that take all texts for known: a mixture has a space of its own."""
+    if any(model.loaded.known is not None for model in models):
+        log.warning(
+            "the mixture does not tell texts of none of its classes: no training has told how"
+        )
+    return [replace(one, loaded=replace(one.loaded, known=None)) for one in models]
+
+
 def soup(models: Sequence[Predictor], shares: Sequence[float] | None = None) -> Predictor:
     """Average the weights of models that share architecture, tokenizer and labels.
 

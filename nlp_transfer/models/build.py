@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+    from nlp_transfer.models.known import Known
     from nlp_transfer.models.loading import AutoClass
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class LoadedModel:
     tokenizer: PreTrainedTokenizerBase
     new_parameters: frozenset[str] = frozenset()
     """Names of the parameters that the checkpoint did not have: they start at random."""
+    known: Known | None = None
+    """Where the texts that it knows lie; None: it takes all for such."""
 
 
 def build_model(folder: Path, head: NewHead, options: ModelSection) -> LoadedModel:

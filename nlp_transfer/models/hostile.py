@@ -23,12 +23,17 @@ _SLACK = 2**30  # bytes
 _SMALLEST = 8  # a weight takes four bytes in memory, and at least half a byte in a file
 
 
+KNOWN_FILE = "unknown.safetensors"
+"""Beside the weights of a model that tells texts of none of its classes: see known.py."""
+
+
 def weight_files(folder: Path, pickled: str) -> list[Path]:
     """List the files of a model's weights: safetensors, and pickles only where there are none.
 
     pickled: pattern of the pickles' names
     """
-    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob(pickled))
+    safe = (path for path in folder.glob("*.safetensors") if path.name != KNOWN_FILE)
+    return sorted(safe) or sorted(folder.glob(pickled))
 
 
 def check_files(files: Iterable[Path], setting: str) -> None:

@@ -142,6 +142,8 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
     check_finite(loaded.model, "The model", advice="It is not saved.")
     loaded.model.save_pretrained(folder)
     loaded.tokenizer.save_pretrained(folder)
+    if loaded.known is not None:
+        loaded.known.save(folder)
     if is_adapted(loaded.model):
         # PEFT keeps no configuration of the base: without it an adapter has no label names.
         base = without_adapter(loaded.model)
@@ -151,11 +153,13 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
         (folder / "README.md").unlink(missing_ok=True)  # a card full of placeholders
 
 
-def adopt_settings(model: PreTrainedModel, adapter: Path) -> None:
+def adopt_settings(loaded: LoadedModel, adapter: Path) -> None:
     """Let the folder of an adapter say of itself what is said of the model that it became."""
     file = adapter / ADAPTED_FILE
     said = json.loads(file.read_text("utf-8"))
-    write_json(file, {**said, _KEY: getattr(without_adapter(model).config, _KEY)})
+    write_json(file, {**said, _KEY: getattr(without_adapter(loaded.model).config, _KEY)})
+    if loaded.known is not None:
+        loaded.known.save(adapter)
 
 
 def read_said(folder: Path, setting: str) -> dict[str, object]:

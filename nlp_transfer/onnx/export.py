@@ -6,15 +6,17 @@ import copy
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.onnx_model import MODEL_FILE, OnnxModel, import_extra
+from nlp_transfer.inference.onnx_model import FEATURES, MODEL_FILE, OnnxModel, import_extra
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.logs import quiet
+from nlp_transfer.models.features import features_behind_logits
 from nlp_transfer.onnx.int8 import quantize_weights, scale_for_int8
 from nlp_transfer.onnx.record import ExportRecord, Parity
 from nlp_transfer.records import Row
@@ -66,9 +68,12 @@ def write_export(
         model.set_attn_implementation("sdpa" if opset == NEWEST_OPSET else "eager")
     if quantize is not None:
         scale_for_int8(model, batch)
-    _export(model, batch, folder, opset)
+    known = predictor.loaded.known
+    _export(model, batch, folder, opset, features=known is not None)
     if quantize is not None:
         quantize_weights(folder)
+    if known is not None:
+        known.save(folder)
     model.config.save_pretrained(folder)
     predictor.loaded.tokenizer.save_pretrained(folder)
 
@@ -115,20 +120,30 @@ def _example_batch(predictor: Predictor, rows: Iterable[Row]) -> dict[str, torch
 
 
 def _export(
-    model: PreTrainedModel, batch: Mapping[str, torch.Tensor], folder: Path, opset: int
+    model: PreTrainedModel,
+    batch: Mapping[str, torch.Tensor],
+    folder: Path,
+    opset: int,
+    *,
+    features: bool,
 ) -> None:
     """Write a model as ONNX, if onnxruntime computes it rightly then.
 
-    batch: inputs to trace it with, (windows, pieces) each
+    batch:    inputs to trace it with, (windows, pieces) each
+    features: with what it knows of a text as its second output
     """
     import torch
 
-    with torch.inference_mode():
-        expected = model(**batch).logits
+    def computed(by: PreTrainedModel | OnnxModel) -> torch.Tensor:
+        with features_behind_logits(by) if features else nullcontext(), torch.inference_mode():
+            logits: torch.Tensor = by(**batch).logits
+        return logits
+
+    expected = computed(model)
     read = batch["attention_mask"].bool() if expected.dim() == 3 else ...  # not the padding
-    _write_onnx(model, batch, folder / MODEL_FILE, opset)
+    _write_onnx(model, batch, folder / MODEL_FILE, opset, features=features)
     try:
-        found = OnnxModel(folder, model.config)(**batch).logits
+        found = computed(OnnxModel(folder, model.config))
     except Exception as error:  # onnxruntime's errors have no base class of their own
         log.debug("opset %d: %s", opset, error)
     else:
@@ -144,32 +159,41 @@ def _export(
 
 
 def _write_onnx(
-    model: PreTrainedModel, batch: Mapping[str, torch.Tensor], path: Path, opset: int
+    model: PreTrainedModel,
+    batch: Mapping[str, torch.Tensor],
+    path: Path,
+    opset: int,
+    *,
+    features: bool,
 ) -> None:
     """Trace a model with a batch, and write it for any number of windows and pieces.
 
-    batch: (windows, pieces) each
+    batch:    (windows, pieces) each
+    features: as `_export` has them
     """
     import torch
+
+    labels = model.config.num_labels
 
     class Logits(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.model = model
 
-        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        def forward(self, *inputs: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
             logits: torch.Tensor = self.model(**dict(zip(batch, inputs, strict=True))).logits
-            return logits
+            return (logits[:, :labels], logits[:, labels:]) if features else logits
 
+    telling = features_behind_logits(model) if features else nullcontext()
     axes = {0: torch.export.Dim("windows"), 1: torch.export.Dim("pieces")}
     try:
-        with quiet():
+        with quiet(), telling:
             program = torch.onnx.export(
                 Logits(),
                 tuple(batch.values()),
                 dynamo=True,
                 input_names=list(batch),
-                output_names=["logits"],
+                output_names=["logits", FEATURES] if features else ["logits"],
                 dynamic_shapes=((axes,) * len(batch),),
                 opset_version=opset,
                 verbose=False,

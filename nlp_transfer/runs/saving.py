@@ -41,7 +41,7 @@ def save_models(
     with whole_folder(folder.model, replace=True) as temporary:
         save_model(models[0], temporary)
     if (folder.path / _ADAPTER).is_dir():
-        adopt_settings(models[0].model, folder.path / _ADAPTER)  # calibrated since it was saved
+        adopt_settings(models[0], folder.path / _ADAPTER)  # calibrated since it was saved
 
 
 def write_pretrained(folder: RunFolder, reading: Reading, metrics: dict[str, Any]) -> None:

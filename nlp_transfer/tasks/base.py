@@ -116,6 +116,11 @@ class Task(Section):
         return None
 
     @property
+    def known_share(self) -> float | None:
+        """Share of its own examples that a model is to know; None: it takes all for known."""
+        return None
+
+    @property
     def confidence(self) -> Confidence | None:
         """How sure its answers are; None: they have no scores."""
         return None

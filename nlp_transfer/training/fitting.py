@@ -19,6 +19,7 @@ from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.context import Outcome
 from nlp_transfer.tasks.optional import Calibration, calibrated
 from nlp_transfer.training.examples import TaskWindows
+from nlp_transfer.training.knowing import known_texts
 from nlp_transfer.training.memory import PeakMemory
 from nlp_transfer.training.trackers import Trackers
 from nlp_transfer.training.trainer import TransferTrainer, build_trainer
@@ -122,25 +123,31 @@ def calibrate(tasks: Sequence[TaskWindows], finished: Finished) -> Finished:
 
     Validation examples that training has seen too do not count: of them every model is sure.
     """
-    calibrations = [
-        _calibration(task, finished.trainer, loaded)
-        for task, loaded in zip(tasks, finished.models, strict=True)
-    ]
-    for loaded, calibration in zip(finished.models, calibrations, strict=True):
+    models, calibrations = [], []
+    for task, loaded in zip(tasks, finished.models, strict=True):
+        numbers = _new_examples(task)
+        known = known_texts(task, finished.trainer.computing, loaded, numbers)
+        models.append(replace(loaded, known=known))
+        calibrations.append(_calibration(task, finished.trainer, loaded, numbers))
+    for loaded, calibration in zip(models, calibrations, strict=True):
         said = None if calibration is None else calibration.model_dump(mode="json")
         keep_calibration(loaded.model, said)
-    return replace(finished, calibrations=calibrations)
+    return replace(finished, models=models, calibrations=calibrations)
+
+
+def _new_examples(task: TaskWindows) -> list[int]:
+    """List the validation examples to calibrate on, by their numbers."""
+    seen = frozenset(task.repeats["validation"].seen_rows)
+    new = [number for number in range(len(task.data["validation"].rows)) if number not in seen]
+    return new[:: -(-len(new) // _CALIBRATED_ON) or 1]
 
 
 def _calibration(
-    task: TaskWindows, trainer: TransferTrainer, loaded: LoadedModel
+    task: TaskWindows, trainer: TransferTrainer, loaded: LoadedModel, numbers: Sequence[int]
 ) -> Calibration | None:
     confidence, validation = task.recipe.task.confidence, task.data["validation"]
     if confidence is None:
         return None
-    seen = frozenset(task.repeats["validation"].seen_rows)
-    new = [number for number in range(len(validation.rows)) if number not in seen]
-    numbers = new[:: -(-len(new) // _CALIBRATED_ON) or 1]
     predictions = trainer.predict_split(validation, loaded.model, task.recipe.task, numbers)
     calibration = confidence.fit(validation.rows.select(numbers), predictions)
     if calibration is None:
@@ -162,7 +169,7 @@ def predict(
         by_split: dict[str, Sequence[Prediction]] = {}
         for split in task.recipe.evaluation.splits:
             predictions = finished.trainer.predict_split(
-                task.data[split], loaded.model, task.recipe.task
+                task.data[split], loaded.model, task.recipe.task, known=loaded.known
             )
             by_split[split] = list(calibrated(predictions, calibration))
         found.append(by_split)

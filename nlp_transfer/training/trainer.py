@@ -8,13 +8,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
-from accelerate.utils import gather_object
 from torch import nn
 from transformers import EarlyStoppingCallback, PreTrainedModel, TrainerCallback, TrainingArguments
 
-from nlp_transfer.inference.engine import predict_distributions, windows_by_example
-from nlp_transfer.models.architecture import named_parameters, output_labels
+from nlp_transfer.models.architecture import named_parameters
 from nlp_transfer.models.build import LoadedModel
+from nlp_transfer.models.known import Known
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.context import (
     Batch,
@@ -27,6 +26,7 @@ from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.faces import WindowRow
 from nlp_transfer.training.batching import TrainingWindows
 from nlp_transfer.training.budget_trainer import BudgetTrainer
+from nlp_transfer.training.computing import Computing
 from nlp_transfer.training.examples import SplitData, TaskWindows
 from nlp_transfer.training.optimization import leaves_zero_gradients
 from nlp_transfer.training.progress import Progress
@@ -159,31 +159,27 @@ class TransferTrainer(BudgetTrainer):
         model: PreTrainedModel | None = None,
         task: Task | None = None,
         examples: Sequence[int] | None = None,
+        known: Known | None = None,
     ) -> list[Prediction]:
         """Predict every example of a split exactly once.
 
         model, task: instead of the one that is trained, and its task
         examples:    numbers of those that are wanted, if not all
-
-        Each process takes every n-th example; all processes get all predictions, in order.
+        known:       by which examples of none of the model's classes are told
         """
-        wanted = range(len(split.rows)) if examples is None else examples
-        numbers = wanted[self.args.process_index :: self.args.world_size]
         model = model or self.accelerator.unwrap_model(self.model)
-        task = task or self._task
-        distributions = predict_distributions(
-            model,
-            task,
-            windows_by_example(split.encoded, split.rows, numbers),
+        return self.computing.predictions(split, model, task or self._task, examples, known)
+
+    @property
+    def computing(self) -> Computing:
+        """What computes examples with all processes."""
+        return Computing(
             pad_id=self._pad_id,
-            tokens_per_batch=None,
             precision=self.precision,
             fast_cpu=self.fast_cpu,
+            process=self.args.process_index,
+            processes=self.args.world_size,
         )
-        labels = output_labels(model.config)
-        mine = [task.decoder.decode(distribution, labels) for distribution in distributions]
-        gathered = dict(gather_object(list(zip(numbers, mine, strict=True))))
-        return [gathered[number] for number in wanted]
 
 
 def _callbacks(recipe: TransferRecipe, args: TrainingArguments) -> list[TrainerCallback]:

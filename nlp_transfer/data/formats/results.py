@@ -12,7 +12,7 @@ from nlp_transfer.errors import UserError
 Result = Mapping[str, Any]
 
 _ENTITY_ANSWERS = ("tokens", "tags", "entities")
-_CLASS_ANSWERS = ("label", "labels", "score", "scores")
+_CLASS_ANSWERS = ("label", "labels", "score", "scores", "set", "unknown")
 
 
 class Entity(NamedTuple):
@@ -42,7 +42,7 @@ def has_entities(result: Result) -> bool:
 def labels_of(result: Result) -> list[str]:
     """List the classes of a text: one, or any number for a multi-label task.
 
-    One label may be null, where it was not sure enough.
+    One label may be null, where none was sure enough, or the text is of none.
     """
     if "labels" in result:
         return list(result["labels"])

@@ -12,7 +12,9 @@ from nlp_transfer.tasks.analysis_examples import ExampleSelection
 
 def predicted_labels(line: Mapping[str, Any]) -> list[str]:
     """Return the predicted labels of a line of predictions.jsonl."""
-    return list(line["labels"]) if "labels" in line else [line["label"]]
+    if "labels" in line:
+        return list(line["labels"])
+    return [] if line["label"] is None else [line["label"]]
 
 
 def error_kinds(gold: Sequence[str], predicted: Sequence[str]) -> tuple[str, ...]:

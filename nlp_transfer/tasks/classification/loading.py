@@ -35,12 +35,15 @@ def load_texts(
     *,
     multi_label: bool,
     held_out: bool,
+    unknown: str | None = None,
 ) -> Splits:
     """Load texts and their labels.
 
     raw:      the splits of the source
     classes:  declared class names, in their order; None takes them from the source
     held_out: as `as_splits` has it
+    unknown:  what the source calls texts of none of the classes: they have no label then
+    raises:   UserError where such texts are to be learned from
     """
     tables, losses, unread = {}, {}, {}
     readers = []
@@ -51,7 +54,8 @@ def load_texts(
         watched = UnreadTexts(data)
         rows = ReadRows(split, reader.read, watched.watch)
         found[split.name] = set()
-        tables[split.name] = write_table(_collecting(rows, found[split.name]), _schema(data))
+        known = _without(unknown, rows, split.name)
+        tables[split.name] = write_table(_collecting(known, found[split.name]), _schema(data))
         rows.check_not_empty()
         reader.labels.finish()
         losses[split.name] = rows.losses + _incomplete_pairs(tables[split.name])
@@ -62,11 +66,11 @@ def load_texts(
     if not multi_label and "train" in tables:
         check_classes(tables["train"])
     all_found = set().union(*found.values())
-    labels = declared_labels(data, raw, all_found, wanted=classes, setting="task.classes")
+    declared = declared_labels(data, raw, all_found, wanted=classes, setting="task.classes")
     return as_splits(
         tables,
         data,
-        labels=labels,
+        labels=tuple(name for name in declared if name != unknown),
         losses=losses,
         unread=unread,
         held_out=held_out,
@@ -112,6 +116,23 @@ def _incomplete_pairs(rows: Dataset) -> LossLedger:
     """Count the rows without a second text where others have one."""
     missing = rows.data["text_pair"].null_count
     return LossLedger(pairs_incomplete=missing if missing < len(rows) else 0)
+
+
+def _without(
+    unknown: str | None, rows: Iterable[dict[str, Any]], split: str
+) -> Iterator[dict[str, Any]]:
+    """Take the label from the texts of none of the classes."""
+    for row in rows:
+        if unknown is None or row["labels"] != [unknown]:
+            yield row
+        elif split == "train":
+            raise UserError(
+                f"{row['where']}: the train split has a text of task.unknown_label {unknown!r}, "
+                "which nothing is learned from. Leave such texts out of it, or leave out "
+                "task.unknown_label: then it is a class as the others are."
+            )
+        else:
+            yield {**row, "labels": []}
 
 
 def _collecting(rows: Iterable[dict[str, Any]], found: set[str]) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,7 @@ class ClassificationResults:
 
     # With "entities", by which writers tell the other task.
     keys: ClassVar[tuple[str, ...]] = (
-        "text", "text_pair", "label", "labels", "score", "scores", "entities",
+        "text", "text_pair", "label", "labels", "score", "scores", "set", "unknown", "entities",
     )  # fmt: skip
     word_lists: ClassVar[bool] = False
 
@@ -43,7 +43,9 @@ class ClassificationResults:
     def result(self, row: Row, prediction: Prediction) -> dict[str, Any]:
         """Write {text, label, score, scores}, or {text, labels, scores} for multi-label tasks.
 
-        A label that is not sure enough is None, and score that of the likeliest.
+        A label is None where it is not sure enough, or the text of no class; score is then that of
+        the likeliest. Besides: `set`, the labels of which one is right as often as was asked;
+        `unknown`, how strange the text is, where the model gives none of its labels beyond 0.
         """
         return {**_texts(row), **self._answer(prediction)}
 
@@ -58,7 +60,9 @@ class ClassificationResults:
         if self.multi_label:
             return {"labels": list(prediction.labels), "scores": scores}
         label = next(iter(prediction.labels), None)
-        return {"label": label, "score": max(scores.values()), "scores": scores}
+        told = {"set": prediction.possible, "unknown": prediction.strangeness}
+        beside = {name: value for name, value in told.items() if value is not None}
+        return {"label": label, "score": max(scores.values()), "scores": scores, **beside}
 
 
 def _texts(row: Row) -> dict[str, str]:

@@ -30,6 +30,8 @@ class ClassificationRows:
     classes: tuple[str, ...] | None = None
     """Declared class names, in order; None takes them from the data."""
     multi_label: bool = False
+    unknown_label: str | None = None
+    """What the data calls texts of none of the classes."""
 
     nouns: ClassVar[Nouns] = Nouns(
         "text", "text", "texts", "class", "classes", "labels",
@@ -46,7 +48,14 @@ class ClassificationRows:
 
     def load(self, data: DataSection, *, held_out: bool = True) -> Splits:
         data, raw = open_source(data, self.keys)
-        return load_texts(data, raw, self.classes, multi_label=self.multi_label, held_out=held_out)
+        return load_texts(
+            data,
+            raw,
+            self.classes,
+            multi_label=self.multi_label,
+            held_out=held_out,
+            unknown=self.unknown_label,
+        )
 
     def check(self, splits: Splits, needed: tuple[str, ...]) -> None:
         """Refuse empty or unlabelled splits, and training data of one class."""

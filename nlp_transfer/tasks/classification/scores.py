@@ -14,6 +14,7 @@ from nlp_transfer.metrics.figures import (
     best_and_worst,
     percent,
 )
+from nlp_transfer.metrics.unknown import UnknownFigures
 from nlp_transfer.records import Prediction
 from nlp_transfer.shown import Table
 from nlp_transfer.tasks.classification.decoding import Classification
@@ -28,6 +29,8 @@ class ClassificationFigures:
     """Scores of the classes."""
 
     classes: LabelFigures
+    unknown: UnknownFigures | None = None
+    """Of a model that gives some texts none of its classes."""
 
     @property
     def headline(self) -> Headline:
@@ -42,7 +45,12 @@ class ClassificationFigures:
     def tables(self) -> Sequence[Table]:
         """Show every class, and what sums them up."""
         note = "macro is the mean over the classes; weighted counts each class by its support."
-        return (Table("Classes", ("label", *COLUMNS), tuple(self.classes.cells()), note),)
+        classes = Table("Classes", ("label", *COLUMNS), tuple(self.classes.cells()), note)
+        if self.unknown is None:
+            return (classes,)
+        note = "A known text that gets no class counts as wrong above."
+        cells = tuple(self.unknown.cells())
+        return classes, Table("Texts of none of the classes", ("", "share"), cells, note)
 
     def in_words(self) -> str:
         """Say how many texts are right."""
@@ -55,7 +63,8 @@ class ClassificationFigures:
         return ("accuracy", "accuracy", self.classes.accuracy), ("f1", "macro F1", macro)
 
     def as_dict(self) -> dict[str, Any]:
-        return {"class": self.classes.as_dict()}
+        unknown = {} if self.unknown is None else {"unknown": self.unknown.as_dict()}
+        return {"class": self.classes.as_dict(), **unknown}
 
 
 @dataclass(frozen=True)
@@ -81,12 +90,16 @@ class ClassificationScores:
 
         gold, predicted, names, scores = _compared(rows, predictions)
         matrix = np.array([[row.get(name, 0.0) for name in names] for row in scores])
-        one_each = not self.multi_label
+        # Of none of the classes may be a text, or none of them its answer.
+        one_each = not self.multi_label and all(len(one) == 1 for one in (*gold, *predicted))
         figures = class_figures(gold, predicted, matrix, names, one_each=one_each, samples=samples)
-        return ClassificationFigures(figures)
+        return ClassificationFigures(figures, _unknown(gold, predictions))
 
     def read(self, figures: Mapping[str, Any]) -> ClassificationFigures:
-        return ClassificationFigures(LabelFigures.read(figures["class"]))
+        unknown = figures.get("unknown")
+        return ClassificationFigures(
+            LabelFigures.read(figures["class"]), UnknownFigures.read(unknown) if unknown else None
+        )
 
     @staticmethod
     def read_headline(line: Mapping[str, Any]) -> Headline:
@@ -108,6 +121,21 @@ def _compared(
     names = list(known[0].scores) if known else []
     extra = sorted({name for labels in gold for name in labels} - set(names))
     return gold, [p.labels for p in known], [*names, *extra], [dict(p.scores) for p in known]
+
+
+def _unknown(
+    gold: Sequence[Sequence[str]], predictions: Sequence[Prediction]
+) -> UnknownFigures | None:
+    """Say how well texts of none of the classes are told; None: the model does not."""
+    import numpy as np
+
+    told = [p.strangeness for p in predictions if isinstance(p, Classification)]
+    strangeness = [value for value in told if value is not None]
+    if not strangeness or len(strangeness) < len(gold):
+        return None
+    rejected = [not p.labels for p in predictions if isinstance(p, Classification)]
+    none = [not labels for labels in gold]
+    return UnknownFigures.of(np.array(strangeness), np.array(rejected), np.array(none))
 
 
 def _joined(labels: Sequence[str]) -> str:

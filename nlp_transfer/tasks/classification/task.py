@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import LabelNames
@@ -50,6 +50,37 @@ class ClassificationTask(Task):
         description="read to the end in windows (mean of their logits), or cut off and counted; "
         "pairs of texts are always cut",
     )
+    unknown: Literal["auto"] | None = Field(
+        None,
+        examples=["auto"],
+        description="auto: a text that lies far from all classes gets none of them",
+    )
+    known_kept: float = Field(
+        0.95,
+        gt=0,
+        lt=1,
+        description="with unknown: share of the validation texts that are to keep their class",
+    )
+    unknown_label: str | None = Field(
+        None,
+        min_length=1,
+        examples=["oos"],
+        description="with unknown: what the data calls texts of none of the classes, which only "
+        "measure it",
+    )
+
+    @model_validator(mode="after")
+    def _unknown_has_a_use(self) -> ClassificationTask:
+        if self.unknown is not None and self.multi_label:
+            raise ValueError(
+                "unknown: a text of a multi-label task may have no label as it is: leave out "
+                "task.unknown, and choose by task.threshold"
+            )
+        for key in ("known_kept", "unknown_label"):
+            field = type(self).model_fields[key]
+            if self.unknown is None and getattr(self, key) != field.default:
+                raise ValueError(f"{key} is of use with task.unknown=auto only")
+        return self
 
     @classmethod
     def of_model(
@@ -80,7 +111,7 @@ class ClassificationTask(Task):
 
     @property
     def rows(self) -> ClassificationRows:
-        return ClassificationRows(self.classes, self.multi_label)
+        return ClassificationRows(self.classes, self.multi_label, self.unknown_label)
 
     @property
     def checks(self) -> ClassificationChecks:
@@ -119,6 +150,10 @@ class ClassificationTask(Task):
     @property
     def additions(self) -> ClassificationAdditions:
         return ClassificationAdditions(self.multi_label)
+
+    @property
+    def known_share(self) -> float | None:
+        return None if self.unknown is None else self.known_kept
 
     @property
     def confidence(self) -> ClassificationConfidence:
