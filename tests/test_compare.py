@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -339,9 +340,10 @@ def test_another_test_set_is_refused_with_what_differs(nlpt: Nlpt, tmp_path: Pat
     ("line", "says"),
     [
         ("", "it holds no predictions"),
-        ("{", ":1: this is no JSON"),
-        ("[" * 100_000, ":1: this is no JSON"),
+        ("{", ":1: this is not valid JSON"),
+        ("[" * 100_000, ":1: this JSON is nested too deeply"),
         ("[1]", ":1: this is no JSON object but"),
+        ('{"text": "\\ud800", "gold": ["x"], "label": "x"}', ":1: \\ud800 is half a character"),
         ('{"words": ["a"]}', ":1: no task has lines with these keys: \"words\". Lines look like"),
         ('{"tokens": ["a"], "gold": ["O"]}', ':1: "tags" is missing'),
         ('{"tokens": ["a"], "gold": ["O"], "tags": []}', "1 tokens, but 1 gold tags and 0"),
@@ -378,6 +380,7 @@ def test_what_is_no_side_is_refused(nlpt: Nlpt, tmp_path: Path) -> None:
         ((file, f"{file},{file}"), "is named twice"),
         ((file, f"{tmp_path}/x*"), "no run folder and no .jsonl file has such a name"),
         ((file, file, "--html", tmp_path), "is a folder; name a file"),
+        ((file, file, "--html", file / "page.html"), "is a file, so nothing can be written in it"),
     ):
         code, out, err = nlpt("compare", *sides)
         assert (code, out) == (2, ""), err
@@ -395,6 +398,25 @@ def test_nothing_to_find_is_zero_with_a_warning_never_nan(nlpt: Nlpt, tmp_path: 
     assert code == 0
     assert "There are no gold entities in the test set, so every figure is 0.0." in out
     assert "nan" not in out.lower()
+
+
+def test_the_mark_of_utf_8_is_no_obstacle(tmp_path: Path):
+    a = write(tmp_path / "a.jsonl", texts(30, right=1, seed=1))
+    b = tmp_path / "b.jsonl"
+    b.write_text(a.read_text("utf-8"), "utf-8-sig")
+    assert compare(a, b).pairs[0].headline.delta == 0
+
+
+def test_a_report_that_counts_more_than_its_predictions_is_noticed(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(runs["ner"], old, ignore=shutil.ignore_patterns("model"))
+    assert not [c for c in compare(old, runs["ner"]).cautions if "its report" in c]
+    metrics = json.loads((old / "metrics.json").read_text("utf-8"))
+    metrics["splits"]["test"]["entity"]["overall"]["f1"] += 0.01
+    (old / "metrics.json").write_text(json.dumps(metrics), "utf-8")
+    assert [c for c in compare(old, runs["ner"]).cautions if "its report says" in c]
 
 
 def test_one_class_only_is_said(nlpt: Nlpt, tmp_path: Path) -> None:

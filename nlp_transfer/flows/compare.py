@@ -24,8 +24,8 @@ def compare(*sides: str | Path, html: str | Path | None = None) -> Comparisons:
     html:    where to write the page, with the examples that only one side has right
     raises:  UserError where predictions cannot be read, or are not about the same test set
     """
-    if html is not None and Path(html).is_dir():
-        raise UserError(f"--html: {html} is a folder; name a file.")
+    if html is not None:
+        _check_writable(Path(html))
     found = compare_sides([paths_of(str(side)) for side in sides])
     if html is not None:
         from nlp_transfer.report.pages import html_page
@@ -34,3 +34,12 @@ def compare(*sides: str | Path, html: str | Path | None = None) -> Comparisons:
         write_text(Path(html), html_page(comparison_page(found)))
         log.info("wrote %s", html)
     return found
+
+
+def _check_writable(html: Path) -> None:
+    """Refuse a page that could not be written, before what stands on it is computed."""
+    if html.is_dir():
+        raise UserError(f"--html: {html} is a folder; name a file.")
+    above = next(folder for folder in html.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise UserError(f"--html: {above} is a file, so nothing can be written in it.")

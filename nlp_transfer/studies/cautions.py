@@ -10,6 +10,7 @@ from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
 from nlp_transfer.studies.predictions import Predictions
 
 _FEW_SEEDS = 5
+_ROUNDING = 1e-9
 
 
 def cautions_of(a: Sequence[Predictions], b: Sequence[Predictions]) -> tuple[str, ...]:
@@ -18,7 +19,7 @@ def cautions_of(a: Sequence[Predictions], b: Sequence[Predictions]) -> tuple[str
         *_of_seeds(len(a), len(b)),
         *(line for side in (a, b) for line in _of_recipes(side)),
         *_of_test_set(a[0]),
-        *_of_splits((*a, *b)),
+        *_of_files((*a, *b)),
     )
 
 
@@ -70,9 +71,17 @@ def _of_test_set(run: Predictions) -> Iterator[str]:
         yield f"All gold {nouns.items} are of one {nouns.label}: there is nothing to tell apart."
 
 
-def _of_splits(runs: Sequence[Predictions]) -> Iterator[str]:
+def _of_files(runs: Sequence[Predictions]) -> Iterator[str]:
     if any(run.split == "validation" for run in runs):
         yield (
             "These are predictions of the validation split, by which the best model of each run "
             "was chosen: their figures flatter."
         )
+    for run in runs:
+        value, reported = run.outcomes.value, run.reported
+        if reported is not None and abs(value - reported) > _ROUNDING:
+            yield (
+                f"{run.path}: by its predictions {run.outcomes.figure} is {value:.4f}, its report "
+                f"says {reported:.4f}. An earlier version left gold entities that words cannot "
+                "hold out of the predictions; nlpt evaluate scores the model anew."
+            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from nlp_transfer.data.formats.jsonl import parse
 from nlp_transfer.data.visible import shown
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.metrics.outcomes import Judgement, Outcomes
@@ -36,6 +36,8 @@ class Predictions:
     outcomes: Outcomes
     split: str | None
     """Which one it is, where a run says so."""
+    reported: float | None
+    """The figure that a run has in its report."""
     digests: bytes
     """Of text and gold of each example, one after the other."""
 
@@ -49,8 +51,10 @@ def file_of(path: Path) -> Path:
 
     raises: UserError where there are none
     """
-    if not path.is_dir():
+    if path.is_file():
         return path
+    if not path.is_dir():
+        raise UserError(f"{path}: this is neither a run folder nor a file.")
     if RunFolder(path).state() == "unfinished":
         raise UserError(
             f"{path}: this run is not finished, so it has no predictions yet. Run its command "
@@ -91,7 +95,8 @@ def read_predictions(path: Path) -> Predictions:
             "what can be compared. Is another field given as label?"
         )
     split = next(reversed(metrics.get("splits") or ()), None)  # the last one is written
-    return Predictions(path, task, judge, outcomes, split, bytes(digests))
+    reported = _reported(task, metrics["splits"][split]) if split else None
+    return Predictions(path, task, judge, outcomes, split, reported, bytes(digests))
 
 
 def lines(file: Path) -> Iterator[Line]:
@@ -99,7 +104,7 @@ def lines(file: Path) -> Iterator[Line]:
 
     raises: UserError that names the line which cannot be read
     """
-    return (_parsed(text, f"{file}:{number}") for number, text in enumerate(_texts(file), start=1))
+    return (_parsed(text, file, number) for number, text in enumerate(_texts(file), start=1))
 
 
 def lines_at(file: Path, numbers: Sequence[int]) -> Iterator[tuple[int, Line]]:
@@ -108,7 +113,7 @@ def lines_at(file: Path, numbers: Sequence[int]) -> Iterator[tuple[int, Line]]:
     last = max(wanted, default=-1)
     for number, text in enumerate(islice(_texts(file), last + 1)):
         if number in wanted:
-            yield number, _parsed(text, f"{file}:{number + 1}")
+            yield number, _parsed(text, file, number + 1)
 
 
 def _texts(file: Path) -> Iterator[bytes]:
@@ -123,14 +128,15 @@ def _texts(file: Path) -> Iterator[bytes]:
             yield text
 
 
-def _parsed(text: bytes, where: str) -> Line:
+def _parsed(text: bytes, file: Path, number: int) -> Line:
     try:
-        line = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise UserError(f"{where}: this is no JSON ({reason}).") from None
+        line = parse(text.decode("utf-8-sig"), file, number)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}:{number}: this is not UTF-8 ({error.reason}).") from None
     if not isinstance(line, dict):
-        raise UserError(f"{where}: this is no JSON object but {text[:60]!r}. {_shapes()}")
+        raise UserError(
+            f"{file}:{number}: this is no JSON object but {shown(str(line))}. {_shapes()}"
+        )
     return line
 
 
@@ -181,7 +187,7 @@ def _judged(file: Path, judge: Judge, digests: bytearray) -> Iterator[Judgement]
     """Judge the examples of a file, and gather what tells its test set from others."""
     for number, line in enumerate(lines(file), start=1):
         judgement = judge.judge(line, f"{file}:{number}")
-        content = judgement.content.encode("utf-8", "surrogatepass")
+        content = judgement.content.encode("utf-8")
         digests += blake2b(content, digest_size=_DIGEST_BYTES).digest()
         yield judgement
 
@@ -190,6 +196,15 @@ def _metrics(path: Path) -> Mapping[str, Any]:
     """Read what a finished run says of itself; nothing for a file alone."""
     folder = RunFolder(path)
     return folder.read_json("metrics.json") if folder.state() == "finished" else {}
+
+
+def _reported(task: Task, split: Mapping[str, Any]) -> float | None:
+    """Read the headline of a split; nothing where another version wrote it."""
+    try:
+        headline = task.scores.read(split).headline
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return headline.line[headline.key]
 
 
 def _task_of(file: Path, line: Line, metrics: Mapping[str, Any]) -> Task:
