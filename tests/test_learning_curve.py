@@ -190,9 +190,11 @@ def test_runs_say_how_far_they_are_and_what_more_takes(runs: dict[int, Any]) -> 
     assert said.startswith("entity F1 0.80 ± 0.01 at 800 sentences; about 0.84 (0.")
     assert re.search(r"at 1,600; 0\.85 needs about [12],\d00 \(1,\d00 (to|or) [\w,]+\)\.$", said)
     assert next(line.partition(":")[0] for line in curve.sentences()) == "PER"
-    per_type = {line.partition(":")[0]: line for line in curve.sentences()}
-    assert "nothing is forecast: no score is above 0" in per_type["LOC"]
-    assert "nothing is forecast: the scores do not rise" in per_type["ORG"]
+    assert curve.sentences()[1:] == [
+        "Not forecast: LOC, ORG (learning has begun at fewer than 3 sizes, or scores do not rise)."
+    ]
+    assert "no score is above 0" in curve.per_label["LOC"].why
+    assert "the scores do not rise" in curve.per_label["ORG"].why
 
 
 def test_a_learning_curve_is_written_without_gaps(runs: dict[int, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nlp_transfer.errors import shortened
 from nlp_transfer.shown import Block, LineChart, Series, Table
 from nlp_transfer.studies.curve import Curve, Point
 from nlp_transfer.tasks import task_named
@@ -17,6 +18,9 @@ _SHOWN_FARTHER = 4
 """Times the largest size: as far as charts draw the forecast."""
 _MOST_LINES = 8
 """More curves in one chart cannot be told apart."""
+_MOST_SAID = 10
+"""More sentences are not read."""
+_NOT_FORECAST = "learning has begun at fewer than 3 sizes, or scores do not rise"
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,16 @@ class LearningCurve:
         return f"{self.overall.says(self.figure, self.examples)}."
 
     def sentences(self) -> list[str]:
-        """Say it of each label, those first that more data helps most."""
-        return [
-            f"{name}: {curve.says('F1', self.examples)}." for name, curve in self._most_gained()
+        """Say it of the labels that more data helps most, and how many are not forecast."""
+        forecast = [(name, curve) for name, curve in self._most_gained() if curve.law]
+        said = [
+            f"{name}: {curve.says('F1', self.examples)}." for name, curve in forecast[:_MOST_SAID]
         ]
+        if more := len(forecast) - len(said):
+            said.append(f"The table has {more} more of which twice the data gives less.")
+        if unknown := [name for name, curve in self.per_label.items() if not curve.law]:
+            said.append(f"Not forecast: {shortened(unknown)} ({_NOT_FORECAST}).")
+        return said
 
     def _most_gained(self) -> list[tuple[str, Curve]]:
         return sorted(self.per_label.items(), key=lambda item: -item[1].gain())
@@ -111,8 +121,7 @@ class LearningCurve:
             (self.label, *sizes, f"forecast at {2 * points[-1].size:,}", "next score"),
             tuple(rows),
             f"{self.figure} of all, F1 of each {self.label}: mean ± standard deviation over "
-            "seeds; forecasts with the interval of 95 % of runs. None: at fewer than 3 sizes has "
-            "learning begun, or scores do not rise.",
+            f"seeds; forecasts with the interval of 95 % of runs. None: {_NOT_FORECAST}.",
         )
 
 
