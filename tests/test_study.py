@@ -14,6 +14,11 @@ from typing import Any
 import pytest
 from interrupting import interrupted
 
+from nlp_transfer.studies import requirements, workers
+from nlp_transfer.studies.journal import Journal
+from nlp_transfer.studies.plan import Row, Run
+from nlp_transfer.studies.proposals import next_of
+
 Command = Callable[..., tuple[int, str, str]]
 STUDY = Path("studies/tiny")
 CREATE_TRIAL, COMPLETE = 4, 1  # as Optuna's journal has them
@@ -34,8 +39,8 @@ def _study(folder: Path = STUDY) -> dict[str, Any]:
 
 def test_a_grid_is_trained_told_and_added_to(tiny_recipe: Callable[..., Path], nlpt: Command):
     recipe = tiny_recipe("classification", **ONE_EPOCH)
-    vary = ("study", "--recipe", recipe, "--vary")
-    code, out, err = nlpt(*vary, "training.learning_rate=1e-3,1e-2", "--json")
+    vary = ("--vary", "training.learning_rate=1e-3,1e-2")
+    code, out, err = nlpt("study", "--recipe", recipe, *vary, "--json")
     assert code == 0, err
     found = json.loads(out)
     assert found == _study()
@@ -54,20 +59,23 @@ def test_a_grid_is_trained_told_and_added_to(tiny_recipe: Callable[..., Path], n
     assert found["rows"][1]["settings"] == {"training.learning_rate": 0.01}
     first = _runs()
 
-    # A second seed for both rows, and a third row, which has the first seed too.
-    code, out, err = nlpt(*vary, "training.learning_rate=1e-2,5e-3", "--seeds", 2, "--test")
+    # A second seed for both rows.
+    code, out, err = nlpt("study", "--recipe", recipe, "--seeds", 2, "--test")
     assert code == 0, err
     assert "± " in out
-    assert "3 rows were scored on the test split" in out
+    assert "2 rows were scored on the test split" in out
     second = _runs()
-    assert len(second) == 6
+    assert len(second) == 4
     assert first.items() <= second.items()
     assert all(row["seeds"] == [42, 43] and row["test"] for row in _study()["rows"])
+    page = (STUDY / "study.html").read_text("utf-8")
+    assert "Score and cost" in page
+    assert "Differences" in page
 
     # Asked for nothing more, it is shown again.
     code, out, _ = nlpt("study", "--recipe", recipe)
     assert code == 0
-    assert "learning_rate=0.005" in out
+    assert "learning_rate=0.01" in out
     assert _runs() == second
 
     code, _, err = nlpt("study", "--recipe", recipe, "training.warmup=0.2")
@@ -96,6 +104,7 @@ def test_a_grid_is_trained_told_and_added_to(tiny_recipe: Callable[..., Path], n
         (["--search", "3", "--train-sizes", "10"], "--search chooses its own configurations"),
         (["--seeds", "0"], "0 must be from 1"),
         (["--minutes", "0"], "must be above 0"),
+        (["--search", "3", "search.training.seed=[1,2]"], "training.seed: a study does not vary"),
         (["search.training.epochs=[1,-1]"], "training.epochs: must be a number above 0"),
         (["search.training.epohcs=[1,2]"], "unknown key. Did you mean 'epochs'"),
         (["search.training.epochs={low: 3, high: 2}"], "must be above low"),
@@ -108,6 +117,44 @@ def test_what_cannot_be_run_is_refused_before_anything_runs(
     assert code == 2
     assert message in err
     assert not STUDY.exists()
+
+
+def test_what_a_study_needs_is_said(
+    tiny_recipe: Callable[..., Path], nlpt: Command, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        patch.setenv("WORLD_SIZE", "2")
+        patch.setenv("RANK", "0")
+        code, _, err = nlpt("study", "--recipe", tiny_recipe())
+    assert code == 2
+    assert "Start the same command several times instead" in err
+    monkeypatch.setattr(requirements, "find_spec", lambda _: None)
+    code, _, err = nlpt("study", "--recipe", tiny_recipe())
+    assert code == 2
+    assert "pip install 'nlp-transfer[tune]'" in err
+
+
+def test_the_job_of_a_dead_worker_is_taken_on_and_that_of_a_living_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    runs = [Run(Row("recipe", {}), seed) for seed in (1, 2)]
+    journal, other = (Journal(tmp_path / "journal.log", "runs") for _ in range(2))
+    with journal.claim(next_of(runs)) as living:
+        with other.claim(next_of(runs)) as second:
+            assert [living.attributes["job"], second.attributes["job"]] == [r.name for r in runs]
+            assert journal.claim(next_of(runs)) is None  # both are at work in this very process
+            second.trial.set_user_attr("worker", {"machine": "far", "pid": 1, "started": ""})
+            assert journal.claim(next_of(runs)) is None  # it may live: it is heard from now on
+            monkeypatch.setattr(workers, "SILENCE", 0)
+            again = journal.claim(next_of(runs))
+            assert again.attributes["job"] == second.attributes["job"]
+            with again:
+                again.complete(0.5)
+            second.complete(0.6)  # it wakes too late
+        living.complete(0.4)
+    assert [trial.value for trial in journal.trials().values()] == [0.4, 0.5]
+    (tmp_path / "journal.log").open("a").write('{"op_code": 4, "torn')
+    assert len(Journal(tmp_path / "journal.log", "runs").trials()) == 2
 
 
 def test_a_folder_of_other_things_is_left_alone(tiny_recipe: Callable[..., Path], nlpt: Command):

@@ -140,6 +140,8 @@ class Asked:
         if len(plan.rows) * len(plan.seeds) > _MOST_RUNS:
             count = len(plan.rows) * len(plan.seeds)
             raise UserError(f"The study would have {count:,} runs, more than {_MOST_RUNS:,}.")
+        if self.search:
+            _check_keys(recipe.search)
         for varied in variants(recipe, [row.settings for row in plan.rows]):
             check_paths(varied)
         return plan
@@ -207,7 +209,7 @@ def _check_keys(varied: Iterable[str]) -> None:
         if key == own or key.startswith(f"{own}.") or own == f"{key}.seed"
     ]
     if faults:
-        raise UserError("\n".join(["--vary:", *faults]))
+        raise UserError("\n".join(["What is to be tried:", *faults]))
 
 
 def named_rows(grid: Iterable[Settings], known: Sequence[Row]) -> tuple[Row, ...]:

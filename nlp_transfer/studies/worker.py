@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -93,6 +94,7 @@ def _train(study: Study, train: Train, claim: Claim) -> None:
         is_tried = bool(study.plan.trials and run.row.settings and not values)
         watching = Watching(claim, reports=not values, prunes=is_tried)
         recipe, folder = study.recipe_of(run), study.folder.run(run)
+        gc.collect()  # the model of the run before lies in cycles, and would count to this one
         try:
             report = train(recipe, output=folder.path, callbacks=[watching])
         except optuna.TrialPruned:

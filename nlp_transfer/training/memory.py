@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from pathlib import Path
 
@@ -18,7 +17,6 @@ class PeakMemory:
     """
 
     def __init__(self) -> None:
-        gc.collect()  # the models of an earlier run lie in cycles
         self._on_gpu = torch.cuda.is_available()
         if self._on_gpu:
             torch.cuda.empty_cache()
