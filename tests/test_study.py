@@ -119,6 +119,15 @@ def test_what_cannot_be_run_is_refused_before_anything_runs(
     assert not STUDY.exists()
 
 
+def test_no_run_is_begun_when_time_is_over(tiny_recipe: Callable[..., Path], nlpt: Command):
+    code, out, err = nlpt("study", "--recipe", tiny_recipe(), "--seeds", 3, "--minutes", 1e-9)
+    assert code == 0
+    assert "--minutes are over" in err
+    assert "0 of 3 runs are done: the same command goes on." in out
+    assert "no row is finished" in out
+    assert _study()["best"] is None
+
+
 def test_what_a_study_needs_is_said(
     tiny_recipe: Callable[..., Path], nlpt: Command, monkeypatch: pytest.MonkeyPatch
 ):
@@ -249,6 +258,22 @@ def _without_costs(found: dict[str, Any]) -> dict[str, Any]:
     costs = ("seconds", "peak_mb")
     rows = [{k: v for k, v in row.items() if k not in costs} for row in found["rows"]]
     return {**{k: v for k, v in found.items() if k != "pareto"}, "rows": rows}
+
+
+@pytest.mark.slow
+def test_sizes_of_training_data_give_a_forecast(tiny_recipe: Callable[..., Path], nlpt: Command):
+    recipe = tiny_recipe(training={"epochs": 20, "learning_rate": 5e-3})
+    code, out, err = nlpt("study", "--recipe", recipe, "--train-sizes", "all,10,20,30")
+    assert code == 0, err
+    found = _study()
+    names = [row["name"].rpartition("=")[2] for row in found["rows"]]
+    assert names == ["10", "20", "30", "all"]
+    curve = found["learning_curve"]
+    assert [point["size"] for point in curve["overall"]["points"]] == [10, 20, 30, 48]
+    assert {"PER", "LOC", "ORG"} == curve["per_label"].keys()
+    assert curve["overall"]["sentence"] in out
+    assert "PER: F1" in out
+    assert "Learning curve" in (STUDY / "study.html").read_text("utf-8")
 
 
 @pytest.mark.slow

@@ -39,9 +39,9 @@ def open_study(
         asked.plan(recipe, None)  # refused before anything is deleted
         folder.clear()
     folder.check(recipe)
-    plan = asked.plan(recipe, folder.plan())
+    asked.plan(recipe, folder.plan())  # refused before anything is written
     folder.path.mkdir(parents=True, exist_ok=True)
-    study = Study.open(folder, recipe, plan, minutes=minutes)
+    study = Study.open(folder, recipe, minutes=minutes)
     with study.runs.locked():  # others may have begun or added to it meanwhile
         folder.check(recipe)
         plan = asked.plan(recipe, folder.plan())
@@ -50,7 +50,7 @@ def open_study(
         study.runs.retry_failed()
         study.tests.retry_failed()
     log.info("%s: a study of %s, in %s", recipe.name, _described(plan), folder.path)
-    return study.with_plan(plan)
+    return study
 
 
 def _described(plan: Plan) -> str:

@@ -14,6 +14,7 @@ from nlp_transfer.shown import LineChart, Series, Table
 from nlp_transfer.studies.contenders import Compared
 from nlp_transfer.studies.findings import StudyResult
 from nlp_transfer.studies.folder import StudyFolder
+from nlp_transfer.studies.plan import short_keys
 from nlp_transfer.studies.results import RowResult
 from nlp_transfer.studies.words import cautions, counted, summary
 
@@ -102,7 +103,7 @@ def settings_table(result: StudyResult) -> Table:
     rows = tuple(
         (row.name, *(_written(row.row.settings, key) for key in keys)) for row in result.rows
     )
-    return Table("What they change", ("row", *keys), rows, figures=False)
+    return Table("What they change", ("row", *short_keys(keys)), rows, figures=False)
 
 
 def _written(settings: Settings, key: str) -> str:
@@ -122,12 +123,12 @@ def _standing(row: RowResult, result: StudyResult) -> str:
 
 
 def _headlines(result: StudyResult) -> Iterator[str]:
+    """Write the best row's figures as those of runs are written, with what surrounds them last."""
     best = result.chosen
-    if best is None:
-        return
-    yield f"validation {result.figure} {best.validation} ({best.name})"
-    if best.test:
-        yield f"test {result.figure} {best.test} ({best.name})"
+    for split, spread in (("validation", best and best.validation), ("test", best and best.test)):
+        if best and spread:
+            sd = "" if spread.sd is None else f"± {spread.sd:.4f} over {len(best.seeds)} seeds, "
+            yield f"{split} {result.figure} {spread.mean:.4f} ({sd}{best.name})"
 
 
 def _comparisons(compared: Compared) -> Table:

@@ -232,8 +232,13 @@ def name_of(settings: Settings) -> str:
     >>> name_of({"training.learning_rate": 1e-05, "training.epochs": 3})
     'learning_rate=1.0e-05,epochs=3'
     """
-    last = [key.rpartition(".")[2] for key in settings]
-    short = [key if last.count(end) > 1 else end for key, end in zip(settings, last, strict=True)]
     said = ["all" if (k, v) == (SIZES, None) else write_flow(v) for k, v in settings.items()]
-    parts = [f"{key}={value}" for key, value in zip(short, said, strict=True)]
+    parts = [f"{key}={value}" for key, value in zip(short_keys(settings), said, strict=True)]
     return _UNSAFE.sub("-", ",".join(parts))[:_LONGEST_NAME].strip("-.,") or "recipe"
+
+
+def short_keys(keys: Iterable[str]) -> list[str]:
+    """Name keys by their last parts, where these differ."""
+    last = {key: key.rpartition(".")[2] for key in keys}
+    often = list(last.values()).count
+    return [key if often(end) > 1 or end.isdecimal() else end for key, end in last.items()]

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
 from nlp_transfer.studies.journal import Propose, Trials
-from nlp_transfer.studies.plan import Row, Run
+from nlp_transfer.studies.plan import Plan, Row, Run
 from nlp_transfer.studies.space import distributions, parameters_of, settings_of, space_of
 from nlp_transfer.studies.study import Study
 
 
 def next_run(study: Study) -> Propose:
     """Propose the next run of a grid, or the next trial of a search."""
-    if study.plan.trials:
-        return partial(_next_trial, study)
-    return next_of(list(study.plan.runs))
+
+    def propose(journal: optuna.Study, trials: Trials) -> optuna.Trial | None:
+        plan = study.plan
+        if plan.trials:
+            return _next_trial(study, plan, journal, trials)
+        return next_of(plan.runs)(journal, trials)
+
+    return propose
 
 
-def next_of(runs: Sequence[Run]) -> Propose:
+def next_of(runs: Iterable[Run]) -> Propose:
     """Propose the first of some runs that no trial is of."""
 
     def propose(journal: optuna.Study, trials: Trials) -> optuna.Trial | None:
@@ -32,10 +36,12 @@ def next_of(runs: Sequence[Run]) -> Propose:
     return propose
 
 
-def _next_trial(study: Study, journal: optuna.Study, trials: Trials) -> optuna.Trial | None:
+def _next_trial(
+    study: Study, plan: Plan, journal: optuna.Study, trials: Trials
+) -> optuna.Trial | None:
     """Propose the recipe as it is, then what Optuna makes of the trials so far."""
-    number, seeds = len(trials), study.plan.seeds
-    if number >= study.plan.trials:
+    number, seeds = len(trials), plan.seeds
+    if number >= plan.trials:
         return None
     space = space_of(study.recipe)
     if not number:

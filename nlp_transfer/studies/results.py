@@ -10,7 +10,8 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from nlp_transfer.report.report import Report
-from nlp_transfer.studies.journal import Trials, problem
+from nlp_transfer.studies.folder import StudyFolder
+from nlp_transfer.studies.journal import problem
 from nlp_transfer.studies.plan import Row, Run
 from nlp_transfer.studies.study import Study
 
@@ -84,29 +85,34 @@ class RowResult:
 
 def read_rows(study: Study) -> list[RowResult]:
     """Read what has become of every row, from the journal and the run folders."""
-    trials, tests = study.runs.trials(), study.tests.trials()
+    plan = study.plan
     by_row: dict[str, list[FrozenTrial]] = {}
-    for trial in trials.values():
+    for trial in study.runs.trials().values():
         by_row.setdefault(trial.user_attrs["row"], []).append(trial)
-    rows = {row.name: row for row in study.plan.rows}
+    rows = {row.name: row for row in plan.rows}
     for name, of_row in by_row.items():
         rows.setdefault(name, Row(name, of_row[0].user_attrs["settings"]))
-    return [_row_result(study, row, by_row.get(row.name, []), tests) for row in rows.values()]
+    return [
+        _row_result(study.folder, [Run(row, seed) for seed in plan.seeds], by_row.get(name, []))
+        for name, row in rows.items()
+    ]
 
 
-def _row_result(study: Study, row: Row, trials: Sequence[FrozenTrial], tests: Trials) -> RowResult:
-    runs = [Run(row, seed) for seed in study.plan.seeds]
-    ended = {run.seed: report for run in runs if (report := study.folder.finished(run))}
+def _row_result(
+    folder: StudyFolder, runs: Sequence[Run], trials: Sequence[FrozenTrial]
+) -> RowResult:
+    """Read what has become of the runs of one row."""
+    ended = {run.seed: report for run in runs if (report := folder.finished(run))}
     state = _state(trials, len(ended), len(runs))
     values = [headline_of(report, "validation") for report in ended.values()]
     if state.startswith("pruned"):  # what it had reached, not what its run would have come to
         values = [trials[0].value] if trials[0].value is not None else []
-    tested = [study.folder.tested(run) for run in runs]
+    tested = [folder.tested(run) for run in runs]
     training = [report.training or {} for report in ended.values()]
     seconds, peaks = _figures(training, "seconds"), _figures(training, "peak_mb")
     learned = _figures(training, "trainable_parameters")
     return RowResult(
-        row,
+        runs[0].row,
         state,
         tuple(ended),
         Spread.of(values),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import optuna
 from pydantic import JsonValue
 
+from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.reader import variants
 from nlp_transfer.recipe.search_section import Range
 from nlp_transfer.strategies.any_recipe import AnyRecipe
@@ -24,7 +25,6 @@ class Study:
 
     folder: StudyFolder
     recipe: AnyRecipe
-    plan: Plan
     runs: Journal
     tests: Journal
     """Scorings of finished runs on the test split."""
@@ -32,27 +32,34 @@ class Study:
     """By `time.monotonic`: no run is begun later."""
 
     @classmethod
-    def open(
-        cls, folder: StudyFolder, recipe: AnyRecipe, plan: Plan, *, minutes: float | None
-    ) -> Study:
+    def open(cls, folder: StudyFolder, recipe: AnyRecipe, *, minutes: float | None) -> Study:
         """Open the journal of a study."""
         until = math.inf if minutes is None else time.monotonic() + 60 * minutes
         runs = Journal(folder.journal, "runs", pruner=_pruner(recipe))
-        return cls(folder, recipe, plan, runs, Journal(folder.journal, "tests"), until)
+        return cls(folder, recipe, runs, Journal(folder.journal, "tests"), until)
 
-    def with_plan(self, plan: Plan) -> Study:
-        """Return the study after something was added to it."""
-        return replace(self, plan=plan)
+    @property
+    def plan(self) -> Plan:
+        """What is to be run; another worker may have added to it by now.
+
+        raises: UserError where the study was deleted
+        """
+        plan = self.folder.plan()
+        if plan is None:
+            raise UserError(f"{self.folder.path}: the study in this folder was deleted.")
+        return plan
 
     @property
     def planned(self) -> int:
         """How many runs the grid has, or trials the search."""
-        return self.plan.trials or len(self.plan.rows) * len(self.plan.seeds)
+        plan = self.plan
+        return plan.trials or len(plan.rows) * len(plan.seeds)
 
     @property
     def planned_runs(self) -> int:
         """How many runs there will be, where no trial is given up early."""
-        return (self.plan.trials or len(self.plan.rows)) * len(self.plan.seeds)
+        plan = self.plan
+        return (plan.trials or len(plan.rows)) * len(plan.seeds)
 
     @property
     def begun(self) -> int:

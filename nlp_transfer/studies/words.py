@@ -39,7 +39,7 @@ def _told_apart(compared: Compared) -> Iterator[str]:
     if alike:
         yield f"The validation examples cannot tell it from: {shortened(alike, 12)}."
     if others > len(alike):
-        than = "all others" if not alike else "the others"
+        than = "the others" if alike else "all others that are finished"
         yield (
             f"It is better than {than} by more than chance makes (95 % interval, and p < 0.05, "
             "Holm-corrected over the rows)."
