@@ -233,7 +233,7 @@ class Shown:
         tab.goto(address)
 
     def numbers(self) -> list[str]:
-        return self.tab.locator(".example .number").all_text_contents()
+        return self.tab.locator(".example .link").all_text_contents()
 
     def current(self) -> str | None:
         found = self.tab.locator(".example[aria-current]")
@@ -395,7 +395,7 @@ def test_keys_go_through_examples_and_to_the_search(shown):
 def test_a_link_leads_to_its_example_with_its_filters(shown):
     page = shown(FULL)
     page.choose("type", "PER")
-    page.tab.locator(".number", has_text="4").click()
+    page.tab.locator(".link", has_text="4").click()
     assert page.current() == "e4"
     kept = page.hash()
     again = shown(FULL, fragment=kept)
@@ -413,7 +413,7 @@ def test_a_link_leads_to_its_example_with_its_filters(shown):
 def test_two_browsers_on_a_page_do_not_get_in_each_others_way(shown):
     both = html_page(page_of(Examples("Of A", EXAMPLES), Examples("Of B", EXAMPLES)))
     page = shown(both)
-    page.tab.locator("#e2-3 .number").click()
+    page.tab.locator("#e2-3 .link").click()
     assert page.current() == "e2-3"
     page.tab.keyboard.press("j")
     assert page.current() == "e2-4"

@@ -137,7 +137,7 @@ def test_a_page_without_predictions_has_no_examples(nlpt, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "this is no JSON"),
+        ("{", "predictions.jsonl:1: this is not valid JSON"),
         ("{}", "a line is not as nlpt writes it"),
         (LINE.replace("B-PER", "B-PER "), None),
         ('{"tokens": 5, "gold": [], "tags": []}', "a line is not as nlpt writes it"),

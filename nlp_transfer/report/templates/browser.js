@@ -193,7 +193,7 @@ function restore(view) {
 
 // Of what is shown already, so the filters stay.
 function followLink(view, event) {
-  if (!event.target.closest(".number") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!event.target.closest(".link") || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   goTo(view, view.from + [...view.list.children].indexOf(event.target.closest("li")));
 }

@@ -6,7 +6,7 @@ function drawExample(view, example) {
   const item = make("li", "example");
   item.id = `${view.prefix}${example.number}`;
   item.tabIndex = -1;
-  const link = make("a", "number", example.number.toLocaleString("en"));
+  const link = make("a", "link", example.number.toLocaleString("en"));
   link.href = `#${item.id}`;
   const kinds = example.kinds.map((kind) => make("span", "kind", visible(view.names[kind])));
   item.append(make("p", "head", link, ...kinds, ...drawWhere(view, example)));
