@@ -187,7 +187,7 @@ def runs(metrics: dict[str, Any]) -> dict[int, list[dict[str, Any]]]:
 def test_runs_say_how_far_they_are_and_what_more_takes(runs: dict[int, Any]) -> None:
     curve = learning_curve(runs)
     said = curve.sentence()
-    assert said.startswith("entity F1 0.80 ± 0.01 at 800 sentences; about 0.84 (0.")
+    assert said.startswith("Learning curve: entity F1 0.80 ± 0.01 at 800 sentences; about 0.84 (0.")
     assert re.search(r"at 1,600; 0\.85 needs about [12],\d00 \(1,\d00 (to|or) [\w,]+\)\.$", said)
     assert next(line.partition(":")[0] for line in curve.sentences()) == "PER"
     assert curve.sentences()[1:] == [

@@ -16,6 +16,8 @@ from nlp_transfer.tasks.faces import Figures
 
 _SHOWN_FARTHER = 4
 """Times the largest size: as far as charts draw the forecast."""
+_POINTS = 60
+"""Of the line of a forecast: so many that none is marked as if it were a run."""
 _MOST_LINES = 8
 """More curves in one chart cannot be told apart."""
 _MOST_SAID = 10
@@ -38,7 +40,7 @@ class LearningCurve:
 
     def sentence(self) -> str:
         """Say how far it has come, and what more takes."""
-        return f"{self.overall.says(self.figure, self.examples)}."
+        return f"Learning curve: {self.overall.says(self.figure, self.examples)}."
 
     def sentences(self) -> list[str]:
         """Say it of the labels that more data helps most, and how many are not forecast."""
@@ -95,10 +97,10 @@ class LearningCurve:
         law, largest = self.overall.law, self.overall.last.size
         if law is None:
             return None
-        sizes = np.geomspace(law.sizes[0], _SHOWN_FARTHER * largest, 40).tolist()
+        sizes = np.geomspace(law.sizes[0], _SHOWN_FARTHER * largest, _POINTS).tolist()
         curve = law.curve(sizes)
         return Series(
-            "forecast, with the band of 95 % of runs",
+            "forecast, 95 % of runs",
             tuple((size, value) for size, (value, _, _) in zip(sizes, curve, strict=True)),
             tuple((low, high) for _, low, high in curve),
         )
