@@ -165,5 +165,5 @@ def test_ticks_are_round() -> None:
     assert tick_texts(scale([0.41, 0.83], 0, 1, rounded=True).ticks(5)) == [
         "0.4", "0.5", "0.6", "0.7", "0.8", "0.9"]  # fmt: skip
     assert tick_texts(scale([50, 800], 0, 1, log=True).ticks(6)) == [
-        "50", "100", "200", "500"]  # fmt: skip
+        "50", "100", "200", "300", "500"]  # fmt: skip
     assert re.fullmatch(r"[\d,]+", tick_texts(scale([0, 12_345], 0, 1).ticks(5))[-1])

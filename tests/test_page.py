@@ -200,6 +200,13 @@ def test_markdown_has_charts_as_tables_and_no_examples():
     assert "> few examples" in page
 
 
+def test_a_long_curve_is_told_in_words_where_it_is_not_drawn():
+    points = tuple((float(step), 1 / step) for step in range(1, 101))
+    page = markdown_page(page_of(LineChart("Curve", "step", "loss", (Series("mine", points),))))
+    assert "loss by step. mine: 100 points from 0.01 to 1." in page
+    assert "| 50 |" not in page
+
+
 def test_a_page_of_nothing_is_a_page():
     empty = Page("nothing", (), "", (), ())
     Parsed(html_page(empty))

@@ -15,18 +15,21 @@ from markupsafe import Markup
 
 from nlp_transfer.report.browser import browser_data
 from nlp_transfer.report.charts.drawing import draw
+from nlp_transfer.report.charts.lines import told
 from nlp_transfer.report.charts.numbers import table_of
 from nlp_transfer.report.escaping import html_templates, markdown_templates
 from nlp_transfer.report.page import Page, Section
 from nlp_transfer.report.report import Report
 from nlp_transfer.report.report_page import report_page
-from nlp_transfer.shown import Block, Examples, Grid, Table
+from nlp_transfer.shown import Block, Chart, Examples, Grid, LineChart, Table
 
 MARKDOWN = markdown_templates("nlp_transfer.report")
 HTML = html_templates("nlp_transfer.report")
 
 _SCRIPTS = ("sorting.js", "example.js", "browser.js")
 """What a page runs; the last ones only where it has examples."""
+_MOST_ROWS = 20
+"""Of a curve, where it is not drawn; a longer one is told in words."""
 _NARROW = 62
 """Letters of a line of a table that fits half of a page."""
 _HEADLINE = re.compile(r"(?P<name>.+?) (?P<figure>[01]\.\d+(?: ± \d\.\d+)?) (?P<interval>\(.+\))")
@@ -34,13 +37,8 @@ _HEADLINE = re.compile(r"(?P<name>.+?) (?P<figure>[01]\.\d+(?: ± \d\.\d+)?) (?P
 
 
 def markdown_page(page: Page) -> str:
-    """Write a page as Markdown: charts are tables of their numbers, examples are left out."""
-    sections = [
-        (section.title, [_as_table(b) for b in section.blocks if not isinstance(b, Examples)])
-        for section in page.sections
-    ]
-    shown = [(title, tables) for title, tables in sections if tables]
-    return MARKDOWN.get_template("page.md.jinja").render(page=page, sections=shown)
+    """Write a page as Markdown: charts are tables or a line of words, examples are left out."""
+    return MARKDOWN.get_template("page.md.jinja").render(page=page, sections=_as_tables(page))
 
 
 def html_page(page: Page) -> str:
@@ -66,10 +64,25 @@ def html_page(page: Page) -> str:
 def html_fragment(report: Report) -> str:
     """Write what a notebook shows below a cell, in the notebook's own style."""
     page = report_page(report)
-    sections = [
-        replace(section, blocks=tuple(map(_as_table, section.blocks))) for section in page.sections
-    ]
-    return HTML.get_template("notebook.html.jinja").render(page=page, sections=sections)
+    return HTML.get_template("notebook.html.jinja").render(page=page, sections=_as_tables(page))
+
+
+def _as_tables(page: Page) -> list[tuple[str, list[Table]]]:
+    """List the sections that have something without drawings and scripts, by their titles."""
+    tables = (
+        (section.title, [_as_table(b) for b in section.blocks if not isinstance(b, Examples)])
+        for section in page.sections
+    )
+    return [(title, of) for title, of in tables if of]
+
+
+def _as_table(block: Table | Chart) -> Table:
+    if isinstance(block, Table):
+        return block
+    table = table_of(block)
+    if isinstance(block, LineChart) and len(table.rows) > _MOST_ROWS:
+        return replace(table, rows=(), note=f"{table.note} {told(block)}".strip())
+    return table
 
 
 @dataclass(frozen=True)
@@ -137,14 +150,6 @@ def _browser(examples: Examples, prefix: str) -> Markup:
             title=examples.title, prefix=prefix, data=data, kept=kept, left_out=left_out
         )
     )
-
-
-def _as_table(block: Block) -> Table:
-    if isinstance(block, Table):
-        return block
-    if isinstance(block, Examples):
-        return Table(block.title, ("examples",), ((f"{len(block.examples):,}",),), block.note)
-    return table_of(block)
 
 
 @cache

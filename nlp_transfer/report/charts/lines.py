@@ -16,7 +16,7 @@ from nlp_transfer.shown import LineChart, Series
 _WIDTH, _HEIGHT = 520, 300
 _RIGHT, _BOTTOM, _TOP = 20, 46, 14
 _LEGEND_LINE = 20
-_MOST_MARKS = 40
+_MOST_MARKS = 25
 """Points of a line that are marked; more would make a band of it."""
 _STYLES = 6
 """Colours, dashes and marks in page.css; after them they come again."""
@@ -40,7 +40,7 @@ def draw_lines(chart: LineChart, name: str) -> Markup:
         inside.append(element("g", {"class": style}, *_series(series, plot, number % _STYLES)))
     inside += _names(chart, plot)
     return drawing(
-        name, width=_WIDTH, height=_HEIGHT, title=chart.title, told=_told(chart), inside=inside
+        name, width=_WIDTH, height=_HEIGHT, title=chart.title, told=told(chart), inside=inside
     )
 
 
@@ -124,7 +124,7 @@ def _legend(series: tuple[Series, ...]) -> tuple[list[Markup], float]:
         return [], 0
     drawn, x, y = [], 30.0, float(_TOP)
     for number, each in enumerate(series):
-        name, style = shortened(each.name, _WIDTH / 2), number % _STYLES
+        name, style = shortened(each.name, _WIDTH - 60), number % _STYLES
         width = 30 + text_width(name)
         if x > 30 and x + width > _WIDTH:
             x, y = 30.0, y + _LEGEND_LINE
@@ -137,9 +137,10 @@ def _legend(series: tuple[Series, ...]) -> tuple[list[Markup], float]:
     return drawn, y - _TOP + _LEGEND_LINE
 
 
-def _told(chart: LineChart) -> str:
+def told(chart: LineChart) -> str:
+    """Say in words what is drawn."""
     parts = [
-        f"{series.name}: {len(series.points)} points, {chart.y} from "
+        f"{series.name}: {len(series.points)} points from "
         f"{short(min(y for _, y in series.points))} to {short(max(y for _, y in series.points))}"
         for series in chart.series
         if series.points

@@ -36,7 +36,7 @@ class Scale:
 
     def _log_ticks(self, most: int) -> list[float]:
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        for leading in ((1, 2, 5), (1,)):
+        for leading in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1,)):
             marks = [d * 10.0**power for power in powers for d in leading]
             marks = [mark for mark in marks if self.low <= mark * 1.0001 and mark <= self.high]
             if 2 <= len(marks) <= most + 2:
