@@ -234,6 +234,7 @@ def test_sizes_without_a_finished_run_are_left_out(runs: dict[int, Any]) -> None
     two = learning_curve({size: runs[size] for size in (50, 100)})
     assert two.sentence().endswith("nothing is forecast: a curve takes 3 sizes, there are 2.")
     assert two.overall.as_dict()["forecast"] is None
+    assert two.sentences() == []
     assert [series.name for series in two.blocks()[0].series] == ["runs, mean ± standard deviation"]
     with pytest.raises(ValueError, match="no run is finished"):
         learning_curve({50: []})

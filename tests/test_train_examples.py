@@ -127,7 +127,7 @@ def test_more_than_there_is_is_refused_with_the_count(
     for wrong in ("0", "-3", "2.5", "all"):
         with pytest.raises(UserError, match=r"data\.train_examples"):
             load_recipe(str(recipe), [f"data.train_examples={wrong}"])
-    with pytest.raises(UserError, match="has 35 examples"):
+    with pytest.raises(UserError, match="has 35 examples without the 13 that are split off"):
         load_ner(DataSection(source=str(ner_data / "train.conll"), train_examples=36))
 
 

@@ -137,7 +137,8 @@ def as_splits(
     """
     splits = _with_held_out(tables, data, classes_of) if held_out else dict(tables)
     if data.train_examples is not None and "train" in splits:
-        check_enough(splits["train"], data.train_examples)
+        split_off = len(tables["train"]) - len(splits["train"])
+        check_enough(splits["train"], data.train_examples, split_off=split_off)
         if held_out:
             splits, losses = _with_fewer(splits, data.train_examples, losses, in_documents)
     return Splits(

@@ -40,13 +40,16 @@ def draw(rows: Dataset, count: int, *, content: Sequence[str], whole_documents: 
     return rows.select(np.sort(np.argsort(ranks, kind="stable")[:count]))
 
 
-def check_enough(rows: Dataset, count: int) -> None:
-    """Refuse to draw more examples than there are."""
+def check_enough(rows: Dataset, count: int, *, split_off: int = 0) -> None:
+    """Refuse to draw more examples than there are.
+
+    split_off: examples that other splits have got of them
+    """
     if count > len(rows):
+        without = f" without the {split_off:,} that are split off from it" if split_off else ""
         raise UserError(
-            f"data.train_examples: the train split has {len(rows):,} examples (without those that "
-            f"are split off from it), {count:,} are asked for. Name at most {len(rows)}, or null "
-            "for all."
+            f"data.train_examples: the train split has {len(rows):,} examples{without}, {count:,} "
+            f"are asked for. Name at most {len(rows)}, or null for all."
         )
 
 

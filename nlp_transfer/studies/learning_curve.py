@@ -45,6 +45,8 @@ class LearningCurve:
     def sentences(self) -> list[str]:
         """Say it of the labels that more data helps most, and how many are not forecast."""
         forecast = [(name, curve) for name, curve in self._most_gained() if curve.law]
+        if not forecast and self.overall.law is None:
+            return []  # what is said of all holds for each
         said = [
             f"{name}: {curve.says('F1', self.examples)}." for name, curve in forecast[:_MOST_SAID]
         ]

@@ -42,11 +42,13 @@ _IN_FOLDER = {
     "ncbi_disease": ("quickstart-ner", "{train: train.tsv, validation: devel.tsv, test: test.tsv}"),
     "banking77": ("quickstart-intents", "{train: train.csv, validation: null, test: test.csv}"),
 }
-# The same at every size. Small steps, so that 10 epochs of 50 sentences are some 80 of them.
+# As many steps at every size: with as many epochs, small sizes would end before they have learned.
 _TRAINING = (
     "strategies=[{name: frozen, layers: 1}, {name: layerwise_lr, decay: 0.85}]",
-    "training.learning_rate=5e-4", "training.head_learning_rate=3e-3", "training.epochs=10",
+    "training.learning_rate=5e-4", "training.head_learning_rate=3e-3",
     "training.tokens_per_batch=256", "evaluation.splits=[validation]",
+    "training.arguments={max_steps: 400, eval_strategy: steps, eval_steps: 100, "
+    "save_strategy: steps, save_steps: 100}",
 )  # fmt: skip
 _NAME = re.compile(r"(?P<data>.+)-(?P<size>\d+)-(?P<seed>\d+)")
 
