@@ -158,7 +158,9 @@ def test_the_better_side_is_named_in_words(nlpt: Nlpt, tmp_path: Path) -> None:
     assert code == 0
     said = out.splitlines()[-1]
     assert re.fullmatch(
-        r"B is better: \+[\d.]+ entity F1, 95 % [\d.]+ to [\d.]+, p < 0.001", said
+        r"B is better: \+[\d.]+ entity F1, 95 % [\d.]+ to [\d.]+, p < 0.001 "
+        r"\(one run a side: of these two models\)",
+        said,
     ), said
     assert "One run a side: this is about these two models." in out
     swapped = nlpt("compare", b, a)[1].splitlines()[-1]
@@ -419,11 +421,28 @@ def test_a_report_that_counts_more_than_its_predictions_is_noticed(
     assert [c for c in compare(old, runs["ner"]).cautions if "its report says" in c]
 
 
+def test_a_text_of_none_of_the_classes_is_an_answer_too(tmp_path: Path) -> None:
+    lines = [{"text": str(i), "gold": ["xy"[i % 2]], "label": "xy"[i % 2]} for i in range(40)]
+    a, b = two(tmp_path, lines, [{**line, "label": None} for line in lines[:10]] + lines[10:])
+    found = compare(a, b, html=tmp_path / "page.html").pairs[0]
+    assert (found.a.value, found.b.value) == (1.0, pytest.approx(2 * 15 / (15 + 20)))
+    assert len(found.only_a_right) == 10
+
+
 def test_one_class_only_is_said(nlpt: Nlpt, tmp_path: Path) -> None:
     lines = [{"text": str(i), "gold": ["x"], "label": "x"} for i in range(40)]
     code, out, _ = nlpt("compare", *two(tmp_path, lines, lines))
     assert code == 0
     assert "there is nothing to tell apart" in out
+
+
+def test_lines_of_other_tools_are_read_as_the_docs_show_them(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "comparing.md").read_text("utf-8")
+    shown = re.findall(r"```json\n(.*?)\n```", page)
+    assert len(shown) == 2
+    for line, value in zip(shown, (2 / 3, 1.0), strict=True):
+        file = write(tmp_path / "a.jsonl", [json.loads(line)])
+        assert compare(file, file).as_dict()["a"]["value"] == pytest.approx(value)
 
 
 def test_a_line_of_gigabytes_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

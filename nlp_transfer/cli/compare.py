@@ -17,7 +17,7 @@ def compare(
     sides: Annotated[
         list[str],
         typer.Argument(
-            metavar="A B [C]...",
+            metavar="SIDE",
             help="Run folders, or predictions.jsonl files of any tool, for one test set. Several "
             "seeds of one side: joined by commas (runs/a-1,runs/a-2), a quoted pattern "
             "('runs/a-*'), or STUDY/ROW.",

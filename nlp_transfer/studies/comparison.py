@@ -95,6 +95,11 @@ class Comparison:
         return len(self.a.right)
 
     @property
+    def is_of_two_runs(self) -> bool:
+        """Whether nothing is known of how much seeds vary."""
+        return len(self.a.runs) == len(self.b.runs) == 1
+
+    @property
     def verdict(self) -> Verdict:
         """The side that is better; interval and p must both say so."""
         low, high = self.headline.ci95
@@ -126,7 +131,10 @@ class Comparison:
             which = f" {self.a.name} and {self.b.name} apart" if of_several else ""
             return f"cannot tell{which}: {figures}{self._wanted()}"
         better, other = (self.a, self.b) if self.verdict == "a" else (self.b, self.a)
-        return f"{better.name} is better{f' than {other.name}' if of_several else ''}: {figures}"
+        than = f" than {other.name}" if of_several else ""
+        # The line will be quoted without the cautions.
+        models = " (one run a side: of these two models)" if self.is_of_two_runs else ""
+        return f"{better.name} is better{than}: {figures}{models}"
 
     def _wanted(self) -> str:
         """Say what would show a difference of this size."""

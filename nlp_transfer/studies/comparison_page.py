@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from nlp_transfer.doctor.finding import counted
 from nlp_transfer.metrics.figures import four_digits
 from nlp_transfer.report.page import Page, Section
-from nlp_transfer.shown import Answer, Bar, BarChart, Example, Examples, Table
+from nlp_transfer.shown import Bar, BarChart, Example, Examples, Table
 from nlp_transfer.studies.comparison import Comparison, Comparisons, Difference, Side, p_in_words
 from nlp_transfer.studies.predictions import file_of, lines_at
-from nlp_transfer.tasks.optional import Line
 
 MOST_EXAMPLES = 2_000
 """That are shown of each kind; a page must stay small."""
@@ -98,52 +97,35 @@ def _sections(pair: Comparison, most: int, several: bool) -> Iterator[Section]:
     yield Section(f"What only one{of or ' side'} has right", tuple(examples))
 
 
-@dataclass(frozen=True)
-class _Told:
-    """One example, and what a side says of it."""
-
-    line: Line
-    text: str
-    gold: Answer
-    answer: Answer
-
-
 def _examples(pair: Comparison, name: str, numbers: NDArray[np.int64], most: int) -> Examples:
     """Show the examples that only the named side has wholly right."""
     chosen = numbers[:most]
     of_a, of_b = (_told(side, chosen) for side in (pair.a, pair.b))
+    kinds = (f"only {name} right",)
     examples = tuple(
-        _example(number, name, of_a[number], of_b[number]) for number in chosen.tolist()
+        replace(
+            a,
+            answers=(*a.answers, b.answers[-1]),
+            kinds=kinds,
+            types=tuple(sorted({*a.types, *b.types})),
+        )
+        for a, b in ((of_a[number], of_b[number]) for number in chosen.tolist())
     )
     note = f"The first {most:,} of {len(numbers):,}." if len(numbers) > most else ""
     return Examples(f"Only {name} is right", examples, note)
 
 
-def _example(number: int, name: str, a: _Told, b: _Told) -> Example:
-    answers = (a.gold, a.answer, b.answer)
-    types = {mark.label for answer in answers for mark in answer.marks}
-    labels = {label for answer in answers for label, _ in answer.labels}
-    where = a.line.get("where")
-    return Example(
-        number + 1,
-        a.text,
-        answers,
-        kinds=(f"only {name} right",),
-        types=tuple(sorted(types | labels)),
-        where=where if isinstance(where, str) else "",
-    )
-
-
-def _told(side: Side, numbers: NDArray[np.int64]) -> dict[int, _Told]:
-    """Read what a side says of examples: the first of its runs that does as most of them do."""
+def _told(side: Side, numbers: NDArray[np.int64]) -> dict[int, Example]:
+    """Show what a side says of examples: the first of its runs that does as most of them do."""
     rights = np.stack([run.outcomes.right[numbers] for run in side.runs])
     chosen = (rights == side.right[numbers]).argmax(axis=0)
     told = {}
     for place, run in enumerate(side.runs):
         wanted = numbers[chosen == place].tolist()
         for number, line in lines_at(file_of(run.path), wanted):
-            text, gold, answer = run.judge.shown(line)
-            told[number] = _Told(line, text, gold, replace(answer, side=side.name))
+            example = run.judge.shown(line, number + 1)
+            gold, answer = example.answers
+            told[number] = replace(example, answers=(gold, replace(answer, side=side.name)))
     return told
 
 

@@ -180,7 +180,7 @@ def _contents(side: Predictions) -> list[bytes]:
 
 def _text_at(side: Predictions, number: int) -> str:
     found = next(lines_at(file_of(side.path), [number - 1]), None)
-    return shown(side.judge.shown(found[1])[0]) if found else "no such line"
+    return shown(side.judge.shown(found[1], number).text) if found else "no such line"
 
 
 def _judged(file: Path, judge: Judge, digests: bytearray) -> Iterator[Judgement]:

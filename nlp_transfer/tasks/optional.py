@@ -11,7 +11,6 @@ from nlp_transfer.data.tags import Span
 from nlp_transfer.data.words import Splitter
 from nlp_transfer.metrics.precision import PrecisionCurve
 from nlp_transfer.records import Prediction, Row
-from nlp_transfer.shown import Answer
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from nlp_transfer.metrics.outcomes import Average, Judgement
     from nlp_transfer.metrics.reliability import ConfidenceFigures
-    from nlp_transfer.shown import Examples
+    from nlp_transfer.shown import Example, Examples
     from nlp_transfer.tasks.analysis import Analysis
 
 Line = Mapping[str, object]
@@ -188,5 +187,8 @@ class Judge(Protocol):
         raises: UserError where the line cannot be read
         """
 
-    def shown(self, line: Line) -> tuple[str, Answer, Answer]:
-        """Show a line that can be read: its text, gold, and what is predicted."""
+    def shown(self, line: Line, number: int) -> Example:
+        """Show a line that can be read: what is gold, and what is predicted.
+
+        number: of the line, from 1
+        """

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.metrics.outcomes import Average, Judgement
-from nlp_transfer.shown import Answer
+from nlp_transfer.shown import Example
+from nlp_transfer.tasks.classification.error_examples import example_of
 from nlp_transfer.tasks.optional import Line
 
 
@@ -34,19 +35,29 @@ class ClassificationJudge:
         content = "\x1e".join((text, "\x1f".join(sorted(gold)), *([pair] if pair else [])))
         return Judgement(counts, gold == given, content)
 
-    def shown(self, line: Line) -> tuple[str, Answer, Answer]:
+    def shown(self, line: Line, number: int) -> Example:
         """Show the labels of a text, each with its probability where that is known."""
-        pair = line.get("text_pair")
-        scores = line.get("scores")
-        known = scores if isinstance(scores, dict) else {}
-        given = tuple((name, _score(known.get(name))) for name in sorted(_predicted(line, "")))
-        gold = tuple((name, None) for name in sorted(_labels(line, "gold", "")))
-        text = f"{line['text']}\n{pair}" if pair else str(line["text"])
-        return text, Answer("gold", labels=gold), Answer("predicted", labels=given)
+        scores, where = line.get("scores"), line.get("where")
+        known = scores.items() if isinstance(scores, dict) else ()
+        return example_of(
+            number,
+            {
+                "text": line["text"],
+                "text_pair": line.get("text_pair"),
+                "gold": sorted(_labels(line, "gold", "")),
+                "labels": sorted(_predicted(line, "")),
+                "scores": {n: s for n, s in known if isinstance(s, float) and 0 <= s <= 1},
+                "where": where if isinstance(where, str) else "",
+            },
+        )
 
 
 def _predicted(line: Line, where: str) -> frozenset[str]:
-    return _labels(line, "labels" if "labels" in line else "label", where)
+    if "labels" in line:
+        return _labels(line, "labels", where)
+    # null: none of the classes, as task.unknown has it.
+    none = "label" in line and line["label"] is None
+    return frozenset() if none else _labels(line, "label", where)
 
 
 def _labels(line: Line, key: str, where: str) -> frozenset[str]:
@@ -60,7 +71,3 @@ def _labels(line: Line, key: str, where: str) -> frozenset[str]:
         f'{where}: "{key}" {found}; it must be a label or a list of labels. A line looks like '
         f"{ClassificationJudge.shape}."
     )
-
-
-def _score(value: object) -> float | None:
-    return value if isinstance(value, float) and 0 <= value <= 1 else None

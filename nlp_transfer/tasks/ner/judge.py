@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from nlp_transfer.data.tags import Span, spans_of_any
 from nlp_transfer.errors import UserError
 from nlp_transfer.metrics.outcomes import Average, Judgement
-from nlp_transfer.shown import Answer, Mark
+from nlp_transfer.shown import Example
+from nlp_transfer.tasks.ner.error_examples import TaggedSentence
 from nlp_transfer.tasks.optional import Line
 
 
@@ -38,18 +38,18 @@ class NerJudge:
         content = "\x1e".join(("\x1f".join(tokens), said, "\x1f".join(lost)))
         return Judgement(_counts(gold, found, lost), gold == found and not lost, content)
 
-    def shown(self, line: Line) -> tuple[str, Answer, Answer]:
+    def shown(self, line: Line, number: int) -> Example:
         """Mark the entities in the words, which are joined by blanks."""
-        tokens = cast(list[str], line["tokens"])
-        starts = list(accumulate((len(token) + 1 for token in tokens), initial=0))
-        gold, found = (
-            Answer(side, tuple(_mark(span, tokens, starts) for span in spans_of_any(tags)))
-            for side, tags in zip(
-                ("gold", "predicted"), cast(list[list[str]], [line["gold"], line["tags"]]),
-                strict=True,
-            )
-        )  # fmt: skip
-        return " ".join(tokens), gold, found
+        tokens, gold, tags = (_texts(line, key, "") for key in ("tokens", "gold", "tags"))
+        where = line.get("where")
+        return TaggedSentence(
+            number,
+            tokens,
+            spans_of_any(gold),
+            dict.fromkeys(spans_of_any(tags)),
+            _texts(line, "lost", "") if "lost" in line else [],
+            where if isinstance(where, str) else "",
+        ).example()
 
 
 def _counts(
@@ -77,7 +77,3 @@ def _texts(line: Line, key: str, where: str) -> list[str]:
         f'{where}: "{key}" {found}; it must be a list of texts, none of them empty. A line looks '
         f"like {NerJudge.shape}."
     )
-
-
-def _mark(span: Span, tokens: Sequence[str], starts: Sequence[int]) -> Mark:
-    return Mark(span.type, starts[span.first], starts[span.last] + len(tokens[span.last]))
