@@ -6,7 +6,7 @@ RECIPE ?= quickstart-ner
 CONSTRAINTS ?= constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-slow test-oldest test-newest lint types bench bench-prepare bench-strategies bench-curves docs clean
+.PHONY: help setup quickstart test test-slow test-oldest test-newest lint types bench bench-prepare bench-scoring bench-strategies bench-curves docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ bench: setup  ## measure against the stock way; DATA=FOLDER measures on your dat
 
 bench-prepare: setup  ## measure tokenizing against datasets.map, and memory as data grows
 	$(BIN)/python -m tests.benchmarks.preparing $(ARGS)
+
+bench-scoring: setup  ## measure figures, slices, intervals and comparing on 100,000 sentences
+	$(BIN)/python -m tests.benchmarks.scoring $(ARGS)
 
 bench-strategies: setup  ## measure every way of transferring; DATA=FOLDER holds crossner, wnut17, banking77
 	$(BIN)/python -m tests.benchmarks.strategies $(if $(DATA),--data $(DATA)) $(ARGS)

@@ -22,6 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks import scoring
 from tests.benchmarks.workers import Measured, in_turns, processor, run_module
 
 _TUNED = ("--batch", 32, "--bf16", "--grouped", "--learning-rate", 2e-4, "--warmup", 0.1)
@@ -52,6 +53,7 @@ def main() -> None:
         scaling = [_predict_file(options, run, folder, size) for size in (1, *options.scaling)]
         sizes = (32, options.evaluate) if options.evaluate else ()
         evaluation = [_evaluate(run, folder, options, size) for size in sizes]
+    scored = scoring.measure(options.score, min(options.score, 20_000))
     result = {
         "processor": processor(),
         "data": options.data,
@@ -64,6 +66,7 @@ def main() -> None:
         "start_up": start_up,
         "scaling": scaling,
         "evaluation": evaluation,
+        "scoring": scored,
     }
     _print(result)
     print(json.dumps(result))
@@ -81,6 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10, help="of predicting, at least")
     parser.add_argument("--prepare", type=int, default=20_000, help="sentences to tokenize")
     parser.add_argument("--evaluate", type=int, default=100_000, help="sentences to score, or 0")
+    parser.add_argument("--score", type=int, default=100_000, help="sentences whose tags to score")
     parser.add_argument(
         "--scaling",
         type=int,
@@ -94,6 +98,7 @@ def _options() -> argparse.Namespace:
     if options.quick:
         options.turns, options.epochs, options.sentences, options.scaling = 1, 0.25, 200, [500]
         options.prepare, options.evaluate, options.seconds = 1000, 0, 0
+        options.score = 1000
     return options
 
 
@@ -211,6 +216,7 @@ def _print(result: dict[str, Any]) -> None:
     _print_growth("nlpt predict", result["scaling"])
     if result["evaluation"]:
         _print_growth("nlpt evaluate", result["evaluation"])
+    scoring.show(result["scoring"])
 
 
 def _pairs(result: dict[str, Any]) -> Iterator[tuple[Measured, Measured, str, str]]:
