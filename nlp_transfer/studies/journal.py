@@ -16,6 +16,7 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
+from nlp_transfer.errors import UserError
 from nlp_transfer.studies.workers import BEAT, Watch, Worker
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -125,15 +126,20 @@ class Journal:
         finally:
             lock.release()
         self._planning = JournalFileOpenLock(str(path.with_name("plan")))
-        storage = optuna.storages.JournalStorage(JournalFileBackend(str(path), lock))
-        with self.locked():
-            self.study = optuna.create_study(
-                storage=storage,
-                study_name=kind,
-                direction="maximize",
-                load_if_exists=True,
-                **options,
-            )
+        try:
+            storage = optuna.storages.JournalStorage(JournalFileBackend(str(path), lock))
+            with self.locked():
+                self.study = optuna.create_study(
+                    storage=storage,
+                    study_name=kind,
+                    direction="maximize",
+                    load_if_exists=True,
+                    **options,
+                )
+        except (ValueError, KeyError, TypeError, AssertionError):
+            raise UserError(
+                f"{path}: this file is damaged. Start the study over with --fresh."
+            ) from None
         self._watch = Watch()
 
     @contextlib.contextmanager

@@ -42,6 +42,11 @@ class Row:
     settings: Settings
     """What it changes in the recipe."""
 
+    def __post_init__(self) -> None:
+        """Refuse a name that would lead out of the study's folder, as no study has written."""
+        if _UNSAFE.search(self.name) or not self.name.strip("."):
+            raise UserError(f"{self.name[:80]!r} in the study's folder is no name of a row.")
+
 
 @dataclass(frozen=True)
 class Run:

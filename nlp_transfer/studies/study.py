@@ -55,17 +55,6 @@ class Study:
         plan = self.plan
         return plan.trials or len(plan.rows) * len(plan.seeds)
 
-    @property
-    def planned_runs(self) -> int:
-        """How many runs there will be, where no trial is given up early."""
-        plan = self.plan
-        return (plan.trials or len(plan.rows)) * len(plan.seeds)
-
-    @property
-    def begun(self) -> int:
-        """How many runs have been begun."""
-        return len([*(self.folder.path / "runs").glob("*")])
-
     def recipe_of(self, run: Run) -> AnyRecipe:
         """Return the recipe of a run, which leaves the test split alone."""
         own: dict[str, JsonValue] = {

@@ -87,9 +87,10 @@ def _train(study: Study, train: Train, claim: Claim) -> None:
     """Train the runs of a job: one of a grid, or one a seed of a search's trial."""
     from nlp_transfer.studies.watching import Watching
 
+    number = list(study.runs.trials()).index(claim.attributes["job"]) + 1
     values: list[float] = []
     for run in runs_of(claim):
-        log.info("run %d of %d: %s", study.begun + 1, study.planned_runs, run.name)
+        log.info("%d of %d: %s", number, study.planned, run.name)
         # Only what is tried is given up early, and by its first seed.
         is_tried = bool(study.plan.trials and run.row.settings and not values)
         watching = Watching(claim, reports=not values, prunes=is_tried)
