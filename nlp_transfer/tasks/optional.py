@@ -9,7 +9,6 @@ from nlp_transfer.data.added import Alter
 from nlp_transfer.data.items import Item
 from nlp_transfer.data.tags import Span
 from nlp_transfer.data.words import Splitter
-from nlp_transfer.metrics.precision import PrecisionCurve
 from nlp_transfer.records import Prediction, Row
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from nlp_transfer.metrics.outcomes import Average, Judgement
+    from nlp_transfer.metrics.precision import PrecisionCurve
     from nlp_transfer.metrics.reliability import ConfidenceFigures
     from nlp_transfer.shown import Example, Examples
     from nlp_transfer.tasks.analysis import Analysis

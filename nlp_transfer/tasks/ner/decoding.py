@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from nlp_transfer.data.tags import spans, to_iob2
@@ -99,10 +100,10 @@ class NerDecoder:
         log_probabilities: (words, labels)
         returns:           (words,) label ids
         """
-        from nlp_transfer.tasks.ner.viterbi import best_tags, inside_predecessors
+        from nlp_transfer.tasks.ner.viterbi import best_tags
 
         if self.way == "viterbi":
-            return best_tags(log_probabilities, inside_predecessors(labels))
+            return best_tags(log_probabilities, _inside(tuple(labels)))
         likeliest: NDArray[np.int64] = log_probabilities.argmax(axis=1)
         return likeliest
 
@@ -112,3 +113,10 @@ class NerDecoder:
             return tuple(tags)
         # As the CoNLL scorer reads greedy tags: an I- that continues nothing starts an entity.
         return tuple(to_iob2(tags, "iob2")[0])
+
+
+@lru_cache(maxsize=32)
+def _inside(labels: tuple[str, ...]) -> Mapping[int, tuple[int, int]]:
+    from nlp_transfer.tasks.ner.viterbi import inside_predecessors
+
+    return inside_predecessors(labels)

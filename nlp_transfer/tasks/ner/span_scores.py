@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.tags import Span, split_tag
-from nlp_transfer.tasks.ner.viterbi import inside_predecessors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +59,8 @@ def steps_of(
 @lru_cache(maxsize=32)
 def iob2_steps(labels: tuple[str, ...], *, legal: bool) -> Steps:
     """Tell what IOB2 allows; legal: only I-x that continue an entity, else any after any."""
+    from nlp_transfer.tasks.ner.viterbi import inside_predecessors
+
     return steps_of(labels, inside_predecessors(labels) if legal else {})
 
 
