@@ -240,6 +240,18 @@ def test_sizes_without_a_finished_run_are_left_out(runs: dict[int, Any]) -> None
         learning_curve({50: []})
 
 
+def test_sizes_that_took_fewer_steps_are_told_of(runs: dict[int, Any]) -> None:
+    assert learning_curve(runs).caution is None, "not known"
+    for size, of_size in runs.items():
+        for run in of_size:
+            run["training"] = {"steps": size // 5}
+    caution = learning_curve(runs).caution or ""
+    assert caution.startswith("Runs took 10 steps at 50 sentences, 160 at 800: part of the gain")
+    for run in (run for of_size in runs.values() for run in of_size):
+        run["training"] = {"steps": 400}
+    assert learning_curve(runs).caution is None
+
+
 def test_a_type_that_a_run_does_not_have_scores_nothing_there(runs: dict[int, Any]) -> None:
     for run in runs[50]:
         del run["splits"]["validation"]["entity"]["per_type"]["PER"]

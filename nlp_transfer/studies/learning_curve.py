@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,19 @@ class LearningCurve:
     """What a score is of: a type or a class."""
     overall: Curve
     per_label: Mapping[str, Curve]
+    steps: Mapping[int, int]
+    """Of training at each size; empty where that is not known."""
+
+    @property
+    def caution(self) -> str | None:
+        """Say that part of what the curve shows is more steps, where small sizes took far fewer."""
+        (least, few), (most, many) = (end(self.steps.items(), default=(0, 0)) for end in (min, max))
+        if 2 * few >= many:
+            return None
+        return (
+            f"Runs took {few:,} steps at {least:,} {self.examples}, {many:,} at {most:,}: part of "
+            "the gain is that of more steps. training.arguments.max_steps gives all sizes as many."
+        )
 
     def sentence(self) -> str:
         """Say how far it has come, and what more takes."""
@@ -65,6 +79,7 @@ class LearningCurve:
             "examples": self.examples,
             "overall": {**self.overall.as_dict(), "sentence": self.sentence()},
             "per_label": {name: curve.as_dict() for name, curve in self.per_label.items()},
+            "caution": self.caution,
         }
 
     def blocks(self) -> tuple[Block, ...]:
@@ -165,6 +180,11 @@ def learning_curve(
                 [Point(size, tuple(_f1(one, name) for one in of)) for size, of in figures.items()]
             )
             for name in labels
+        },
+        {
+            size: int(statistics.median(taken))
+            for size, of_size in runs.items()
+            if (taken := [one["training"]["steps"] for one in of_size if "training" in one])
         },
     )
 

@@ -64,6 +64,7 @@ def cautions(result: StudyResult) -> Iterator[str]:
         )
     if result.finished and all(len(row.seeds) == 1 for row in result.finished):
         yield "One run a row: what another seed changes is not known. --seeds 5 shows it."
+    yield from filter(None, (curve.caution for curve in result.curves.values()))
     for row in result.failed:
         yield f"{row.name}: {row.state}"
     for name, problem in result.untested.items():
