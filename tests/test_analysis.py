@@ -268,7 +268,7 @@ def texts(*rows: tuple[str, list[str]]) -> Any:
 
 
 def labelled(*labels: str, score: float = 0.9) -> Classification:
-    return Classification(labels, dict.fromkeys(labels, score))
+    return Classification(labels, {"a": 0.1, "b": 0.1, **dict.fromkeys(labels, score)})
 
 
 LABELS = ("a", "b/c", '"d"', "<e>")
@@ -364,6 +364,27 @@ def test_several_labels_a_text_have_pairs_but_no_grid_and_it_says_so() -> None:
         ("missed label",),
     ]
     assert [mistake.score for mistake in found.mistakes] == [0.9, 0.7]
+
+
+def test_texts_of_none_of_the_classes_have_a_row_and_a_column_of_their_own() -> None:
+    rows = texts(("one", ["a"]), ("two", []), ("three", []), ("four", ["b"]))
+    predictions = [labelled("a"), labelled(), labelled("b"), labelled()]
+    found = analysed(rows, predictions, task="classification")
+    assert found.confusion.rows == found.confusion.columns
+    places = {name: place for place, name in enumerate(found.confusion.rows)}
+    assert {*places} == {"a", "b", "(none)"}
+    cells = {
+        (one, other): found.confusion.counts[places[one]][places[other]]
+        for one in places
+        for other in places
+    }
+    assert {pair: count for pair, count in cells.items() if count} == {
+        ("a", "a"): 1,
+        ("(none)", "(none)"): 1,
+        ("(none)", "b"): 1,
+        ("b", "(none)"): 1,
+    }
+    assert again(found) == replace(found, examples=None)
 
 
 def test_a_grid_of_150_classes_shows_those_confused_most_beside_each_other() -> None:
@@ -490,6 +511,20 @@ def test_a_run_says_where_it_fails_and_says_it_again(
     code, earlier, _ = nlpt("report", tmp_path / "run")
     assert code == 0
     assert "Where it fails" not in earlier
+    assert nlpt("report", tmp_path / "run", "--html", tmp_path / "page.html")[0] == 0
+    page = (tmp_path / "page.html").read_text("utf-8")
+    lines = (tmp_path / "run" / "predictions.jsonl").read_text("utf-8").splitlines()
+    assert all(" ".join(json.loads(line)["tokens"][:4]) in page for line in lines)
+    for broken, told in (
+        (lines[0][:-9], "not valid JSON"),
+        ('{"tokens": ["a"], "tags": 1}', "gold"),
+    ):
+        text = "\n".join([*lines[:2], broken])
+        (tmp_path / "run" / "predictions.jsonl").write_text(text, "utf-8")
+        code, _, err = nlpt("report", tmp_path / "run", "--html", tmp_path / "page.html")
+        assert code == 2
+        assert "predictions.jsonl:3" in err
+        assert told in err
 
 
 def test_columns_of_the_data_are_slices_and_unknown_ones_are_refused(

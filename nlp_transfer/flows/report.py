@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from nlp_transfer.logs import lines_shown
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.tasks.analysis import Analysis
+from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.optional import Line
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +67,7 @@ def _with_examples(report: Report, folder: RunFolder) -> Report:
     if look is None or not file.is_file() or not report.splits:
         return report
     try:
-        examples = look.examples(lines(file))
+        examples = look.examples(_judged(report.task, lines(file), file))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise UserError(
             f"{file}: a line is not as nlpt writes it ({type(error).__name__}: {error}). Score the "
@@ -74,3 +77,11 @@ def _with_examples(report: Report, folder: RunFolder) -> Report:
     name, split = list(report.splits.items())[-1]
     analysis = replace(split.analysis or Analysis(), examples=examples)
     return replace(report, splits={**report.splits, name: replace(split, analysis=analysis)})
+
+
+def _judged(task: Task, lines: Iterable[Line], file: Path) -> Iterator[Line]:
+    """Hand lines on; the first one that cannot be judged is an error that names it."""
+    for number, line in enumerate(lines, 1):
+        if task.judge is not None:
+            task.judge.judge(line, f"{file}:{number}")
+        yield line

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.metrics.figures import Score, Scores
 from nlp_transfer.metrics.slices import slice_scores
 from nlp_transfer.records import Prediction, Row
-from nlp_transfer.shown import Example, Examples
+from nlp_transfer.shown import Example, Examples, Grid
 from nlp_transfer.tasks.analysis import Analysis
 from nlp_transfer.tasks.analysis_examples import ExampleSelection, slice_names, with_slices
 from nlp_transfer.tasks.classification.decoding import Classification
@@ -21,6 +21,7 @@ from nlp_transfer.tasks.classification.error_examples import example_of, example
 from nlp_transfer.tasks.classification.errors import LabelErrors
 from nlp_transfer.tasks.classification.results import ClassificationResults
 from nlp_transfer.tasks.classification.slices import LabelItems, SeenTexts, TextItems, whole_text
+from nlp_transfer.tasks.optional import Line
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -53,7 +54,7 @@ class ClassificationErrorAnalysis:
             found.add(row, prediction)
         return found.analysis(train, columns, samples=samples)
 
-    def examples(self, lines: Iterable[Mapping[str, Any]]) -> Examples:
+    def examples(self, lines: Iterable[Line]) -> Examples:
         """Show texts with their labels."""
         return examples_of(lines)
 
@@ -104,13 +105,18 @@ class _Found:
         return Analysis(
             overall=Score.of_counts(*total, counted=True) if count else None,
             slices={name: scores for name, scores in scored.items() if scores},
-            confusion=None if self.multi_label else self.errors.grid(*self.labels.correct()),
+            confusion=None if self.multi_label else self._grid(),
             pairs=self.errors.pairs(),
             mistakes=self.errors.mistakes(),
             repeated=self.errors.repeated(),
             notes=tuple(self._notes(seen)),
             examples=with_slices(self.shown.chosen(), names),
         )
+
+    def _grid(self) -> Grid:
+        correct, labels = self.labels.correct()
+        correct[""] = int((self.texts.counts.sum(axis=1) == 0).sum())
+        return self.errors.grid(correct, labels)
 
     def _notes(self, seen: SeenTexts | None) -> Iterator[str]:
         if self.multi_label:

@@ -81,16 +81,18 @@ class LabelErrors:
         )
 
     def grid(self, correct: Mapping[str, int], labels: list[str]) -> Grid:
-        """Count gold by predicted labels of texts that have one each.
+        """Count gold by predicted labels of texts that have one each, or none.
 
-        correct: texts by label
+        correct: texts by label; "": those that have none, as they should
         labels:  of either side
         """
-        places = {name: place for place, name in enumerate(labels)}
-        matrix = np.diag([correct.get(name, 0) for name in labels]).astype(np.int64)
+        has_none = correct.get("") or any("" in pair for pair in self._pairs)
+        every = [*labels, ""] if has_none else labels
+        places = {name: place for place, name in enumerate(every)}
+        matrix = np.diag([correct.get(name, 0) for name in every]).astype(np.int64)
         for (gold, predicted), count in self._pairs.items():
             matrix[places[gold], places[predicted]] += count
-        shown = fold(matrix, labels)
+        shown = fold(matrix, [name or "(none)" for name in every])
         return Grid(
             "Labels",
             shown.names,

@@ -117,8 +117,7 @@ class _Found:
 
 
 def _sentence(number: int, row: Row, prediction: Prediction) -> TaggedSentence:
-    line = NerResults().example(row, prediction)
-    return TaggedSentence.of_line(number, {"lost": row.get("lost"), "where": row["where"], **line})
+    return TaggedSentence.of_line(number, NerResults().example(row, prediction))
 
 
 def _example(number: int, row: Row, prediction: Prediction) -> Example:

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
-from nlp_transfer.data.tags import Span, spans
+from nlp_transfer.data.tags import Span, spans_of_any
 from nlp_transfer.metrics.entity_errors import EntityError, entity_errors
 from nlp_transfer.shown import Answer, Example, Examples, Mark
 from nlp_transfer.tasks.analysis_examples import ExampleSelection
@@ -38,8 +38,8 @@ class TaggedSentence:
         return cls(
             number,
             line["tokens"],
-            spans(line["gold"]),
-            {span: scores.get(span) for span in spans(line["tags"])},
+            spans_of_any(line["gold"]),
+            {span: scores.get(span) for span in spans_of_any(line["tags"])},
             line.get("lost") or (),
             line.get("where") or "",
         )
