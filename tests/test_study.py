@@ -205,6 +205,7 @@ def test_an_interrupted_study_goes_on_and_a_failed_run_stops_no_other(
         code, _, err = nlpt(*command, *vary)
     assert code == 130
     assert "0 of 2 runs of the study are done; the same command goes on" in err
+    assert "--fresh" not in err
     code, out, err = nlpt(*command)
     assert code == 2
     assert "learning_rate=1.0e+30 has failed: Training stopped" in err

@@ -65,12 +65,11 @@ def explaining_interrupt(study: Study) -> Iterator[None]:
     """Say, after Ctrl-C, how the study goes on."""
     try:
         yield
-    except KeyboardInterrupt as stop:
+    except KeyboardInterrupt:  # what the run says of itself is of `nlpt finetune`
         trials = study.runs.trials().values()
         done = sum(trial.state.is_finished() and not is_left(trial) for trial in trials)
-        said = str(stop) if isinstance(stop, Interrupted) else "interrupted"
         raise Interrupted(
-            f"{said}\n{done} of {study.planned} runs of the study are done; the same command goes "
-            f"on. In another terminal, or on another machine that has {study.folder.path}, it "
-            "shares the work."
+            f"interrupted: {done} of {study.planned} runs of the study are done; the same command "
+            "goes on, with the run that was broken off from its last checkpoint. In another "
+            f"terminal, or on another machine that has {study.folder.path}, it shares the work."
         ) from None
