@@ -47,6 +47,17 @@ def _same_weights(one: Path, two: Path, *, within: float) -> bool:
     return all(left[name].allclose(right[name], atol=within) for name in left)
 
 
+def _alike(ours: object, theirs: object) -> bool:
+    """Compare figures: counts exactly, and the scores of answers but for the order of sums."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return ours.keys() == theirs.keys() and all(_alike(ours[k], theirs[k]) for k in ours)
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(map(_alike, ours, theirs))
+    if isinstance(ours, float) and isinstance(theirs, float):
+        return abs(ours - theirs) < 1e-4
+    return ours == theirs
+
+
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_two_processes_train_the_model_of_one(
     launcher: str, tiny_recipe: Callable[..., Path], checkpoint: Callable[..., Path], tmp_path: Path
@@ -58,7 +69,7 @@ def test_two_processes_train_the_model_of_one(
     together = json.loads(_launch(LAUNCHERS[launcher], recipe, tmp_path / "two"))
     assert together["training"]["world_size"] == 2
     assert together["training"]["steps"] == alone["training"]["steps"]
-    assert together["splits"] == alone["splits"]  # every example counted exactly once
+    assert _alike(together["splits"], alone["splits"])  # every example counted exactly once
     assert _same_weights(tmp_path / "one" / "model", tmp_path / "two" / "model", within=1e-5)
     lines = [len((tmp_path / run / "log.jsonl").read_text().splitlines()) for run in ("one", "two")]
     assert lines[0] == lines[1]  # written once, not once a process
