@@ -26,11 +26,10 @@ def error_kinds(gold: Sequence[str], predicted: Sequence[str]) -> tuple[str, ...
     return tuple(name for name, labels in kinds.items() if labels)
 
 
-def example_of(number: int, line: Mapping[str, Any], slices: Sequence[str] = ()) -> Example:
+def example_of(number: int, line: Mapping[str, Any]) -> Example:
     """Show a line of predictions.jsonl.
 
     number: of the line, from 1
-    slices: that it belongs to
     """
     gold, predicted, scores = line["gold"], predicted_labels(line), line.get("scores") or {}
     pair = line.get("text_pair")
@@ -44,7 +43,6 @@ def example_of(number: int, line: Mapping[str, Any], slices: Sequence[str] = ())
         ),
         kinds=error_kinds(gold, predicted),
         types=tuple(sorted({*gold, *predicted})),
-        slices=tuple(slices),
         where=line.get("where") or "",
     )
 

@@ -53,11 +53,8 @@ class TaggedSentence:
         """Return the words of an entity."""
         return " ".join(self.words[span.first : span.last + 1])
 
-    def example(self, slices: Sequence[str] = ()) -> Example:
-        """Show it.
-
-        slices: that it belongs to
-        """
+    def example(self) -> Example:
+        """Show it."""
         starts = [0, *accumulate(len(word) + 1 for word in self.words)]
 
         def mark(span: Span, score: float | None = None) -> Mark:
@@ -78,7 +75,6 @@ class TaggedSentence:
             ),
             kinds=tuple(dict.fromkeys([*(error.kind for error in self.errors), *lost])),
             types=tuple(sorted(types)),
-            slices=tuple(slices),
             where=self.where,
         )
 
