@@ -232,3 +232,13 @@ def test_a_tracker_that_fails_at_the_end_does_not_cost_the_run(
     assert json.loads(out)["splits"]
     assert "test/entity_f1" in trackers["wandb"].figures
     assert trackers["trackio"].events == ["begun", "ended so"]
+
+
+def test_pretraining_tells_what_it_reached(
+    trackers: Trackers, nlpt: Run, tiny_recipe: Recipes
+) -> None:
+    code, out, err = nlpt("pretrain", "-r", tracked(tiny_recipe), "pretraining.epochs=1", "--json")
+    assert code == 0, err
+    wanted = json.loads(out)["held_out"]["after"]["perplexity"]
+    assert {each.figures["eval/after/perplexity"] for each in trackers.values()} == {wanted}
+    assert trackers["mlflow"].events == ["begun", "ended FINISHED"]

@@ -19,6 +19,7 @@ from nlp_transfer.data.masking import MaskedWindows, cut_texts
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import token_batches
 from nlp_transfer.inference.precision import autocast
+from nlp_transfer.metrics.flat import by_path
 from nlp_transfer.models.build import LoadedModel, build_masked_lm, log_new_parameters
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import TrainingSection
@@ -30,6 +31,7 @@ from nlp_transfer.training.budget_trainer import BudgetTrainer
 from nlp_transfer.training.domain_texts import shuffled_texts, texts_read
 from nlp_transfer.training.fingerprints import Read
 from nlp_transfer.training.progress import Progress
+from nlp_transfer.training.trackers import Trackers
 
 HEADLINE = "masked accuracy"
 
@@ -165,13 +167,17 @@ def read_on(
     """
     section = section_of(recipe)
     trainer = PretrainingTrainer(reading, section, training_arguments(section, checkpoints))
-    before = trainer.measure()
-    trainer.learn(resumed)
+    with Trackers() as trackers:
+        trackers.hold(trainer)
+        before = trainer.measure()
+        trainer.learn(resumed)
+        held_out = {"before": before, "after": trainer.measure()}
+        trackers.log({f"eval/{path}": value for path, value in by_path(held_out).items()})
     return {
         "schema": 1,
         "task": "pretraining",
         "recipe": recipe.name,
-        "held_out": {"before": before, "after": trainer.measure()},
+        "held_out": held_out,
         "training": {
             **reading.counts,
             "seconds": round(trainer.clock.seconds, 2),
