@@ -79,7 +79,7 @@ class PowerLaw:
         returns: the size, and the ends of a 95 % interval; its high end is None where it lies
                  beyond FARTHEST times the largest size. None where the size itself lies there
         """
-        steps = 64 * int(math.log2(FARTHEST * self.sizes[-1] / self.sizes[0]))
+        steps = 16 * int(math.log2(FARTHEST * self.sizes[-1] / self.sizes[0]))
         sizes = np.geomspace(self.sizes[0], FARTHEST * self.sizes[-1], steps)
         value, low, high = self._expected(sizes)
         needed, least, most = (_first(sizes, line, score) for line in (value, high, low))
@@ -172,7 +172,11 @@ def _closest(chosen: Laws, laws: Laws, sizes: Floats) -> tuple[float, float, flo
 
 
 def _first(sizes: Floats, line: Floats, score: float) -> int | None:
-    """Find where a rising line reaches a score."""
+    """Find where a rising line reaches a score, between its points on a line of log sizes."""
     if line[-1] < score:
         return None
-    return math.ceil(float(sizes[int(np.argmax(line >= score))]))
+    at = int(np.argmax(line >= score))
+    if at == 0:
+        return math.ceil(float(sizes[0]))
+    share = (score - line[at - 1]) / (line[at] - line[at - 1])
+    return math.ceil(float(sizes[at - 1] * (sizes[at] / sizes[at - 1]) ** share))

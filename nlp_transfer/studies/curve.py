@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from nlp_transfer.metrics.learning_curve import CurveError, PowerLaw, fit
@@ -88,15 +89,17 @@ class Curve:
         """The runs that have learned from most."""
         return self.points[-1]
 
+    @cached_property
     def at_twice(self) -> tuple[float, float, float] | None:
         """Forecast the score at twice the largest size: (value, low, high), as `forecast` does."""
         return self.law.forecast(2 * self.last.size) if self.law else None
 
     def gain(self) -> float:
         """Say how much twice the data is worth; of what is not forecast, nothing."""
-        forecast = self.at_twice()
+        forecast = self.at_twice
         return forecast[0] - self.last.mean if forecast else -math.inf
 
+    @cached_property
     def goal(self) -> Goal | None:
         """Choose the next round score that takes more examples than there are, and can be had."""
         if self.law is None:
@@ -112,7 +115,7 @@ class Curve:
     def says(self, figure: str, examples: str) -> str:
         """Say it in a sentence."""
         known = f"{figure} {self.last} at {self.last.size:,} {examples}"
-        forecast, goal = self.at_twice(), self.goal()
+        forecast, goal = self.at_twice, self.goal
         if forecast is None:
             return f"{known}; nothing is forecast: {self.why}"
         value, low, high = forecast
@@ -120,7 +123,7 @@ class Curve:
         return f"{known}; {then}; {goal or 'a point more is out of sight'}"
 
     def as_dict(self) -> dict[str, Any]:
-        forecast, goal = self.at_twice(), self.goal()
+        forecast, goal = self.at_twice, self.goal
         return {
             "points": [point.as_dict() for point in self.points],
             "law": self.law and self.law.as_dict(),

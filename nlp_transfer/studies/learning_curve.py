@@ -145,7 +145,7 @@ class LearningCurve:
 
 
 def _cells(name: str, curve: Curve) -> tuple[str, ...]:
-    forecast, goal = curve.at_twice(), curve.goal()
+    forecast, goal = curve.at_twice, curve.goal
     ahead = f"{forecast[0]:.2f} ({forecast[1]:.2f} to {forecast[2]:.2f})" if forecast else "none"
     return (name, *map(str, curve.points), ahead, str(goal or ""))
 

@@ -147,7 +147,7 @@ def _cases(data: str, runs: Mapping[int, Sequence[Mapping[str, Any]]]) -> Iterat
     for number in range(LEAST_SIZES, len(points)):
         known, measured = points[:number], points[number]
         if measured.size == 2 * known[-1].size:
-            yield Case(data, known, Curve.through(known).at_twice(), measured)
+            yield Case(data, known, Curve.through(known).at_twice, measured)
 
 
 def _table(cases: Sequence[Case]) -> Iterator[str]:
