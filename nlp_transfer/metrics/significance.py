@@ -82,7 +82,8 @@ def differences(
     return Differences(
         mean_a,
         mean_b,
-        intervals=np.percentile(drawn.differences + noise, [2.5, 97.5], axis=0).T,
+        # Student's t of few seeds has long tails; shares do not differ by more than 1.
+        intervals=np.percentile(drawn.differences + noise, [2.5, 97.5], axis=0).T.clip(-1, 1),
         p=(as_large + 1) / (samples + 1),
         sd_examples=float(drawn.differences[:, 0].std()),
         sd_seeds=float(sd_seeds[0]),
