@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import CLASSES as NAMES
 from tiny import FAMILIES, FIRST, LAST, texts_with_classes, write_csv, write_data, write_recipe
@@ -97,6 +97,7 @@ def test_texts_far_from_all_classes_are_strange(known: Known) -> None:
     assert (figures.unknown_caught or 0) > 0.95
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(5, 300), st.floats(0.5, 0.99), st.integers(0, 2**32 - 1))
 def test_the_threshold_keeps_the_share_of_validation_that_is_asked(
     count: int, keep: float, seed: int

@@ -84,6 +84,15 @@ MinPrecisionOption = Annotated[
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on with what an interrupted job has predicted.")
 ]
+CoverageOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="Give each text the set of labels that holds the right one for this share of texts "
+        "like those of the validation split, such as 0.9.",
+        show_default=False,
+    ),
+]
 
 
 def predict(
@@ -105,6 +114,7 @@ def predict(
     adapter: AdapterOption = None,
     words: WordsOption = None,
     min_precision: MinPrecisionOption = None,
+    coverage: CoverageOption = None,
     resume: ResumeOption = False,
 ) -> None:
     """Predict every text of a file: one JSON object a line, in the input's order.
@@ -141,4 +151,5 @@ def predict(
         scheme=scheme,
         words=words,
         min_precision=min_precision,
+        coverage=coverage,
     )

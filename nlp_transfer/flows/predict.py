@@ -22,6 +22,7 @@ class _Answering(TypedDict):
     scheme: str | None
     words: str | None
     min_precision: float | None
+    coverage: float | None
 
 
 @lines_shown()
@@ -38,6 +39,7 @@ def predict(
     scheme: str | None = None,
     words: str | None = None,
     min_precision: float | None = None,
+    coverage: float | None = None,
 ) -> None:
     """Predict all texts of an input in its order, and write the results as they are made.
 
@@ -47,7 +49,8 @@ def predict(
     to:       jsonl, conll, spans, doccano, label-studio, brat or csv
     adapters: runs or folders of adapters, whose base is the one model; of several each answers
     resume:   go on with what an interrupted job has predicted
-    precision, engine, device, scheme, words, min_precision: as `Predictor.from_run` has them
+    precision, engine, device, scheme, words, min_precision, coverage: as `Predictor.from_run` has
+              them
     raises:   UserError for what cannot be read, predicted or written
     """
     data = source if isinstance(source, DataSection) else DataSection(source=str(source))
@@ -55,13 +58,20 @@ def predict(
     check_target(to, target)
     if len(adapters) > 1 and to != "jsonl":
         raise UserError(f"--to: answers of several adapters are written as jsonl, not {to}.")
+    if coverage is not None and to != "jsonl":
+        raise UserError(f"--coverage: sets of labels are written as jsonl, not {to}.")
     check_inputs(data)
     from nlp_transfer.inference.jobs import file_stamps, keeps_parts, predict_in_parts
     from nlp_transfer.inference.opening import open_models
     from nlp_transfer.inference.results import watched
 
     answering = _Answering(
-        precision=precision, engine=engine, scheme=scheme, words=words, min_precision=min_precision
+        precision=precision,
+        engine=engine,
+        scheme=scheme,
+        words=words,
+        min_precision=min_precision,
+        coverage=coverage,
     )
     in_parts = keeps_parts(data.source, target, resume=resume)
     wait_for_all()

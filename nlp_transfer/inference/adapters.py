@@ -45,13 +45,14 @@ class Adapters:
         device: str = "auto",
         words: WordRule | None = None,
         min_precision: float | None = None,
+        coverage: float | None = None,
     ) -> Adapters:
         """Load one or more adapters; each is called by the name of its run folder.
 
         base:     checkpoint that all of them were trained on
         adapters: run folders or adapter folders
         words:    how raw text is split, instead of as each adapter says
-        min_precision: as `Predictor.from_run` has it, of each
+        min_precision, coverage: as `Predictor.from_run` has them, of each
         raises:   UserError when one is no adapter, or of another base
         """
         from transformers import AutoModel
@@ -76,6 +77,7 @@ class Adapters:
                     setting="--adapter",
                     shared=shared,
                     min_precision=min_precision,
+                    coverage=coverage,
                 )
                 for name, folder in folders.items()
             }

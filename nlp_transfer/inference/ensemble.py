@@ -52,16 +52,18 @@ class Ensemble(Predictor):
         words: WordRule | None = None,
         fast_cpu: bool | None = None,
         min_precision: float | None = None,
+        coverage: float | None = None,
     ) -> Ensemble:
         """Load one or more run folders, model folders or Hub ids.
 
         engine, device, scheme, words, fast_cpu: as `Predictor.from_run` has them
-        min_precision: the same, of one model
+        min_precision, coverage: the same, of one model
         raises: UserError when one is no such thing, or they differ in task or labels
         """
-        if min_precision is not None and len(models) > 1:
+        asked = "--coverage" if min_precision is None else "--min-precision"
+        if (min_precision is not None or coverage is not None) and len(models) > 1:
             raise UserError(
-                "--min-precision: no validation split has told how sure several models may be "
+                f"{asked}: no validation split has told how sure several models may be "
                 "together. Name one MODEL; nlpt merge --how greedy makes one of several."
             )
         first, *others = (
@@ -74,6 +76,7 @@ class Ensemble(Predictor):
                 words=words,
                 fast_cpu=fast_cpu,
                 min_precision=min_precision,
+                coverage=coverage,
             )
             for model in models
         )

@@ -21,6 +21,7 @@ def open_models(
     scheme: str | None = None,
     words: str | None = None,
     min_precision: float | None = None,
+    coverage: float | None = None,
 ) -> Ensemble | Adapters:
     """Load one or several models that answer as one, or a model with adapters that each answer.
 
@@ -42,6 +43,7 @@ def open_models(
             scheme=scheme,
             words=rule,
             min_precision=min_precision,
+            coverage=coverage,
         )
     if len(models) > 1:
         raise UserError("--adapter: name one MODEL, the base of the adapters.")
@@ -55,4 +57,5 @@ def open_models(
         device=device,
         words=rule,
         min_precision=min_precision,
+        coverage=coverage,
     )

@@ -15,9 +15,9 @@ from nlp_transfer.data.raw_words import RawWords, kept
 from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.words import Splitter
 from nlp_transfer.errors import UserError
+from nlp_transfer.inference.asked import asked_of
 from nlp_transfer.inference.engine import predict_distributions
 from nlp_transfer.inference.hidden_states import hidden_states
-from nlp_transfer.inference.least_scores import least_score
 from nlp_transfer.inference.loading import load_trained
 from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
 from nlp_transfer.inference.precision import resolve_device, resolve_precision, usable_precision
@@ -28,7 +28,7 @@ from nlp_transfer.recipe import ModelSection, WordRule
 from nlp_transfer.records import LossLedger, Prediction, Row
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.faces import WindowRow
-from nlp_transfer.tasks.optional import Calibration, calibrated
+from nlp_transfer.tasks.optional import Asked, Calibration, calibrated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,8 +59,8 @@ class Predictor:
     """Whether it computes by our operations on a CPU."""
     calibration: Calibration | None = None
     """How its scores are corrected; None: they are as the model computes them."""
-    least: float | None = None
-    """The score that an answer needs; None: any."""
+    asked: Asked | None = None
+    """What answers have to be, and which labels stand in a set beside them."""
 
     def __new__(cls, loaded: object = None, *_: object, **__: object) -> Predictor:
         """Say how a model is loaded by its name."""
@@ -83,6 +83,7 @@ class Predictor:
         scheme: str | None = None,
         fast_cpu: bool | None = None,
         min_precision: float | None = None,
+        coverage: float | None = None,
     ) -> Predictor:
         """Load a run folder, a model folder, an adapter folder or a Hub id.
 
@@ -97,6 +98,7 @@ class Predictor:
                           labels
         fast_cpu:         compute by our operations on a CPU; None: as training.fast_cpu said
         min_precision:    leave out answers below the score that had this precision on validation
+        coverage:         give texts the set of labels that holds the right one for this share
         raises:           UserError when it is no such thing, its labels have no names, or there is
                           no such device
         """
@@ -115,11 +117,9 @@ class Predictor:
             wanted = resolve_precision(precision, device)
             precision = usable_precision(loaded.model, wanted, fast_cpu=fast)
         columns, options = kept_columns(settings.columns), settings.options
-        least = None
-        if min_precision is not None:
-            least = least_score(calibration, min_precision, str(model))
+        asked = asked_of(calibration, str(model), min_precision=min_precision, coverage=coverage)
         known = (loaded, task, options, precision, tokens_per_batch, columns, raw, fast)
-        return cls(*known, calibration=calibration, least=least)
+        return cls(*known, calibration=calibration, asked=asked)
 
     @property
     def labels(self) -> list[str]:
@@ -140,7 +140,7 @@ class Predictor:
             distributions = known.judged(self._computed(rows, count, features=True), len(labels))
         decoder = self.task.decoder
         predictions = (decoder.decode(distribution, labels) for distribution in distributions)
-        return calibrated(predictions, self.calibration, self.least)
+        return calibrated(predictions, self.calibration, self.asked)
 
     def encode(self, rows: Iterable[Row]) -> Iterator[tuple[list[WindowRow], LossLedger]]:
         """Turn each row into the windows that the model reads, and count what they lose."""

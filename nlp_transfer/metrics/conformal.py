@@ -12,8 +12,7 @@ sources: Vovk et al. 2005, Algorithmic learning in a random world; Sadinle et al
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,35 +22,73 @@ from nlp_transfer.recipe.base import Section
 
 MOST = 1000
 """How many figures are kept: for one in between the next larger is taken."""
+PERCENTS = tuple(range(50, 100))
+"""The coverages at which the size of sets is kept, in percent."""
 _ROUNDED = 1e-5
-"""By what share, and at least by how much, a kept figure may be less than it was."""
+"""By what share, and at least by how much of it, a kept figure may be less than it was."""
 
 _Surprise = Annotated[float, Field(ge=0, le=1000)]
+_Size = Annotated[float, Field(ge=0, le=1e9)]
 
 
-class Surprises(Section):
-    """How unlikely a model finds the right labels of validation texts: -log probability each."""
+class LabelSets(Section):
+    """What a validation split says of the labels that have to be in a text's set."""
 
     texts: int = Field(ge=1, le=2**40)
-    """That were measured."""
-    kept: tuple[_Surprise, ...] = Field(max_length=MOST)
-    """Rising: all of them, or as many in equal steps up to the largest."""
+    """Of validation."""
+    surprises: tuple[_Surprise, ...] = Field(max_length=MOST)
+    """How unlikely the model found their labels, -log probability each, rising: all of them, or as
+    many in equal steps up to the largest."""
+    sizes: tuple[_Size, ...] = Field(min_length=len(PERCENTS), max_length=len(PERCENTS))
+    """Labels in a set on average, by PERCENTS."""
+    empty: tuple[_Size, ...] = Field(min_length=len(PERCENTS), max_length=len(PERCENTS))
+    """Share of the sets that have none, by PERCENTS."""
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
-        if len(self.kept) != min(self.texts, MOST) or list(self.kept) != sorted(self.kept):
-            raise ValueError("they do not rise, or are not as many as their texts have")
+        found = self.surprises
+        if len(found) != min(self.texts, MOST) or list(found) != sorted(found):
+            raise ValueError("surprises do not rise, or are not as many as their texts have")
         return self
 
     @classmethod
-    def of(cls, found: Sequence[float] | NDArray[np.float64]) -> Self:
-        """Keep what was found, one figure a text."""
-        rising = np.sort(found)
-        kept = rising[_ranks(len(rising)) - 1]
-        return cls(texts=len(rising), kept=tuple(float(f"{value:.6g}") for value in kept))
+    def of(cls, log_probabilities: NDArray[np.floating[Any]], right: NDArray[np.int64]) -> Self:
+        """Learn from texts that the model has not learned from.
+
+        log_probabilities: (texts, labels)
+        right:             (texts,) the number of each text's label
+        """
+        unlikely = -np.asarray(log_probabilities, np.float64).clip(-1000, 0)
+        texts = len(right)
+        rising = np.sort(unlikely[np.arange(texts), right])[_ranks(texts) - 1]
+        none = (0.0,) * len(PERCENTS)
+        kept = tuple(float(f"{value:.6g}") for value in rising)
+        bare = cls(texts=texts, surprises=kept, sizes=none, empty=none)
+        shares = [percent / 100 for percent in PERCENTS]
+        bounds = [bare.bound(share) if bare.allows(share) else math.inf for share in shares]
+        sizes = np.searchsorted(np.sort(unlikely, axis=None), bounds, "right") / texts
+        empty = 1 - np.searchsorted(np.sort(unlikely.min(axis=1)), bounds, "right") / texts
+        rounded = [tuple(found.round(4).tolist()) for found in (sizes, empty)]
+        return cls(texts=texts, surprises=kept, sizes=rounded[0], empty=rounded[1])
+
+    def described(self, coverage: float) -> str:
+        """Say what is known of sets that hold the right label so often."""
+        low, high = self.interval95(coverage)
+        promise = (
+            f"sets hold the right label of {coverage:.1%} of texts like those of validation (95 % "
+            f"interval, for {self.texts:,} of them: {low:.1%} to {high:.1%})"
+        )
+        percent = round(100 * coverage)
+        if percent not in PERCENTS:
+            return promise
+        at = PERCENTS.index(percent)
+        return (
+            f"{promise}; there they had {self.sizes[at]:.2f} labels on average, and none for "
+            f"{self.empty[at]:.1%} of the texts"
+        )
 
     def allows(self, coverage: float) -> bool:
-        """Tell whether so many texts can promise it."""
+        """Tell whether so many texts can promise it: the largest is texts / (texts + 1)."""
         return coverage > 0 and self._rank(coverage) <= self.texts
 
     def bound(self, coverage: float) -> float:
@@ -60,7 +97,7 @@ class Surprises(Section):
         coverage: the probability that a set holds the right label; `allows` it
         """
         index = int(np.searchsorted(_ranks(self.texts), self._rank(coverage)))
-        return self.kept[index] * (1 + _ROUNDED) + _ROUNDED * _ROUNDED
+        return self.surprises[index] * (1 + _ROUNDED) + _ROUNDED * _ROUNDED
 
     def interval95(self, coverage: float) -> tuple[float, float]:
         """Return between what the share of right sets lies for 95 of 100 such validation splits.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nlp_transfer.data.added import Alter
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import torch
     from datasets import Dataset
 
+    from nlp_transfer.metrics.conformal import LabelSets
     from nlp_transfer.metrics.outcomes import Average, Judgement
     from nlp_transfer.metrics.precision import PrecisionCurve
     from nlp_transfer.metrics.reliability import ConfidenceFigures
@@ -114,21 +116,39 @@ class Calibration(Protocol):
     def above(self, prediction: Prediction, least: float) -> Prediction:
         """Leave out the answers of a calibrated prediction whose score is below the least."""
 
+    @property
+    def sets(self) -> LabelSets | None:
+        """Which labels belong into a set that is to hold the right one; None: there are no sets."""
+
+    def with_set(self, prediction: Prediction, bound: float) -> Prediction:
+        """Give a calibrated prediction the set of labels that `sets` has this bound for."""
+
     def model_dump(self, *, mode: str) -> dict[str, Any]:
         """Return what config.json holds; mode: json."""
 
 
-def calibrated(
-    predictions: Iterable[Prediction], calibration: Calibration | None, least: float | None = None
-) -> Iterator[Prediction]:
-    """Correct the scores of predictions, as far as it is known how, as they come.
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of calibrated answers."""
 
-    least: the score that an answer needs then; None: any
-    """
+    least: float | None = None
+    """The score that one needs; None: any."""
+    bound: float | None = None
+    """Of the labels in a set; None: there is no set."""
+
+
+def calibrated(
+    predictions: Iterable[Prediction], calibration: Calibration | None, asked: Asked | None = None
+) -> Iterator[Prediction]:
+    """Correct the scores of predictions, as far as it is known how, as they come."""
     if calibration is None:
         return iter(predictions)
-    known = map(calibration.calibrated, predictions)
-    return known if least is None else (calibration.above(one, least) for one in known)
+    known: Iterator[Prediction] = map(calibration.calibrated, predictions)
+    if asked is not None and (bound := asked.bound) is not None:
+        known = (calibration.with_set(one, bound) for one in known)
+    if asked is not None and (least := asked.least) is not None:
+        known = (calibration.above(one, least) for one in known)
+    return known
 
 
 class Confidence(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from nlp_transfer.metrics.conformal import LabelSets
 from nlp_transfer.metrics.precision import PrecisionCurve
 from nlp_transfer.recipe.base import Section
 from nlp_transfer.records import Prediction
@@ -32,6 +34,8 @@ class ClassificationCalibration(Section):
     several: bool
     """Whether each label has a probability of its own."""
     curve: PrecisionCurve
+    sets: LabelSets | None = None
+    """Which labels belong into a set that is to hold the right one; None: there are no sets."""
 
     def calibrated(self, prediction: Prediction) -> Classification:
         """Correct the scores of all labels; which are chosen, and the order of all, stays."""
@@ -59,6 +63,14 @@ class ClassificationCalibration(Section):
         kept = tuple(name for name in prediction.labels if prediction.scores[name] >= least)
         return replace(prediction, labels=kept)
 
+    def with_set(self, prediction: Prediction, bound: float) -> Classification:
+        """Give a text the set of labels that are no less likely than the bound, by `sets`."""
+        assert isinstance(prediction, Classification)
+        scores = prediction.scores
+        likely = [name for name in scores if -math.log(max(scores[name], 1e-300)) <= bound]
+        ordered = sorted(likely, key=lambda name: -scores[name])
+        return replace(prediction, possible=tuple(ordered))
+
 
 @dataclass(frozen=True)
 class ClassificationConfidence:
@@ -82,28 +94,28 @@ class ClassificationConfidence:
         )
         scores = fitted.scores(answers.model)[answers.texts, answers.labels]
         curve = PrecisionCurve.of(np.asarray(scores), answers.right)
-        return fitted.model_copy(update={"curve": curve})
+        sets = None
+        if not self.multi_label:
+            texts, labels = _right_labels(rows, answers)
+            probabilities = fitted.scores(answers.model[texts])
+            sets = LabelSets.of(logarithm(probabilities), labels) if len(texts) else None
+        return fitted.model_copy(update={"curve": curve, "sets": sets})
 
     def _temperature(self, rows: Dataset, answers: Answers) -> float:
         import numpy as np
 
         from nlp_transfer.metrics.calibration import Priors, fit_curve, fit_temperature, log_odds
 
-        gold = [{*labels} for labels in rows["labels"]]
         if self.multi_label:
+            gold = [{*labels} for labels in rows["labels"]]
             truth = np.array([[name in labels for name in answers.names] for labels in gold])
             odds = log_odds(answers.model).ravel()
             # Without a shift even odds stay even: at a threshold of 0.5 the same labels are chosen.
             unmoved = Priors(shift=1e9)
             none = np.zeros(len(odds), np.int64)
             return 1 / fit_curve(odds, truth.ravel(), none, 0, unmoved).slope
-        numbers = {name: number for number, name in enumerate(answers.names)}
-        texts, labels = [], []
-        for text, names in enumerate(gold):
-            for name in names & numbers.keys():  # others are wrong whatever the scores
-                texts.append(text)
-                labels.append(numbers[name])
-        return fit_temperature(logarithm(answers.model[texts]), np.array(labels, np.int64))
+        texts, labels = _right_labels(rows, answers)
+        return fit_temperature(logarithm(answers.model[texts]), labels)
 
     def figures(self, rows: Dataset, predictions: Sequence[Prediction]) -> ConfidenceFigures | None:
         """Measure the scores of the labels that texts were given."""
@@ -161,6 +173,21 @@ class Answers:
             np.array(scores, np.float64),
             np.array(right, np.bool_),
         )
+
+
+def _right_labels(rows: Dataset, answers: Answers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number the texts whose label the model has, and the label of each."""
+    import numpy as np
+
+    numbers = {name: number for number, name in enumerate(answers.names)}
+    found = [
+        (text, numbers[name])
+        for text, names in enumerate(rows["labels"])
+        for name in names
+        if name in numbers  # others are wrong whatever the scores
+    ]
+    texts, labels = np.array(found, np.int64).reshape(-1, 2).T
+    return texts, labels
 
 
 def logarithm(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

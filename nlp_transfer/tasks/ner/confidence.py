@@ -38,6 +38,15 @@ class NerCalibration(Section):
     """Shifts of the single types, drawn to 0 where few entities are; 0 for one not named here."""
     curve: PrecisionCurve
 
+    @property
+    def sets(self) -> None:
+        """Entities have none: what else a span could be is no list of labels."""
+
+    def with_set(self, prediction: Prediction, bound: float) -> Tagging:
+        """Leave a prediction as it is."""
+        assert isinstance(prediction, Tagging)
+        return prediction
+
     def calibrated(self, prediction: Prediction) -> Tagging:
         """Correct the scores of entities; which there are stays."""
         assert isinstance(prediction, Tagging)
