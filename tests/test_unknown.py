@@ -25,6 +25,7 @@ from nlp_transfer.models.features import features_behind_logits
 from nlp_transfer.models.hostile import KNOWN_FILE
 from nlp_transfer.models.known import Known
 from nlp_transfer.recipe import ModelSection
+from nlp_transfer.tasks.classification.decoding import Classification
 from nlp_transfer.tasks.classification.task import ClassificationTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -282,3 +283,19 @@ def test_nothing_is_learned_from_texts_of_none_of_the_classes(
     overrides = ["task.unknown=auto", "task.unknown_label=refund"]
     with pytest.raises(UserError, match=r"train\.csv:\d+: .*unknown_label 'refund'"):
         finetune(load_recipe(str(told[0]), overrides), output=tmp_path / "run")
+
+
+def test_files_with_texts_of_no_class_can_be_compared_and_looked_through(
+    told: tuple[Path, Path],
+) -> None:
+    lines = [json.loads(line) for line in (told[1] / "predictions.jsonl").open()]
+    judged = [ClassificationTask().judge.judge(line, "") for line in lines]
+    right = [line["gold"] == ([] if line["label"] is None else [line["label"]]) for line in lines]
+    assert [one.right for one in judged] == right
+    assert len(ClassificationTask().error_analysis.examples(lines).examples) == len(lines)
+
+
+def test_a_text_of_no_class_is_learned_as_none() -> None:
+    additions = ClassificationTask().additions
+    assert additions.confidence(Classification((), {"a": 0.9, "b": 0.1})) == 0
+    assert additions.confidence(Classification(("a",), {"a": 0.9, "b": 0.1})) == 0.9

@@ -44,9 +44,9 @@ class ClassificationAdditions:
         return {**row, "labels": list(prediction.labels)}
 
     def confidence(self, prediction: Prediction) -> float:
-        """Return the probability of the label."""
+        """Return the probability of the label; 0 for a text of none of the classes."""
         assert isinstance(prediction, Classification)
-        return max(prediction.scores.values())
+        return max(prediction.scores.values()) if prediction.labels else 0.0
 
     def classes(self, row: Row) -> set[str | None]:
         return set(row["labels"])
