@@ -41,7 +41,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 def start_logging() -> None:
     """Log one event a line to stderr, on the main process only, and quiet the libraries."""
     show_lines()
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|peft)")
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|peft|seqeval)")
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft)")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain, count
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
-
-from nlp_transfer.data.tags import split_tag
 
 Tags = Sequence[Sequence[str]]
 Lost = Sequence[Sequence[str]]
@@ -87,39 +85,38 @@ def pair(gold: Tags, predicted: Tags, lost: Lost = ()) -> Pairing:
         shorter = "longer" if (len(theirs), theirs) > (len(lengths), lengths) else "shorter"
         raise ValueError(f"the predicted tags are {shorter} than the gold tags")
     codes: defaultdict[str, int] = defaultdict(count().__next__)
-    sides = [_codes(side, codes) for side in (gold, predicted)]
-    split = [split_tag(tag) for tag in codes]
-    missed = [(number, kind) for number, kinds in enumerate(lost) for kind in kinds]
-    types = sorted({kind for _, kind in (*split, *missed) if kind})
-    places = {kind: place for place, kind in enumerate(types)}
-    prefixes = np.array([prefix for prefix, _ in split], dtype=np.str_)
-    kinds = np.array([places.get(kind, -1) for _, kind in split], dtype=np.int64)
-    ends = np.cumsum(lengths, dtype=np.int64)
-    ours, others = (_entities(codes, prefixes, kinds, ends) for codes in sides)
-    lost_places = np.array([(number, places[kind]) for number, kind in missed], dtype=np.int64)
-    lost_sentences, lost_types = lost_places.reshape(-1, 2).T
-    twins = _twins(ours, others)
-    return Pairing(tuple(types), ours, others, twins, (lost_sentences, lost_types), len(lengths))
+    ours, others = _entities(gold, codes), _entities(predicted, codes)
+    missed = [(number, codes[kind]) for number, kinds in enumerate(lost) for kind in kinds]
+    types = sorted(codes)
+    places = np.empty(len(codes), dtype=np.int64)
+    places[[codes[kind] for kind in types]] = range(len(types))
+    ours, others = (replace(side, type=places[side.type]) for side in (ours, others))
+    lost_sentences, lost_codes = np.array(missed, dtype=np.int64).reshape(-1, 2).T
+    return Pairing(
+        tuple(types),
+        ours,
+        others,
+        _twins(ours, others),
+        (lost_sentences, places[lost_codes]),
+        len(lengths),
+    )
 
 
-def _codes(side: Tags, codes: defaultdict[str, int]) -> NDArray[np.int32]:
-    """Number the tags of all words."""
-    return np.fromiter(map(codes.__getitem__, chain.from_iterable(side)), np.int32)
+def _entities(side: Tags, codes: defaultdict[str, int]) -> Entities:
+    """Find all entities, their types numbered by `codes` as they are met.
 
-
-def _entities(
-    codes: NDArray[np.int32], prefixes: NDArray[np.str_], kinds: Integers, ends: Integers
-) -> Entities:
-    """Find all entities.
-
-    codes:           (words,) of the tags
-    prefixes, kinds: by code
-    ends:            (sentences,) where each one ends, in words of all
+    On valid IOB2 tags seqeval's default mode finds what its strict one does, many times as fast.
     """
-    first = np.flatnonzero((prefixes == "B")[codes])
-    breaks = np.append(np.flatnonzero((prefixes != "I")[codes]), len(codes))
-    last = breaks[np.searchsorted(breaks, first, side="right")] - 1
-    return Entities(np.searchsorted(ends, first, side="right"), first, last, kinds[codes[first]])
+    from seqeval.metrics.sequence_labeling import get_entities
+
+    def found() -> Iterator[int]:
+        start = 0
+        for number, tags in enumerate(side):
+            for kind, first, last in get_entities(list(tags)):
+                yield from (number, start + first, start + last, codes[kind])
+            start += len(tags)
+
+    return Entities(*np.fromiter(found(), np.int64).reshape(-1, 4).T)
 
 
 def _twins(gold: Entities, predicted: Entities) -> tuple[Integers, Integers]:

@@ -14,7 +14,7 @@ import torch
 from nlp_transfer.secrets import mask_command_line
 
 _PACKAGES = (
-    "torch", "transformers", "datasets", "evaluate", "accelerate", "peft",
+    "torch", "transformers", "datasets", "evaluate", "accelerate", "peft", "seqeval",
     "scikit-learn", "tokenizers", "numpy",
 )  # fmt: skip
 
