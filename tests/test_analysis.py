@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from nlp_transfer.data.load import PLACE, schema_of
 from nlp_transfer.data.tags import iob2_labels, spans, to_iob2
 from nlp_transfer.metrics.bootstrap import resampled_sums
 from nlp_transfer.metrics.confusion import chained, fold
-from nlp_transfer.metrics.entity_errors import ERROR_KINDS, entity_errors
+from nlp_transfer.metrics.entity_errors import ErrorKind, entity_errors
 from nlp_transfer.metrics.labels import class_figures
 from nlp_transfer.metrics.slices import Attribute, by_name, by_number, slice_scores
 from nlp_transfer.shown import BarChart, Grid, Table
@@ -168,7 +168,7 @@ def test_errors_slices_and_confusions_add_up(corpus: Any, lost: int) -> None:
     assert (found.overall is None) == (not found.errors)
     assert len(found.examples.examples) == len(words)
     wrong = [example for example in found.examples.examples if example.kinds]
-    assert {kind for example in wrong for kind in example.kinds} <= {*ERROR_KINDS}
+    assert {kind for example in wrong for kind in example.kinds} <= {*get_args(ErrorKind)}
 
 
 def test_entities_are_sliced_by_what_training_has_seen_and_by_what_they_are() -> None:

@@ -7,12 +7,7 @@ from typing import Literal, NamedTuple
 
 from nlp_transfer.data.tags import Span
 
-ErrorKind = Literal[
-    "wrong type", "wrong borders", "wrong type and borders", "missed", "spurious"
-]  # fmt: skip
-ERROR_KINDS: tuple[ErrorKind, ...] = (
-    "wrong type", "wrong borders", "wrong type and borders", "missed", "spurious",
-)  # fmt: skip
+ErrorKind = Literal["wrong type", "wrong borders", "wrong type and borders", "missed", "spurious"]
 
 
 class EntityError(NamedTuple):

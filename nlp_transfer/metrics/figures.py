@@ -195,9 +195,14 @@ class Headline:
     """The figure under its key, and what stands beside it."""
     interval: Interval
 
+    @property
+    def value(self) -> float:
+        """The figure itself."""
+        return self.line[self.key]
+
     def __str__(self) -> str:
         low, high = self.interval
-        return f"{self.name} {self.line[self.key]:.4f} (95 % interval {low:.4f} to {high:.4f})"
+        return f"{self.name} {self.value:.4f} (95 % interval {low:.4f} to {high:.4f})"
 
     def as_dict(self) -> dict[str, Any]:
         return {**self.line, f"{self.key}_ci95": list(self.interval)}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nlp_transfer.metrics.bootstrap import interval95
 from nlp_transfer.metrics.confusion import balanced_accuracy, mcc
 from nlp_transfer.metrics.figures import LabelFigures, Score
+from nlp_transfer.metrics.outcomes import f1
 
 Labels = Sequence[Sequence[str]]
 
@@ -103,10 +104,9 @@ def _macro_f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     returns: (...)
     """
     correct, predicted, gold = np.split(counts, 3, axis=-1)
-    total = predicted + gold
-    present = total > 0
-    f1 = np.divide(2 * correct, total, out=np.zeros(total.shape), where=present)
-    return np.asarray(f1.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1))
+    found = predicted + gold
+    present = np.count_nonzero(found, axis=-1)
+    return np.asarray(f1(correct, found).sum(axis=-1) / np.maximum(present, 1))
 
 
 def _indicated(
@@ -158,8 +158,8 @@ def _sklearn_figures(
 
 
 def _score(line: NDArray[np.float64], support: int) -> Score:
-    precision, recall, f1 = line.tolist()
-    return Score(precision, recall, f1, support)
+    precision, recall, of_both = line.tolist()
+    return Score(precision, recall, of_both, support)
 
 
 def _roc_auc(truth: NDArray[np.uint8], scores: NDArray[np.float64]) -> float | None:

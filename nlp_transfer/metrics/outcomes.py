@@ -113,20 +113,25 @@ class Outcomes:
 def figures(
     correct: NDArray[np.float64], found: NDArray[np.float64], average: Average
 ) -> NDArray[np.float64]:
-    """Compute F1, 2 * correct / found, of groups and over them; 0 where nothing is there to find.
+    """Compute F1 of groups and over them.
 
     correct: (..., groups, draws)
     found:   (..., groups, draws): predicted and gold ones together
     returns: (..., 1 + groups, draws), the headline first
     """
-    by_group = _f1(correct, found)
+    by_group = f1(correct, found)
     if average == "micro":
-        over_all = _f1(correct.sum(axis=-2), found.sum(axis=-2))
+        over_all = f1(correct.sum(axis=-2), found.sum(axis=-2))
     else:
         occur = np.count_nonzero(found, axis=-2)
         over_all = by_group.sum(axis=-2) / np.maximum(occur, 1)
     return np.concatenate([over_all[..., None, :], by_group], axis=-2)
 
 
-def _f1(correct: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
+def f1(correct: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute F1, 2 * correct / found, each; 0 where nothing is there to find.
+
+    correct: of any shape
+    found:   of the same: predicted and gold ones together
+    """
     return np.divide(2 * correct, found, out=np.zeros_like(found), where=found != 0)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nlp_transfer.metrics.bootstrap import resampled_sums
 from nlp_transfer.metrics.figures import Interval, Score
+from nlp_transfer.metrics.outcomes import f1
 
 Integers = NDArray[np.int64]
 
@@ -125,5 +126,5 @@ def _interval(sums: NDArray[np.float64]) -> Interval:
     held = sums[sums[:, 1] + sums[:, 2] > 0]
     if not len(held):
         return 0.0, 1.0  # nothing is known
-    low, high = np.percentile(2 * held[:, 0] / (held[:, 1] + held[:, 2]), [2.5, 97.5])
+    low, high = np.percentile(f1(held[:, 0], held[:, 1] + held[:, 2]), [2.5, 97.5])
     return float(low), float(high)

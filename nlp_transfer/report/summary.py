@@ -27,7 +27,7 @@ def _sentences(name: str, split: SplitReport, noun: str) -> Iterator[str]:
     amount = counted(examples, noun)
     yield (
         f"On the {amount} of the {name} split the model reaches {headline.name} "
-        f"{headline.line[headline.key]:.4f}; for other {noun}s like these, {low:.4f} to {high:.4f} "
+        f"{headline.value:.4f}; for other {noun}s like these, {low:.4f} to {high:.4f} "
         "is likely (95 % interval)."
     )
     if said := split.figures.in_words():

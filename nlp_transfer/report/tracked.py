@@ -33,7 +33,7 @@ def _of_splits(report: Report, *, inside: str) -> dict[str, float]:
         place = f"{_TRAINERS.get(split, split)}/{inside}"
         headline = one.figures.headline
         name = headline.name.lower().replace(" ", "_")
-        headlines[place + name] = headline.line[headline.key]
+        headlines[place + name] = headline.value
         others |= {place + path: value for path, value in by_path(one.as_dict()).items()}
     figures = {**headlines, **others}
     for task, side in report.tasks.items():

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.metrics.figures import Interval
 from nlp_transfer.metrics.significance import differences, examples_needed, holm, mcnemar
 from nlp_transfer.records import Nouns
 from nlp_transfer.studies.cautions import cautions_of
+from nlp_transfer.studies.difference import Difference, p_in_words
 from nlp_transfer.studies.predictions import Predictions, read_predictions, same_test_set
 
 Verdict = Literal["a", "b", "unclear"]
@@ -45,25 +45,6 @@ class Side:
 
     def as_dict(self) -> dict[str, Any]:
         return {"value": self.value, "runs": [str(run.path) for run in self.runs]}
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How far apart two sides are in one figure, fractions."""
-
-    a: float
-    b: float
-    ci95: Interval
-    """Of the delta."""
-    p: float
-
-    @property
-    def delta(self) -> float:
-        return self.b - self.a
-
-    def as_dict(self) -> dict[str, Any]:
-        values = {"a": self.a, "b": self.b, "delta": self.delta}
-        return {**values, "ci95": list(self.ci95), "p": self.p}
 
 
 @dataclass(frozen=True)
@@ -148,6 +129,10 @@ class Comparison:
         count = f"{float(f'{self.needed:.2g}'):,.0f}"
         return f"; about {count} test {items} would be needed to see a difference of this size"
 
+    def corrected(self, p: float, *, sides: int) -> Comparison:
+        """Say it as one of the pairs of several sides, with the p that is corrected for them."""
+        return replace(self, headline=replace(self.headline, p=p), sides=sides)
+
     def as_dict(self) -> dict[str, Any]:
         """Write it as `nlpt compare --json` prints it."""
         return {
@@ -209,10 +194,7 @@ def compare_sides(sides: Sequence[Sequence[Path]]) -> Comparisons:
     pairs = [_compared(a, b) for a, b in combinations(named, 2)]
     corrected = holm([pair.headline.p for pair in pairs])
     return Comparisons(
-        tuple(
-            replace(pair, headline=replace(pair.headline, p=p), sides=len(sides))
-            for pair, p in zip(pairs, corrected, strict=True)
-        )
+        tuple(pair.corrected(p, sides=len(sides)) for pair, p in zip(pairs, corrected, strict=True))
     )
 
 
@@ -243,8 +225,3 @@ def _compared(a: Side, b: Side) -> Comparison:
         samples=found.samples,
         cautions=cautions_of(a.runs, b.runs),
     )
-
-
-def p_in_words(p: float) -> str:
-    """Write p for people."""
-    return "p < 0.001" if p < 0.001 else f"p {p:.2g}"

@@ -12,7 +12,8 @@ from nlp_transfer.doctor.finding import counted
 from nlp_transfer.metrics.figures import four_digits
 from nlp_transfer.report.page import Page, Section
 from nlp_transfer.shown import Bar, BarChart, Example, Examples, Table
-from nlp_transfer.studies.comparison import Comparison, Comparisons, Difference, Side, p_in_words
+from nlp_transfer.studies.comparison import Comparison, Comparisons, Side
+from nlp_transfer.studies.difference import Difference, p_in_words
 from nlp_transfer.studies.predictions import file_of, lines_at
 
 MOST_EXAMPLES = 2_000
@@ -135,15 +136,7 @@ def _bar(name: str, figure: Difference) -> Bar:
 
 
 def _line(name: str, figure: Difference) -> tuple[str, ...]:
-    low, high = figure.ci95
-    return (
-        name,
-        four_digits(figure.a),
-        four_digits(figure.b),
-        f"{figure.delta:+.4f}",
-        f"{low:+.4f} to {high:+.4f}",
-        p_in_words(figure.p).removeprefix("p "),
-    )
+    return (name, four_digits(figure.a), four_digits(figure.b), *figure.cells())
 
 
 def _runs(side: Side) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.metrics.significance import holm
@@ -41,8 +41,5 @@ def compare_with_best(folder: StudyFolder, best: RowResult, rows: Sequence[RowRe
             problems[row.name] = str(error)
     corrected = holm([one.headline.p for one in found.values()])
     pairs = zip(found.items(), corrected, strict=True)
-    return Compared({name: _with(one, p, len(found) + 1) for (name, one), p in pairs}, problems)
-
-
-def _with(one: Comparison, p: float, sides: int) -> Comparison:
-    return replace(one, headline=replace(one.headline, p=p), sides=sides)
+    all_rows = len(found) + 1
+    return Compared({name: one.corrected(p, sides=all_rows) for (name, one), p in pairs}, problems)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nlp_transfer.studies.contenders import Compared, compare_with_best
-from nlp_transfer.studies.journal import Trials, is_left, is_open, problem
+from nlp_transfer.studies.journal import Trials, count_ended, is_open, problem
 from nlp_transfer.studies.learning_curve import LearningCurve
 from nlp_transfer.studies.plan import Run
 from nlp_transfer.studies.results import RowResult, read_rows
@@ -104,7 +104,7 @@ def find(study: Study, *, compare: bool = False) -> StudyResult:
         figure=study.recipe.task.scores.headline,
         rows=tuple(rows),
         planned=study.planned,
-        done=sum(trial.state.is_finished() and not is_left(trial) for trial in trials.values()),
+        done=count_ended(trials),
         is_search=bool(study.plan.trials),
         is_open=is_open(trials),
         best=best.name if best else None,

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
@@ -22,6 +22,7 @@ from nlp_transfer.studies.workers import BEAT, Watch, Worker
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.filterwarnings("ignore", category=ExperimentalWarning)
 
+JobKind = Literal["runs", "tests"]
 Trials = Mapping[str, FrozenTrial]
 """The last trial of each job, by its name."""
 Propose = Callable[[optuna.Study, Trials], "optuna.Trial | None"]
@@ -113,11 +114,13 @@ class Claim:
 class Journal:
     """The jobs of one kind in a study, and what has become of them."""
 
-    def __init__(self, path: Path, kind: str, **options: Any) -> None:
+    def __init__(
+        self, path: Path, kind: JobKind, *, pruner: optuna.pruners.BasePruner | None = None
+    ) -> None:
         """Open the journal, or begin it.
 
-        kind:    "runs" or "tests"
-        options: of optuna.create_study
+        pruner: by which `Claim.trial` is told to stop early
+        raises: UserError where the file is damaged
         """
         lock = JournalFileOpenLock(str(path))
         lock.acquire()
@@ -134,7 +137,7 @@ class Journal:
                     study_name=kind,
                     direction="maximize",
                     load_if_exists=True,
-                    **options,
+                    pruner=pruner,
                 )
         except (ValueError, KeyError, TypeError, AssertionError):
             raise UserError(
@@ -197,6 +200,11 @@ def problem(trial: FrozenTrial) -> str | None:
 def is_open(trials: Trials) -> bool:
     """Tell whether a job is to be done, or somebody at work on it."""
     return any(not trial.state.is_finished() or is_left(trial) for trial in trials.values())
+
+
+def count_ended(trials: Trials) -> int:
+    """Count the jobs that are done, given up or failed: nobody is to do anything for them."""
+    return sum(trial.state.is_finished() and not is_left(trial) for trial in trials.values())
 
 
 def _last(trials: Sequence[FrozenTrial]) -> Trials:

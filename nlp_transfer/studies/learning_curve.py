@@ -174,7 +174,9 @@ def learning_curve(
         task.scores.headline,
         f"{nouns.example}s",
         nouns.label,
-        Curve.through([Point(size, tuple(map(_headline, of))) for size, of in figures.items()]),
+        Curve.through(
+            [Point(size, tuple(one.headline.value for one in of)) for size, of in figures.items()]
+        ),
         {
             name: Curve.through(
                 [Point(size, tuple(_f1(one, name) for one in of)) for size, of in figures.items()]
@@ -187,11 +189,6 @@ def learning_curve(
             if (taken := [one["training"]["steps"] for one in of_size if "training" in one])
         },
     )
-
-
-def _headline(figures: Figures) -> float:
-    headline = figures.headline
-    return headline.line[headline.key]
 
 
 def _gold(figures: Figures) -> Iterator[str]:

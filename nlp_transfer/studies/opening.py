@@ -6,10 +6,11 @@ import contextlib
 import logging
 from collections.abc import Iterator
 
+from nlp_transfer.doctor.finding import counted
 from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.studies.folder import StudyFolder
-from nlp_transfer.studies.journal import is_left
+from nlp_transfer.studies.journal import count_ended
 from nlp_transfer.studies.plan import Asked, Plan
 from nlp_transfer.studies.study import Study
 
@@ -54,10 +55,8 @@ def open_study(
 
 
 def _described(plan: Plan) -> str:
-    seeds = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) > 1 else ''}"
-    if plan.trials:
-        return f"{plan.trials} trials with {seeds} each"
-    return f"{len(plan.rows)} row{'s' if len(plan.rows) > 1 else ''} with {seeds} each"
+    many = counted(plan.trials, "trial") if plan.trials else counted(len(plan.rows), "row")
+    return f"{many} with {counted(len(plan.seeds), 'seed')} each"
 
 
 @contextlib.contextmanager
@@ -66,8 +65,7 @@ def explaining_interrupt(study: Study) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:  # what the run says of itself is of `nlpt finetune`
-        trials = study.runs.trials().values()
-        done = sum(trial.state.is_finished() and not is_left(trial) for trial in trials)
+        done = count_ended(study.runs.trials())
         raise Interrupted(
             f"interrupted: {done} of {study.planned} runs of the study are done; the same command "
             "goes on, with the run that was broken off from its last checkpoint. In another "

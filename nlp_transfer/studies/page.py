@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nlp_transfer import files
+from nlp_transfer.doctor.finding import counted
 from nlp_transfer.recipe.search_section import Settings
 from nlp_transfer.recipe.yaml_reader import write_flow
 from nlp_transfer.report.page import Page, Section
@@ -16,7 +17,7 @@ from nlp_transfer.studies.findings import StudyResult
 from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.plan import short_keys
 from nlp_transfer.studies.results import RowResult
-from nlp_transfer.studies.words import cautions, counted, summary
+from nlp_transfer.studies.words import cautions, summary
 
 
 def write_study(folder: StudyFolder, result: StudyResult) -> None:
@@ -136,9 +137,7 @@ def _comparisons(compared: Compared) -> Table:
     rows = tuple(
         (
             name,
-            f"{one.headline.delta:+.4f}",
-            f"{one.headline.ci95[0]:+.4f} to {one.headline.ci95[1]:+.4f}",
-            f"{one.headline.p:.3g}",
+            *one.headline.cells(),
             "worse" if one.verdict == "a" else "cannot tell",
         )
         for name, one in compared.by_row.items()

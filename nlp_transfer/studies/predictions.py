@@ -201,10 +201,9 @@ def _metrics(path: Path) -> Mapping[str, Any]:
 def _reported(task: Task, split: Mapping[str, Any]) -> float | None:
     """Read the headline of a split; nothing where another version wrote it."""
     try:
-        headline = task.scores.read(split).headline
+        return task.scores.read(split).headline.value
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    return headline.line[headline.key]
 
 
 def _task_of(file: Path, line: Line, metrics: Mapping[str, Any]) -> Task:

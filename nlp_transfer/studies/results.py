@@ -125,8 +125,7 @@ def _row_result(
 
 def headline_of(report: Report, split: str) -> float:
     """Return the figure of a split that counts."""
-    headline = report.splits[split].figures.headline
-    return float(headline.line[headline.key])
+    return report.splits[split].figures.headline.value
 
 
 def _figures(training: Iterable[Mapping[str, object]], key: str) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nlp_transfer.doctor.finding import counted
 from nlp_transfer.errors import shortened
 from nlp_transfer.studies.contenders import Compared
 from nlp_transfer.studies.findings import StudyResult
@@ -71,7 +72,3 @@ def cautions(result: StudyResult) -> Iterator[str]:
         yield f"{name} could not be scored on the test split: {problem}"
     for name, problem in (result.compared.problems if result.compared else {}).items():
         yield f"{name} could not be compared with the best: {problem}"
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number > 1 else ''}"

@@ -46,7 +46,7 @@ class ErrorAnalysis(Protocol):
         samples: resamples of the bootstrap intervals
         """
 
-    def examples(self, lines: Iterable[Mapping[str, Any]]) -> Examples:
+    def examples(self, lines: Iterable[Line]) -> Examples:
         """Show the lines of predictions.jsonl, as many as a page can hold."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from nlp_transfer.shown import Answer, Example, Examples
 from nlp_transfer.tasks.analysis_examples import ExampleSelection
+from nlp_transfer.tasks.classification.slices import whole_text
 
 
 def predicted_labels(line: Mapping[str, Any]) -> list[str]:
@@ -32,10 +33,9 @@ def example_of(number: int, line: Mapping[str, Any]) -> Example:
     number: of the line, from 1
     """
     gold, predicted, scores = line["gold"], predicted_labels(line), line.get("scores") or {}
-    pair = line.get("text_pair")
     return Example(
         number=number,
-        text=line["text"] if pair is None else f"{line['text']}\n{pair}",
+        text=whole_text(line),
         answers=(
             # What the model gave the gold label says how far off it was.
             Answer("gold", labels=tuple((name, scores.get(name)) for name in gold)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,8 @@ _SEEN_SHARES = (1, 0.9, 0.75)
 _FREQUENCIES = (0, 9, 29, 99, 299, 999)
 
 
-def whole_text(row: Row) -> str:
-    """Join a text and the second one of a pair."""
+def whole_text(row: Mapping[str, Any]) -> str:
+    """Join a text and the second one of a pair, of a row or a line of predictions.jsonl."""
     pair = row.get("text_pair")
     text: str = row["text"]
     return text if pair is None else f"{text}\n{pair}"

@@ -12,6 +12,7 @@ from nlp_transfer.data.tags import Span, spans_of_any
 from nlp_transfer.metrics.entity_errors import EntityError, entity_errors
 from nlp_transfer.shown import Answer, Example, Examples, Mark
 from nlp_transfer.tasks.analysis_examples import ExampleSelection
+from nlp_transfer.tasks.ner.slices import words_of
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class TaggedSentence:
 
     def text(self, span: Span) -> str:
         """Return the words of an entity."""
-        return " ".join(self.words[span.first : span.last + 1])
+        return words_of(span, self.words)
 
     def example(self) -> Example:
         """Show it."""
