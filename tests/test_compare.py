@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlp_transfer import UserError, compare, finetune, load_recipe
+from nlp_transfer.comparisons.predictions import read_predictions
 from nlp_transfer.data.tags import spans, spans_of_any, to_iob2
 from nlp_transfer.metrics.outcomes import Judgement, Outcomes
 from nlp_transfer.metrics.significance import differences, holm, mcnemar
-from nlp_transfer.studies.predictions import read_predictions
 from nlp_transfer.tasks import task_named
 
 TYPES = ("PER", "ORG", "LOC")
@@ -441,7 +441,7 @@ def test_lines_of_other_tools_are_read_as_the_docs_show_them(tmp_path: Path) -> 
 
 
 def test_a_line_of_gigabytes_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlp_transfer.studies.predictions._MOST_BYTES", 100)
+    monkeypatch.setattr("nlp_transfer.comparisons.predictions._MOST_BYTES", 100)
     file = write(tmp_path / "a.jsonl", [{"text": "x" * 200, "gold": ["x"], "label": "x"}])
     with pytest.raises(UserError, match=":1: too long: 10,000,000 lines of 100 bytes are read"):
         compare(file, file)

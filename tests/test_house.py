@@ -24,6 +24,7 @@ ROOMS = (
     "cli",
     "flows",
     "studies",
+    "comparisons",
     "publish",
     "report",
     "runs",

@@ -15,7 +15,7 @@ import pytest
 from interrupting import interrupted
 
 from nlp_transfer import UserError
-from nlp_transfer.studies import requirements, workers
+from nlp_transfer.studies import liveness, requirements
 from nlp_transfer.studies.journal import Journal
 from nlp_transfer.studies.plan import Row, Run
 from nlp_transfer.studies.proposals import next_of
@@ -155,7 +155,7 @@ def test_the_job_of_a_dead_worker_is_taken_on_and_that_of_a_living_one_is_not(
             assert journal.claim(next_of(runs)) is None  # both are at work in this very process
             second.trial.set_user_attr("worker", {"machine": "far", "pid": 1, "started": ""})
             assert journal.claim(next_of(runs)) is None  # it may live: it is heard from now on
-            monkeypatch.setattr(workers, "SILENCE", 0)
+            monkeypatch.setattr(liveness, "SILENCE", 0)
             again = journal.claim(next_of(runs))
             assert again.attributes["job"] == second.attributes["job"]
             with again:

@@ -10,7 +10,7 @@ import typer
 from nlp_transfer.cli.console import JsonOption, print_json, start_logging
 
 if TYPE_CHECKING:
-    from nlp_transfer.studies.comparison import Comparisons
+    from nlp_transfer.comparisons.comparison import Comparisons
 
 
 def compare(
@@ -46,8 +46,8 @@ def compare(
 
 def _print(found: Comparisons) -> None:
     """Print the sides, the figures of each pair, what to know of them, and the verdicts."""
+    from nlp_transfer.comparisons.page import flips, method, sides_table, tables
     from nlp_transfer.report.terminal import print_table, stdout_console
-    from nlp_transfer.studies.comparison_page import flips, method, sides_table, tables
 
     console, pairs = stdout_console(), found.pairs
     print_table(sides_table(pairs), console)

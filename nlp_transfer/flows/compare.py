@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from nlp_transfer.comparisons.comparison import Comparisons, compare_sides
+from nlp_transfer.comparisons.page import comparison_page
+from nlp_transfer.comparisons.sides import paths_of
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import write_text
 from nlp_transfer.logs import lines_shown
-from nlp_transfer.studies.comparison import Comparisons, compare_sides
-from nlp_transfer.studies.comparison_page import comparison_page
-from nlp_transfer.studies.sides import paths_of
 
 log = logging.getLogger(__name__)
 

@@ -61,7 +61,7 @@ def _write_page(path: Path, folder: RunFolder, report: Report) -> None:
 
 def _with_examples(report: Report, folder: RunFolder) -> Report:
     """Add the examples of the last split, which predictions.jsonl holds."""
-    from nlp_transfer.studies.predictions import FILE, lines
+    from nlp_transfer.comparisons.predictions import FILE, lines
 
     look, file = report.task.error_analysis, folder.path / FILE
     if look is None or not file.is_file() or not report.splits:

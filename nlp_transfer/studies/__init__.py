@@ -1,1 +1,1 @@
-"""Runs set beside each other: comparisons of two or more, and studies of one recipe."""
+"""Many runs of one recipe as one thing: what is run, by whom, and what was found."""

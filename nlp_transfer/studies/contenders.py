@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nlp_transfer.comparisons.comparison import Comparison, compare_runs
 from nlp_transfer.errors import UserError
 from nlp_transfer.metrics.significance import holm
-from nlp_transfer.studies.comparison import Comparison, compare_runs
 from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.results import RowResult
 

@@ -17,7 +17,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.studies.workers import BEAT, Watch, Worker
+from nlp_transfer.studies.liveness import BEAT, Watch, Worker
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.filterwarnings("ignore", category=ExperimentalWarning)

@@ -85,7 +85,7 @@ def runs_of(claim: Claim) -> list[Run]:
 
 def _train(study: Study, train: Train, claim: Claim) -> None:
     """Train the runs of a job: one of a grid, or one a seed of a search's trial."""
-    from nlp_transfer.studies.watching import Watching
+    from nlp_transfer.studies.callback import StudyCallback
 
     number = list(study.runs.trials()).index(claim.attributes["job"]) + 1
     values: list[float] = []
@@ -93,11 +93,11 @@ def _train(study: Study, train: Train, claim: Claim) -> None:
         log.info("%d of %d: %s", number, study.planned, run.name)
         # Only what is tried is given up early, and by its first seed.
         is_tried = bool(study.plan.trials and run.row.settings and not values)
-        watching = Watching(claim, reports=not values, prunes=is_tried)
+        callback = StudyCallback(claim, reports=not values, prunes=is_tried)
         recipe, folder = study.recipe_of(run), study.folder.run(run)
         gc.collect()  # the model of the run before lies in cycles, and would count to this one
         try:
-            report = train(recipe, output=folder.path, callbacks=[watching])
+            report = train(recipe, output=folder.path, callbacks=[callback])
         except optuna.TrialPruned:
             folder.remove_checkpoints()
             raise

@@ -13,12 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_transfer.comparisons.cautions import cautions_of
+from nlp_transfer.comparisons.difference import Difference, p_in_words
+from nlp_transfer.comparisons.predictions import Predictions, read_predictions, same_test_set
 from nlp_transfer.errors import UserError
 from nlp_transfer.metrics.significance import differences, examples_needed, holm, mcnemar
 from nlp_transfer.records import Nouns
-from nlp_transfer.studies.cautions import cautions_of
-from nlp_transfer.studies.difference import Difference, p_in_words
-from nlp_transfer.studies.predictions import Predictions, read_predictions, same_test_set
 
 Verdict = Literal["a", "b", "unclear"]
 ALPHA = 0.05

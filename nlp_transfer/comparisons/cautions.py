@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from nlp_transfer.comparisons.predictions import Predictions
 from nlp_transfer.errors import shortened
 from nlp_transfer.metrics.bootstrap import FEW
 from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
-from nlp_transfer.studies.predictions import Predictions
 
 _FEW_SEEDS = 5
 _ROUNDING = 1e-9

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_transfer.comparisons.comparison import Comparison, Comparisons, Side
+from nlp_transfer.comparisons.difference import Difference, p_in_words
+from nlp_transfer.comparisons.predictions import file_of, lines_at
 from nlp_transfer.doctor.finding import counted
 from nlp_transfer.metrics.figures import four_digits
 from nlp_transfer.report.page import Page, Section
 from nlp_transfer.shown import Bar, BarChart, Example, Examples, Table
-from nlp_transfer.studies.comparison import Comparison, Comparisons, Side
-from nlp_transfer.studies.difference import Difference, p_in_words
-from nlp_transfer.studies.predictions import file_of, lines_at
 
 MOST_EXAMPLES = 2_000
 """That are shown of each kind; a page must stay small."""

@@ -10,7 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from nlp_transfer.studies.journal import Claim
 
 
-class Watching(TrainerCallback):
+class StudyCallback(TrainerCallback):
     """Reports evaluations to the journal, and stops a run that is not to go on."""
 
     def __init__(self, claim: Claim, *, reports: bool, prunes: bool) -> None:
