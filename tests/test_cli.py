@@ -296,6 +296,14 @@ def test_models_that_cannot_be_used_are_refused(
     assert (code, "there is no file" in err) == (2, True)
 
 
+def test_recipe_keys_are_not_recommended_to_commands_that_take_none(nlpt: Run) -> None:
+    code, _, err = nlpt("finetune", "-r", "quickstart-ner", "--seed", "3")
+    assert (code, "training.seed=VALUE" in err) == (2, True), err
+    for arguments in (("compare", "a", "b", "--seed", "3"), ("predict", "a", "b", "--seed", "3")):
+        code, _, err = nlpt(*arguments)
+        assert (code, "training.seed" in err) == (2, False), err
+
+
 def test_a_finished_run_without_its_model_is_not_sent_round_in_circles(
     nlpt: Run, ner_run: Path, tmp_path: Path
 ) -> None:

@@ -138,9 +138,9 @@ def test_a_page_without_predictions_has_no_examples(nlpt, tmp_path) -> None:
     ("line", "said"),
     [
         ("{", "predictions.jsonl:1: this is not valid JSON"),
-        ("{}", "a line is not as nlpt writes it"),
+        ("{}", 'predictions.jsonl:1: "tokens" is missing'),
         (LINE.replace("B-PER", "B-PER "), None),
-        ('{"tokens": 5, "gold": [], "tags": []}', "a line is not as nlpt writes it"),
+        ('{"tokens": 5, "gold": [], "tags": []}', "must be a list of texts"),
     ],
 )
 def test_predictions_that_cannot_be_shown_end_in_one_message(line, said, nlpt, tmp_path) -> None:
@@ -150,7 +150,23 @@ def test_predictions_that_cannot_be_shown_end_in_one_message(line, said, nlpt, t
     assert (tmp_path / "here" / "new.html").exists() == (said is None)
 
 
-def test_a_folder_is_no_page(nlpt, tmp_path) -> None:
-    code, _, err = nlpt("report", str(finished_run(tmp_path)), "--html", str(tmp_path))
-    assert code == 2
-    assert "is a folder; name a file" in err
+def test_a_page_replaces_nothing_but_a_page(nlpt, tmp_path) -> None:
+    run = finished_run(tmp_path, LINE)
+    for place, says in (
+        (tmp_path, "is a folder; name a file"),
+        (run / "metrics.json" / "page.html", "is a file, so nothing can be written in it"),
+        (run / "predictions.jsonl", "holds something else than a page"),
+    ):
+        code, _, err = nlpt("report", str(run), "--html", str(place))
+        assert code == 2
+        assert says in err
+    for _ in range(2):
+        assert nlpt("report", str(run), "--html", str(tmp_path / "page.html"))[0] == 0
+
+
+def test_figures_that_are_no_numbers_end_in_one_message(nlpt, tmp_path) -> None:
+    run = finished_run(tmp_path, LINE)
+    text = (run / "metrics.json").read_text()
+    (run / "metrics.json").write_text(text.replace('"f1": ', '"f1": NaN, "x": ', 1))
+    code, _, err = nlpt("report", str(run), "--html", str(tmp_path / "page.html"))
+    assert (code, "metrics.json: this file is damaged" in err) == (2, True), err

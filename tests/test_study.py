@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from interrupting import interrupted
 
-from nlp_transfer import UserError
+from nlp_transfer import UserError, files
 from nlp_transfer.studies import liveness, requirements
 from nlp_transfer.studies.journal import Journal
 from nlp_transfer.studies.plan import Row, Run
@@ -105,6 +105,7 @@ def test_a_grid_is_trained_told_and_added_to(tiny_recipe: Callable[..., Path], n
         (["--search", "3", "--train-sizes", "10"], "--search chooses its own configurations"),
         (["--seeds", "0"], "0 must be from 1"),
         (["--minutes", "0"], "must be above 0"),
+        (["--minutes", "nan"], "must be above 0"),
         (["--search", "3", "search.training.seed=[1,2]"], "training.seed: a study does not vary"),
         (["search.training.epochs=[1,-1]"], "training.epochs: must be a number above 0"),
         (["search.training.epohcs=[1,2]"], "unknown key. Did you mean 'epochs'"),
@@ -184,6 +185,60 @@ def test_a_folder_of_other_things_is_left_alone(tiny_recipe: Callable[..., Path]
         assert code == 2
         assert "holds other things (thesis.tex) and no study" in err
     assert [path.name for path in STUDY.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.slow
+def test_what_is_damaged_or_gone_is_named_and_the_hint_leads_out(
+    tiny_recipe: Callable[..., Path], nlpt: Command
+):
+    command = ("study", "--recipe", tiny_recipe("classification", **ONE_EPOCH))
+    assert nlpt(*command)[0] == 0
+    told = _study()
+    run, test = STUDY / "runs" / "recipe-seed42", STUDY / "test" / "recipe-seed42.json"
+    for file, delete in ((run / "metrics.json", run), (test, test)):
+        whole = file.read_text()
+        for text in ("{", '{"splits": {}}', whole.replace('"f1": ', '"f1": NaN, "x": ', 1)):
+            file.write_text(text)
+            code, _, err = nlpt(*command)
+            assert (code, f"{file}: this file is damaged. Delete {delete}," in err) == (2, True), (
+                err
+            )
+        files.remove(delete)
+        code, _, err = nlpt(*command, "--retry")
+        assert code == 0, err
+        assert _study()["rows"][0]["test"] == told["rows"][0]["test"]
+    files.remove(run)
+    code, _, err = nlpt(*command)
+    assert (code, "with seed 42 is gone from runs/; --retry does it again" in err) == (2, True), err
+    assert nlpt(*command, "--retry")[0] == 0
+    assert _study()["rows"][0]["validation"] == told["rows"][0]["validation"]
+
+    (STUDY / "journal.log").write_text("no journal\n")
+    code, _, err = nlpt(*command)
+    assert (code, "Delete it, and the same command goes on" in err) == (2, True), err
+    (STUDY / "journal.log").unlink()
+    assert nlpt(*command)[0] == 0
+    for plan in ("{", '{"seeds": [], "rows": [{"name": "../x", "settings": {}}], "trials": 0}'):
+        (STUDY / "plan.json").write_text(plan)
+        code, _, err = nlpt(*command)
+        assert (code, "damaged. Start the study over with --fresh" in err) == (2, True), err
+    assert nlpt(*command, "--fresh")[0] == 0
+
+
+def test_a_study_is_no_run(tiny_recipe: Callable[..., Path], nlpt: Command):
+    recipe = tiny_recipe("classification", **ONE_EPOCH)
+    assert nlpt("study", "--recipe", recipe, "--minutes", 1e-9)[0] == 0
+    for others in (("predict", STUDY, "-"), ("report", STUDY)):
+        code, _, err = nlpt(*others)
+        assert (code, f"Name one of its runs: {STUDY / 'runs'}/..." in err) == (2, True), err
+
+
+def test_a_folder_where_a_file_is_meant_ends_in_one_message(
+    tiny_recipe: Callable[..., Path], nlpt: Command
+):
+    (STUDY / "journal.log").mkdir(parents=True)
+    code, _, err = nlpt("study", "--recipe", tiny_recipe(), "--minutes", 1e-9)
+    assert (code, "journal.log cannot be used: Is a directory." in err) == (2, True), err
 
 
 def test_a_value_may_hold_commas_in_brackets():

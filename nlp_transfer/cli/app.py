@@ -68,7 +68,7 @@ def _explained(error: Any) -> str | None:
     """Say what was meant by an option that there is not, or a recipe without its option."""
     arguments = sys.argv[2:]
     if hasattr(error, "option_name"):
-        return unknown_option(arguments)
+        return unknown_option(sys.argv[1:])
     if getattr(getattr(error, "param", None), "name", None) == "recipe":
         return missing_recipe(sys.argv[1], arguments)
     return None
@@ -99,7 +99,9 @@ for command, panel in (
     app.command(rich_help_panel=panel)(command)
 app.add_typer(recipes.app, name="recipes", rich_help_panel="Train")
 
-_NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_ACCESS = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG,
+)  # fmt: skip
 
 
 def _version(wanted: bool) -> None:

@@ -35,6 +35,8 @@ _COMMANDS = {
     "init": "recipes copy",
 }
 """What other tools call our commands."""
+_WITH_KEYS = ("finetune", "study", "prepare", "pretrain", "recipes")
+"""Commands that take KEY=VALUE; others would take it for a file."""
 
 
 def unknown_command(name: str, known: Iterable[str]) -> str:
@@ -45,8 +47,11 @@ def unknown_command(name: str, known: Iterable[str]) -> str:
 
 
 def unknown_option(arguments: Sequence[str]) -> str | None:
-    """Say how a recipe key is written that was given with dashes; None if there is none."""
-    for argument in arguments:
+    """Say how a recipe key is written that was given with dashes; None if there is none.
+
+    arguments: the command, which must be one that takes recipe keys, and what follows it
+    """
+    for argument in arguments[1:] if arguments[0] in _WITH_KEYS else ():
         dashes, key, equals, value = _parts(argument)
         if dashes and "." in key:
             written = f"{key}={value}" if equals else f"{key}=VALUE"

@@ -19,7 +19,12 @@ def paths_of(side: str) -> tuple[Path, ...]:
             STUDY/ROW: all seeds of a row of a study
     raises: UserError where there is no such run, or one is named twice
     """
-    paths = tuple(_found(side))
+    paths = tuple(_found(side)) if side.strip(" ,") else ()
+    if not paths:
+        raise UserError(
+            f"A side is named {side!r}, which names no run: is a shell variable empty? Name a run "
+            "folder or a predictions.jsonl; leave out what is between two commas."
+        )
     places = [path.resolve() for path in paths]
     twice = next((path for path, place in zip(paths, places, strict=True)
                   if places.count(place) > 1), None)  # fmt: skip

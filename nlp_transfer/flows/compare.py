@@ -8,9 +8,9 @@ from pathlib import Path
 from nlp_transfer.comparisons.comparison import Comparisons, compare_sides
 from nlp_transfer.comparisons.page import comparison_page
 from nlp_transfer.comparisons.sides import paths_of
-from nlp_transfer.errors import UserError
 from nlp_transfer.files import write_text
 from nlp_transfer.logs import lines_shown
+from nlp_transfer.report.page_path import check_page_path
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def compare(*sides: str | Path, html: str | Path | None = None) -> Comparisons:
     raises:  UserError where predictions cannot be read, or are not about the same test set
     """
     if html is not None:
-        _check_writable(Path(html))
+        check_page_path(Path(html))
     found = compare_sides([paths_of(str(side)) for side in sides])
     if html is not None:
         from nlp_transfer.report.pages import html_page
@@ -34,12 +34,3 @@ def compare(*sides: str | Path, html: str | Path | None = None) -> Comparisons:
         write_text(Path(html), html_page(comparison_page(found)))
         log.info("wrote %s", html)
     return found
-
-
-def _check_writable(html: Path) -> None:
-    """Refuse a page that could not be written, before what stands on it is computed."""
-    if html.is_dir():
-        raise UserError(f"--html: {html} is a folder; name a file.")
-    above = next(folder for folder in html.absolute().parents if folder.exists())
-    if not above.is_dir():
-        raise UserError(f"--html: {above} is a file, so nothing can be written in it.")

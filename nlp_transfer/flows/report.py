@@ -10,6 +10,7 @@ from pathlib import Path
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import write_text
 from nlp_transfer.logs import lines_shown
+from nlp_transfer.report.page_path import check_page_path
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.tasks.analysis import Analysis
@@ -25,9 +26,14 @@ def read_report(run: str | Path, *, html: str | Path | None = None) -> Report:
 
     html: where to write its page anew, such as that of a run of an earlier version
     """
-    if html is not None and Path(html).is_dir():
-        raise UserError(f"--html: {html} is a folder; name a file.")
+    if html is not None:
+        check_page_path(Path(html))
     folder = RunFolder(Path(run))
+    if (folder.path / "plan.json").is_file():
+        raise UserError(
+            f"{run} is a study: its report is {folder.path / 'study.md'}. Name one of its runs: "
+            f"{folder.path / 'runs'}/..."
+        )
     if folder.state() != "finished":
         raise UserError(f"{run}: there is no finished run here (no metrics.json).")
     metrics = folder.read_json("metrics.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import shlex
 from functools import cache
 from pathlib import Path
 
@@ -45,8 +46,11 @@ def _inside(path: Path, setting: str) -> Path:
     for folder in (path, path / "model"):
         if _holds_model(folder):
             return folder
+    if (path / "plan.json").is_file():
+        raise UserError(f"{setting}: {path} is a study. Name one of its runs: {path / 'runs'}/...")
     if (path / "recipe.yaml").is_file():
-        again = f"nlpt finetune --recipe {path / 'recipe.yaml'} --output {path}"
+        recipe = shlex.quote(str(path / "recipe.yaml"))
+        again = f"nlpt finetune --recipe {recipe} --output {shlex.quote(str(path))}"
         if (path / "metrics.json").is_file():
             raise UserError(
                 f"{setting}: the run in {path} is finished, but its folder model/ is gone. Copy it "

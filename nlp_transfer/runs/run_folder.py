@@ -118,11 +118,13 @@ class RunFolder:
         raises: UserError where it is damaged
         """
         try:
-            value = json.loads((self.path / name).read_text("utf-8"))
+            value = json.loads((self.path / name).read_text("utf-8"), parse_constant=_refuse)
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict) or not value:
-            raise UserError(f"{self.path / name}: this file is damaged. Train anew with --fresh.")
+            raise UserError(
+                f"{self.path / name}: this file is damaged. Train anew with nlpt finetune --fresh."
+            )
         return value
 
     def log(self) -> list[dict[str, Any]]:
@@ -163,6 +165,10 @@ class RunFolder:
     def _torn(self) -> list[Path]:
         """List what a crash in the middle of a write has left."""
         return [path for name in _OURS for path in files.leftovers(self.path / name)]
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)  # NaN and Infinity, which no run writes
 
 
 def check_same_recipe(folder: Path, recipe: TransferRecipe, *, what: str) -> None:

@@ -45,12 +45,12 @@ class StudyFolder:
         folder = self.run(run)
         if folder.state() != "finished":
             return None
-        return Report.read(folder.read_json("metrics.json"))
+        return _report(folder.path / "metrics.json", damaged=folder.path)
 
     def tested(self, run: Run) -> Report | None:
         """Read the report of a run's model on the test split, where it was scored there."""
         path = self._test(run)
-        return Report.read(json.loads(path.read_text("utf-8"))) if path.is_file() else None
+        return _report(path, damaged=path) if path.is_file() else None
 
     def write_test(self, run: Run, report: Report) -> None:
         """Keep the report of a run's model on the test split."""
@@ -71,7 +71,7 @@ class StudyFolder:
             return None
         try:
             return Plan.read(json.loads(path.read_text("utf-8")))
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        except (UserError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
             raise UserError(
                 f"{path}: this file is damaged. Start the study over with --fresh."
             ) from None
@@ -105,9 +105,24 @@ class StudyFolder:
 
     def clear(self) -> None:
         """Delete a study, and nothing that is not part of one."""
-        if self.plan() is None:
+        if not (self.path / "plan.json").is_file():  # a damaged one is one, too
             return
         for name in _OURS:
             locks = self.path.glob(f"{name}.lock*")
             for path in (*files.leftovers(self.path / name), *locks, self.path / name):
                 files.remove(path)
+
+
+def _report(path: Path, *, damaged: Path) -> Report:
+    """Read the report of a run.
+
+    damaged: what is to be deleted where it cannot be read
+    raises:  UserError
+    """
+    try:
+        return Report.read(RunFolder(path.parent).read_json(path.name))
+    except (UserError, KeyError, TypeError, ValueError, AttributeError):
+        raise UserError(
+            f"{path}: this file is damaged. Delete {damaged}, and start the study again with "
+            "--retry: only what was deleted is done anew."
+        ) from None

@@ -141,7 +141,8 @@ class Journal:
                 )
         except (ValueError, KeyError, TypeError, AssertionError):
             raise UserError(
-                f"{path}: this file is damaged. Start the study over with --fresh."
+                f"{path}: this file is damaged. Delete it, and the same command goes on with the "
+                "runs of a grid that are finished; a search starts over with --fresh."
             ) from None
         self._watch = Watch()
 
@@ -159,10 +160,14 @@ class Journal:
         """Return the last trial of every job."""
         return _last(self.study.get_trials(deepcopy=False))
 
-    def retry_failed(self) -> None:
-        """Let jobs that have failed be done again."""
-        failed = [trial.number for trial in self.trials().values() if problem(trial)]
-        self.study.set_user_attr("retried", failed)
+    def retry(self, is_lost: Callable[[FrozenTrial], bool]) -> None:
+        """Let jobs be done again that have failed, or were done and left nothing."""
+        again = [
+            trial.number
+            for trial in self.trials().values()
+            if problem(trial) or (trial.state == TrialState.COMPLETE and is_lost(trial))
+        ]
+        self.study.set_user_attr("retried", again)
 
     def claim(self, propose: Propose) -> Claim | None:
         """Take on a job: one that a dead worker has left, or else the next.

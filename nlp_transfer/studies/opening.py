@@ -12,6 +12,7 @@ from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.journal import count_ended
 from nlp_transfer.studies.plan import Asked, Plan
+from nlp_transfer.studies.proposals import runs_of
 from nlp_transfer.studies.study import Study
 
 log = logging.getLogger(__name__)
@@ -30,11 +31,11 @@ def open_study(
 
     minutes: after which no run is begun
     fresh:   delete the study that is there
-    retry:   let runs that have failed be done again
+    retry:   let runs that have failed, or whose folders are gone, be done again
     raises:  UserError for a folder of another study, and for what cannot be run
     """
     asked.check()
-    if minutes is not None and minutes <= 0:
+    if minutes is not None and not minutes > 0:  # NaN neither
         raise UserError(f"--minutes: {minutes:g} must be above 0.")
     if fresh:
         asked.plan(recipe, None)  # refused before anything is deleted
@@ -48,8 +49,8 @@ def open_study(
         plan = asked.plan(recipe, folder.plan())
         folder.write_plan(recipe, plan)
     if retry:
-        study.runs.retry_failed()
-        study.tests.retry_failed()
+        study.runs.retry(lambda trial: not all(map(folder.finished, runs_of(trial.user_attrs))))
+        study.tests.retry(lambda trial: not all(map(folder.tested, runs_of(trial.user_attrs))))
     log.info("%s: a study of %s, in %s", recipe.name, _described(plan), folder.path)
     return study
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -82,3 +83,8 @@ def _queued(
 def _description(job: str, row: Row, seeds: Sequence[int]) -> dict[str, object]:
     """Say what a job is; its name comes last, for without one it is none."""
     return {"row": row.name, "settings": dict(row.settings), "seeds": list(seeds), "job": job}
+
+
+def runs_of(job: Mapping[str, Any]) -> list[Run]:
+    """Return the runs of a job, as the journal describes it."""
+    return [Run(Row(job["row"], job["settings"]), seed) for seed in job["seeds"]]

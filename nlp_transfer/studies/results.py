@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,7 @@ def _row_result(
 ) -> RowResult:
     """Read what has become of the runs of one row."""
     ended = {run.seed: report for run in runs if (report := folder.finished(run))}
-    state = _state(trials, len(ended), len(runs))
+    state = _state(trials, ended, len(runs))
     values = [headline_of(report, "validation") for report in ended.values()]
     if state.startswith("pruned"):  # what it had reached, not what its run would have come to
         values = [trials[0].value] if trials[0].value is not None else []
@@ -133,10 +133,15 @@ def _figures(training: Iterable[Mapping[str, object]], key: str) -> list[float]:
     return [float(value) for value in found if isinstance(value, int | float)]
 
 
-def _state(trials: Sequence[FrozenTrial], ended: int, wanted: int) -> str:
+def _state(trials: Sequence[FrozenTrial], ended: Collection[int], wanted: int) -> str:
+    """Say what has become of a row, of which the runs with some seeds have ended."""
     if problems := [told for trial in trials if (told := problem(trial))]:
         return f"failed: {problems[0]}"
     pruned = next((trial for trial in trials if trial.state == TrialState.PRUNED), None)
     if pruned:
         return f"pruned at epoch {pruned.last_step}"
-    return "finished" if ended == wanted else "unfinished"
+    done = {seed for trial in trials if trial.state == TrialState.COMPLETE
+            for seed in trial.user_attrs["seeds"]}  # fmt: skip
+    if lost := sorted(done - set(ended)):
+        return f"failed: its run with seed {lost[0]} is gone from runs/; --retry does it again"
+    return "finished" if len(ended) == wanted else "unfinished"

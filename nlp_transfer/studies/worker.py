@@ -17,8 +17,8 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.report.report import Report
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.studies.journal import Claim, ClaimLostError, Journal, Propose, is_open
-from nlp_transfer.studies.plan import Row, Run
-from nlp_transfer.studies.proposals import next_of, next_run
+from nlp_transfer.studies.plan import Run
+from nlp_transfer.studies.proposals import next_of, next_run, runs_of
 from nlp_transfer.studies.results import headline_of
 from nlp_transfer.studies.study import Study
 
@@ -67,7 +67,7 @@ def score_tests(study: Study, flows: Flows, chosen: Sequence[Run]) -> None:
     """Score the models of finished runs on the test split, each once."""
 
     def score(claim: Claim) -> None:
-        for run in runs_of(claim):
+        for run in runs_of(claim.attributes):
             log.info("%s: scored on the test split, once", run.name)
             recipe, folder = study.recipe_of(run), study.folder.run(run)
             report = flows.evaluate(folder.path, recipe=recipe, split="test")
@@ -77,19 +77,13 @@ def score_tests(study: Study, flows: Flows, chosen: Sequence[Run]) -> None:
     _Loop(study.tests, score, lambda: None).go_on(next_of(chosen))
 
 
-def runs_of(claim: Claim) -> list[Run]:
-    """Return the runs of a job."""
-    told = claim.attributes
-    return [Run(Row(told["row"], told["settings"]), seed) for seed in told["seeds"]]
-
-
 def _train(study: Study, train: Train, claim: Claim) -> None:
     """Train the runs of a job: one of a grid, or one a seed of a search's trial."""
     from nlp_transfer.studies.callback import StudyCallback
 
     number = list(study.runs.trials()).index(claim.attributes["job"]) + 1
     values: list[float] = []
-    for run in runs_of(claim):
+    for run in runs_of(claim.attributes):
         log.info("%d of %d: %s", number, study.planned, run.name)
         # Only what is tried is given up early, and by its first seed.
         is_tried = bool(study.plan.trials and run.row.settings and not values)
