@@ -326,7 +326,8 @@ def test_only_what_is_sure_enough_is_kept(nlpt: Run, runs: dict[str, Path], tmp_
             (span.type, span.first) for span in spans(line["tags"])
         ]
     sure = Predictor.from_run(runs["ner"], min_precision=reached[0] - 1e-4)
-    assert sure.least is not None
+    assert sure.bounds is not None
+    assert sure.bounds.least_score is not None
 
 
 def test_a_label_that_is_not_sure_enough_is_null(

@@ -60,10 +60,10 @@ class Ensemble(Predictor):
         min_precision, coverage: the same, of one model
         raises: UserError when one is no such thing, or they differ in task or labels
         """
-        asked = "--coverage" if min_precision is None else "--min-precision"
+        option = "--coverage" if min_precision is None else "--min-precision"
         if (min_precision is not None or coverage is not None) and len(models) > 1:
             raise UserError(
-                f"{asked}: no validation split has told how sure several models may be "
+                f"{option}: no validation split has told how sure several models may be "
                 "together. Name one MODEL; nlpt merge --how greedy makes one of several."
             )
         first, *others = (

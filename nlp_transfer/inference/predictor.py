@@ -15,7 +15,7 @@ from nlp_transfer.data.raw_words import RawWords, kept
 from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.words import Splitter
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.asked import asked_of
+from nlp_transfer.inference.answer_bounds import answer_bounds
 from nlp_transfer.inference.engine import predict_distributions
 from nlp_transfer.inference.hidden_states import hidden_states
 from nlp_transfer.inference.loading import load_trained
@@ -27,8 +27,9 @@ from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.recipe import ModelSection, WordRule
 from nlp_transfer.records import LossLedger, Prediction, Row
 from nlp_transfer.tasks.base import Task
+from nlp_transfer.tasks.calibrating import AnswerBounds, calibrated
 from nlp_transfer.tasks.faces import WindowRow
-from nlp_transfer.tasks.optional import Asked, Calibration, calibrated
+from nlp_transfer.tasks.optional import Calibration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,8 +60,8 @@ class Predictor:
     """Whether it computes by our operations on a CPU."""
     calibration: Calibration | None = None
     """How its scores are corrected; None: they are as the model computes them."""
-    asked: Asked | None = None
-    """What answers have to be, and which labels stand in a set beside them."""
+    bounds: AnswerBounds | None = None
+    """Which answers stay, and which labels stand in a set beside them; None: all, and no set."""
 
     def __new__(cls, loaded: object = None, *_: object, **__: object) -> Predictor:
         """Say how a model is loaded by its name."""
@@ -117,9 +118,11 @@ class Predictor:
             wanted = resolve_precision(precision, device)
             precision = usable_precision(loaded.model, wanted, fast_cpu=fast)
         columns, options = kept_columns(settings.columns), settings.options
-        asked = asked_of(calibration, str(model), min_precision=min_precision, coverage=coverage)
+        bounds = answer_bounds(
+            calibration, str(model), min_precision=min_precision, coverage=coverage
+        )
         known = (loaded, task, options, precision, tokens_per_batch, columns, raw, fast)
-        return cls(*known, calibration=calibration, asked=asked)
+        return cls(*known, calibration=calibration, bounds=bounds)
 
     @property
     def labels(self) -> list[str]:
@@ -140,7 +143,7 @@ class Predictor:
             distributions = known.judged(self._computed(rows, count, features=True), len(labels))
         decoder = self.task.decoder
         predictions = (decoder.decode(distribution, labels) for distribution in distributions)
-        return calibrated(predictions, self.calibration, self.asked)
+        return calibrated(predictions, self.calibration, self.bounds)
 
     def encode(self, rows: Iterable[Row]) -> Iterator[tuple[list[WindowRow], LossLedger]]:
         """Turn each row into the windows that the model reads, and count what they lose."""

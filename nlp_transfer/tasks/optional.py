@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nlp_transfer.data.added import Alter
@@ -125,30 +124,6 @@ class Calibration(Protocol):
 
     def model_dump(self, *, mode: str) -> dict[str, Any]:
         """Return what config.json holds; mode: json."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked of calibrated answers."""
-
-    least: float | None = None
-    """The score that one needs; None: any."""
-    bound: float | None = None
-    """Of the labels in a set; None: there is no set."""
-
-
-def calibrated(
-    predictions: Iterable[Prediction], calibration: Calibration | None, asked: Asked | None = None
-) -> Iterator[Prediction]:
-    """Correct the scores of predictions, as far as it is known how, as they come."""
-    if calibration is None:
-        return iter(predictions)
-    known: Iterator[Prediction] = map(calibration.calibrated, predictions)
-    if asked is not None and (bound := asked.bound) is not None:
-        known = (calibration.with_set(one, bound) for one in known)
-    if asked is not None and (least := asked.least) is not None:
-        known = (calibration.above(one, least) for one in known)
-    return known
 
 
 class Confidence(Protocol):

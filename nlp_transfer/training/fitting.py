@@ -17,7 +17,8 @@ from nlp_transfer.models.saved import keep_calibration
 from nlp_transfer.models.shared_encoder import release_sides
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.context import Outcome
-from nlp_transfer.tasks.optional import Calibration, calibrated
+from nlp_transfer.tasks.calibrating import calibrated
+from nlp_transfer.tasks.optional import Calibration
 from nlp_transfer.training.examples import TaskWindows
 from nlp_transfer.training.knowing import known_texts
 from nlp_transfer.training.memory import PeakMemory

@@ -7,11 +7,12 @@ import math
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.metrics.bootstrap import FEW
-from nlp_transfer.tasks.optional import Asked, Calibration
+from nlp_transfer.tasks.calibrating import AnswerBounds
+from nlp_transfer.tasks.optional import Calibration
 
 log = logging.getLogger(__name__)
 
-_KEY = "--min-precision"
+_SURE = "--min-precision"
 _SETS = "--coverage"
 _AGAIN = (
     "it was trained elsewhere or by an earlier version, mixed of others, or on too little "
@@ -19,20 +20,22 @@ _AGAIN = (
 )
 
 
-def asked_of(
+def answer_bounds(
     calibration: Calibration | None,
     model: str,
     *,
     min_precision: float | None,
     coverage: float | None,
-) -> Asked:
-    """Find by the validation split what is asked of scores.
+) -> AnswerBounds:
+    """Find by the validation split what answers need.
 
-    model:  its name, for messages
+    model: its name, for messages
+    min_precision, coverage: fractions; None: not asked for
     raises: UserError where it cannot be had
     """
     least = None if min_precision is None else least_score(calibration, min_precision, model)
-    return Asked(least, None if coverage is None else set_bound(calibration, coverage, model))
+    bound = None if coverage is None else set_bound(calibration, coverage, model)
+    return AnswerBounds(least, bound)
 
 
 def set_bound(calibration: Calibration | None, coverage: float, model: str) -> float:
@@ -50,8 +53,8 @@ def set_bound(calibration: Calibration | None, coverage: float, model: str) -> f
     if sets is None:
         raise UserError(
             f"{_SETS}: {model} gives no text one label of several, or was trained by an earlier "
-            f"version. Entities and any number of labels are chosen with {_KEY}; else fine-tune it "
-            "again with nlpt finetune."
+            f"version. Entities and any number of labels are chosen with {_SURE}; else fine-tune "
+            "it again with nlpt finetune."
         )
     if not sets.allows(coverage):
         raise UserError(
@@ -71,14 +74,14 @@ def least_score(calibration: Calibration | None, precision: float, model: str) -
     raises:    UserError where no score has it, or nothing is known of scores
     """
     if not 0 < precision < 1:
-        raise UserError(f"{_KEY}: {precision:g} is no share between 0 and 1, such as 0.95.")
+        raise UserError(f"{_SURE}: {precision:g} is no share between 0 and 1, such as 0.95.")
     if calibration is None:
-        raise UserError(f"{_KEY}: {model} does not say how sure its scores are: {_AGAIN}")
+        raise UserError(f"{_SURE}: {model} does not say how sure its scores are: {_AGAIN}")
     curve = calibration.curve
     found = curve.threshold(precision)
     if found is None:
-        raise UserError(f"{_KEY} {precision:g}: {_unreached(calibration, model)}")
-    log.info("%s %g: %s keeps answers with %s", _KEY, precision, model, found)
+        raise UserError(f"{_SURE} {precision:g}: {_unreached(calibration, model)}")
+    log.info("%s %g: %s keeps answers with %s", _SURE, precision, model, found)
     return found.score
 
 
