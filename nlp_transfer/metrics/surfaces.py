@@ -58,6 +58,16 @@ def by_third(documents: Sequence[str | None]) -> Attribute:
     return Attribute("place_in_document", THIRDS, codes)
 
 
-def by_column(name: str, values: Sequence[str | None]) -> Attribute:
-    """Sort examples by a column of the data; values that begin alike for long are taken as one."""
-    return by_name(f"column {name}", [value and value[:_LONGEST] for value in values])
+def by_columns(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> list[Attribute]:
+    """Sort examples by columns of the data; values that begin alike for long are taken as one.
+
+    rows: of each example a value a column, in the order of the names
+    """
+    return [
+        by_name(f"column {name}", [_beginning(values[place]) for values in rows])
+        for place, name in enumerate(names)
+    ]
+
+
+def _beginning(value: str | None) -> str | None:
+    return None if value is None else value[:_LONGEST]

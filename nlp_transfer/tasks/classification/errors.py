@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from heapq import nlargest
 from itertools import product
 
 import numpy as np
@@ -12,7 +11,6 @@ import numpy as np
 from nlp_transfer.metrics.confusion import fold
 from nlp_transfer.shown import Grid
 from nlp_transfer.tasks.analysis import (
-    MOST_MISTAKES,
     MOST_PAIRS,
     MOST_REPEATED,
     ConfusedPair,
@@ -20,8 +18,7 @@ from nlp_transfer.tasks.analysis import (
     RepeatedMistake,
     beginning,
 )
-
-_AT_ONCE = 20 * MOST_MISTAKES
+from nlp_transfer.tasks.surest import SurestMistakes
 
 
 class LabelErrors:
@@ -30,7 +27,7 @@ class LabelErrors:
     def __init__(self) -> None:
         self._pairs: Counter[tuple[str, str]] = Counter()
         self._texts: Counter[tuple[str, str, str]] = Counter()
-        self._surest: list[Mistake] = []
+        self._surest = SurestMistakes()
 
     def add(
         self,
@@ -56,15 +53,13 @@ class LabelErrors:
         kind = "wrong label" if one_each else "spurious label"
         for label in spurious:
             score = scores.get(label, 0.0)
-            self._surest.append(
+            self._surest.add(
                 Mistake(number, kind, beginning(text), answers[0], label, score, where)
             )
-        if len(self._surest) > _AT_ONCE:
-            self._surest = list(self.mistakes())
 
     def mistakes(self) -> tuple[Mistake, ...]:
         """Return the wrong labels that the model was surest of."""
-        return tuple(nlargest(MOST_MISTAKES, self._surest, key=lambda mistake: mistake.score))
+        return self._surest.chosen()
 
     def repeated(self) -> tuple[RepeatedMistake, ...]:
         """Return the texts that were mistaken several times."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.metrics.slices import MOST_VALUES, Attribute, by_name, by_number
-from nlp_transfer.metrics.surfaces import by_casing, by_column, by_length
+from nlp_transfer.metrics.surfaces import by_casing, by_columns, by_length
 from nlp_transfer.records import Row
 
 if TYPE_CHECKING:
@@ -90,12 +90,7 @@ class TextItems:
         if seen is not None:
             codes = [_seen_code(_words(text), seen.words) for text in texts]
             found.append(Attribute("words_seen", _SEEN, np.array(codes, np.int64)))
-        kept = [values for _, values in self._rows]
-        named = [
-            by_column(name, [values[place] for values in kept])
-            for place, name in enumerate(columns)
-        ]
-        return [*found, *named]
+        return [*found, *by_columns(columns, [values for _, values in self._rows])]
 
 
 def _seen_code(words: Sequence[str], seen: frozenset[str]) -> int:

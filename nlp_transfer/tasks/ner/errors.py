@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from heapq import nlargest
 
 import numpy as np
 
@@ -12,7 +11,6 @@ from nlp_transfer.metrics.confusion import fold
 from nlp_transfer.metrics.entity_errors import EntityError, ErrorKind
 from nlp_transfer.shown import Grid
 from nlp_transfer.tasks.analysis import (
-    MOST_MISTAKES,
     MOST_PAIRS,
     MOST_REPEATED,
     ConfusedPair,
@@ -22,8 +20,7 @@ from nlp_transfer.tasks.analysis import (
     beginning,
 )
 from nlp_transfer.tasks.ner.error_examples import TaggedSentence
-
-_AT_ONCE = 20 * MOST_MISTAKES
+from nlp_transfer.tasks.surest import SurestMistakes
 
 
 class TaggingErrors:
@@ -32,7 +29,7 @@ class TaggingErrors:
     def __init__(self) -> None:
         self._kinds: Counter[tuple[ErrorKind, str, str]] = Counter()
         self._words: Counter[tuple[str, str, str, str]] = Counter()
-        self._surest: list[Mistake] = []
+        self._surest = SurestMistakes()
 
     def add(self, sentence: TaggedSentence) -> None:
         """Take note of what is wrong in a sentence."""
@@ -41,14 +38,12 @@ class TaggingErrors:
             self._kinds[error.kind, gold, predicted] += 1
             self._words[(*_words(error, sentence), gold, predicted)] += 1
             if error.predicted is not None:
-                self._surest.append(_mistake(error, sentence))
+                self._surest.add(_mistake(error, sentence))
         self._kinds.update(("missed", kind, "") for kind in sentence.lost)
-        if len(self._surest) > _AT_ONCE:
-            self._surest = list(self.mistakes())
 
     def mistakes(self) -> tuple[Mistake, ...]:
         """Return the wrong entities that the model was surest of."""
-        return tuple(nlargest(MOST_MISTAKES, self._surest, key=lambda mistake: mistake.score))
+        return self._surest.chosen()
 
     def repeated(self) -> tuple[RepeatedMistake, ...]:
         """Return what was mistaken several times."""

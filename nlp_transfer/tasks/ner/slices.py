@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.data.tags import Span, spans
 from nlp_transfer.metrics.slices import Attribute, by_name, by_number
-from nlp_transfer.metrics.surfaces import by_casing, by_column, by_length, by_third
+from nlp_transfer.metrics.surfaces import by_casing, by_columns, by_length, by_third
 from nlp_transfer.records import Row
 
 if TYPE_CHECKING:
@@ -149,8 +149,8 @@ class SentenceItems:
 
         columns: names of the columns that rows keep
         """
-        named = [
-            by_column(name, [values[place] for values in self._columns])
-            for place, name in enumerate(columns)
+        return [
+            by_length("sentence_length", self._lengths),
+            by_third(self._documents),
+            *by_columns(columns, self._columns),
         ]
-        return [by_length("sentence_length", self._lengths), by_third(self._documents), *named]
