@@ -149,7 +149,7 @@ def test_predict_gives_sets_that_hold_the_right_label(sure: tuple[Path, Path], n
     text = "\n".join(line["text"] for line in lines)
     code, out, err = nlpt("predict", run, "-", "--coverage", "0.9", stdin=text)
     assert code == 0, err
-    assert "--coverage 0.9: sets hold the right label of 90.0%" in err
+    assert "--coverage 0.9: sets hold the right label of 90.0 %" in err
     found = [json.loads(line) for line in out.splitlines()]
     inside = [line["gold"][0] in one["set"] for line, one in zip(lines, found, strict=True)]
     assert 0.75 <= sum(inside) / len(inside) <= 1

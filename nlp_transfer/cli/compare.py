@@ -18,13 +18,14 @@ def compare(
         list[str],
         typer.Argument(
             metavar="SIDE",
-            help="Run folders, or predictions.jsonl files of any tool, for one test set. Several "
-            "seeds of one side: joined by commas (runs/a-1,runs/a-2), a quoted pattern "
-            "('runs/a-*'), or STUDY/ROW.",
+            help="Two or more: run folders, or predictions.jsonl files of any tool, for one test "
+            "set. Several seeds of one side: joined by commas (runs/a-1,runs/a-2), a quoted "
+            "pattern ('runs/a-*'), or STUDY/ROW.",
         ),
     ],
     html: Annotated[
-        Path | None, typer.Option(help="Write a page too, with the examples that flipped.")
+        Path | None,
+        typer.Option(help="Write a page too, with the examples that only one side has right."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -76,8 +76,8 @@ MinPrecisionOption = Annotated[
     float | None,
     typer.Option(
         metavar="SHARE",
-        help="Leave out entities, and labels, below the score that had this precision on the "
-        "validation split, such as 0.95.",
+        help="Keep only entities, or labels, that are sure enough: with scores of which this share "
+        "was right on the validation split, such as 0.95.",
         show_default=False,
     ),
 ]

@@ -24,20 +24,28 @@ OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Study folder; studies/<recipe> by default.")
 ]
 SeedsOption = Annotated[
-    int | None, typer.Option(help="Runs a row, with the recipe's seed and those after it.")
+    int | None, typer.Option(help="Runs of each row, with the recipe's seed and those after it.")
 ]
 VaryOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="KEY=A,B", help="Values of a recipe key; repeated, all combinations."),
+    typer.Option(
+        metavar="KEY=A,B",
+        help="A row for each value of a recipe key; repeated, for all combinations.",
+    ),
 ]
 SizesOption = Annotated[
-    str | None, typer.Option(metavar="N,N", help="Rows that learn from so many examples.")
+    str | None,
+    typer.Option(
+        metavar="N,N", help="A row for each number of training examples; all: the whole split."
+    ),
 ]
 SearchOption = Annotated[
     int | None, typer.Option(metavar="N", help="Trials that Optuna chooses, the recipe among them.")
 ]
-MinutesOption = Annotated[float | None, typer.Option(help="Begin no run after so long.")]
-TestOption = Annotated[bool, typer.Option("--test", help="Score all rows on test, not one.")]
+MinutesOption = Annotated[float | None, typer.Option(help="Begin no run after so many minutes.")]
+TestOption = Annotated[
+    bool, typer.Option("--test", help="Score all rows on the test split, not only the best.")
+]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Delete the study in the folder first.")]
 RetryOption = Annotated[bool, typer.Option("--retry", help="Do failed runs again.")]
 

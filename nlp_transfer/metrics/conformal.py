@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from nlp_transfer.metrics.figures import percent
 from nlp_transfer.recipe.base import Section
 
 MOST = 1000
@@ -64,7 +65,7 @@ class LabelSets(Section):
         none = (0.0,) * len(PERCENTS)
         kept = tuple(float(f"{value:.6g}") for value in rising)
         bare = cls(texts=texts, surprises=kept, sizes=none, empty=none)
-        shares = [percent / 100 for percent in PERCENTS]
+        shares = [hundredths / 100 for hundredths in PERCENTS]
         bounds = [bare.bound(share) if bare.allows(share) else math.inf for share in shares]
         sizes = np.searchsorted(np.sort(unlikely, axis=None), bounds, "right") / texts
         empty = 1 - np.searchsorted(np.sort(unlikely.min(axis=1)), bounds, "right") / texts
@@ -73,18 +74,18 @@ class LabelSets(Section):
 
     def described(self, coverage: float) -> str:
         """Say what is known of sets that hold the right label so often."""
-        low, high = self.interval95(coverage)
+        low, high = map(percent, self.interval95(coverage))
         promise = (
-            f"sets hold the right label of {coverage:.1%} of texts like those of validation (95 % "
-            f"interval, for {self.texts:,} of them: {low:.1%} to {high:.1%})"
+            f"sets hold the right label of {percent(coverage)} of texts like those of validation "
+            f"(95 % interval, for {self.texts:,} of them: {low} to {high})"
         )
-        percent = round(100 * coverage)
-        if percent not in PERCENTS:
+        nearest = round(100 * coverage)
+        if nearest not in PERCENTS:
             return promise
-        at = PERCENTS.index(percent)
+        at = PERCENTS.index(nearest)
         return (
             f"{promise}; there they had {self.sizes[at]:.2f} labels on average, and none for "
-            f"{self.empty[at]:.1%} of the texts"
+            f"{percent(self.empty[at])} of the texts"
         )
 
     def allows(self, coverage: float) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from nlp_transfer.metrics.bootstrap import FEW
+from nlp_transfer.metrics.figures import percent
 from nlp_transfer.recipe.base import Section
 
 _POINTS = 40
@@ -36,8 +37,8 @@ class Threshold:
         low, high = self.interval
         return (
             f"a score of {self.score:.3f}: of validation it kept {self.kept:,} of "
-            f"{self.answers:,} ({self.kept / self.answers:.0%}), {self.right / self.kept:.3f} of "
-            f"them right (95 % interval {low:.3f} to {high:.3f})"
+            f"{self.answers:,} ({percent(self.kept / self.answers)}), "
+            f"{self.right / self.kept:.3f} of them right (95 % interval {low:.3f} to {high:.3f})"
         )
 
     @property
