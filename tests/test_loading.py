@@ -231,13 +231,14 @@ def test_settings_are_kept_and_what_an_older_model_does_not_say_is_as_in_a_recip
     kept = json.loads((run / "model" / "config.json").read_text("utf-8"))["nlp_transfer"]
     assert kept.pop("task") == recipe.task.model_dump(mode="json")
     assert kept.pop("words")["rule"] == "unicode"
+    assert kept.pop("calibration")
     assert kept == {"max_pieces": 48, "overlap": 4, "columns": {}}
     assert Predictor.from_run(run).options.max_pieces == 48
     older = edited(start=run / "model", nlp_transfer={"task": {"name": "ner"}})
     predictor = Predictor.from_run(older)
     assert (predictor.options.max_pieces, predictor.options.overlap) == (64, 64)  # 64 positions
     found, usual = (list(Predictor.from_run(folder)(SENTENCE)) for folder in (older, run))
-    assert found == usual
+    assert [line["tags"] for line in found] == [line["tags"] for line in usual]  # not calibrated
 
 
 LABELS: dict[str, tuple[dict[str, Any], str | None]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nlp_transfer.comparisons.predictions import Predictions
+from nlp_transfer.doctor.finding import counted
 from nlp_transfer.errors import shortened
 from nlp_transfer.metrics.bootstrap import FEW
 from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
@@ -63,7 +64,7 @@ def _settings(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 def _of_test_set(run: Predictions) -> Iterator[str]:
     nouns, outcomes = run.task.rows.nouns, run.outcomes
     if len(outcomes) < FEW:
-        yield f"The test set has {len(outcomes)} {nouns.example}s only (fewer than {FEW})."
+        yield f"The test set has {counted(len(outcomes), nouns.example)} only (fewer than {FEW})."
     gold = [name for name, count in zip(outcomes.groups, outcomes.totals[2], strict=True) if count]
     if not gold:
         yield f"There are no gold {nouns.items} in the test set, so every figure is 0.0."

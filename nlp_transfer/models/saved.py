@@ -90,8 +90,7 @@ class Settings:
         """
         said = getattr(config, _KEY, None) or {}
         if not isinstance(said, dict) or not all(
-            isinstance(said.get(part) or {}, dict)
-            for part in ("task", "columns", "words", "calibration")
+            isinstance(said.get(part) or {}, dict) for part in _PARTS
         ):
             raise UserError(
                 f"{setting}: {_KEY} in {config_file(folder)} is not what nlpt writes. {COPY_AGAIN}"

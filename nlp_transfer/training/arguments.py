@@ -18,7 +18,7 @@ from nlp_transfer.training.optimization import (
     schedule_arguments,
     trainer_optimizer,
 )
-from nlp_transfer.training.tracking import check_packages
+from nlp_transfer.training.optional_packages import check_packages
 
 
 def training_arguments(

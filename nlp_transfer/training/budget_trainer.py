@@ -30,7 +30,7 @@ from nlp_transfer.training.loss_watch import LossWatch, advice_on_batch, advice_
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.out_of_memory import SplittingTrainer
 from nlp_transfer.training.progress import Progress
-from nlp_transfer.training.tracking import keep_in
+from nlp_transfer.training.trackers import keep_in
 
 _NOT_READ = ("labels", "windows")
 """What a batch holds beside the model's own inputs."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from transformers import Trainer
+from transformers import Trainer, TrainerCallback
 from transformers.integrations import (
     MLflowCallback,
+    TensorBoardCallback,
     WandbCallback,
     get_reporting_integration_callbacks,
 )
@@ -97,6 +99,16 @@ class Trackers:
                 stop(end)
             except Exception as error:
                 log.warning("an experiment tracker could not be closed: %s", error)
+
+
+def keep_in(folder: Path, callbacks: Iterable[TrainerCallback]) -> None:
+    """Let TensorBoard write to a folder, unless TENSORBOARD_LOGGING_DIR names one.
+
+    Else its files would lie among the checkpoints, which a finished run deletes.
+    """
+    for callback in callbacks:
+        if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
+            callback.logging_dir = str(folder)
 
 
 def _later(*_: object, **__: object) -> None:

@@ -1,13 +1,9 @@
-"""Experiment trackers (`report_to`) and other optional packages: whether they are there, and where
-trackers keep their files."""
+"""Arguments of the Trainer in; a refusal, before data is read, where a package is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-
 from transformers import TrainerCallback, TrainingArguments
-from transformers.integrations import TensorBoardCallback, get_reporting_integration_callbacks
+from transformers.integrations import get_reporting_integration_callbacks
 from transformers.utils import is_liger_kernel_available
 
 from nlp_transfer.errors import UserError
@@ -33,13 +29,3 @@ def check_packages(args: TrainingArguments) -> None:
 def _without_end(tracker: type[TrainerCallback]) -> type[TrainerCallback]:
     """Make a tracker that does nothing when it goes: half made, MLflow's would fail there too."""
     return type(tracker.__name__, (tracker,), {"__del__": lambda _: None})
-
-
-def keep_in(folder: Path, callbacks: Iterable[TrainerCallback]) -> None:
-    """Let TensorBoard write to a folder, unless TENSORBOARD_LOGGING_DIR names one.
-
-    Else its files would lie among the checkpoints, which a finished run deletes.
-    """
-    for callback in callbacks:
-        if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None:
-            callback.logging_dir = str(folder)
