@@ -121,6 +121,7 @@ def test_short_forms_are_read_in_a_file_and_reached_into_by_overrides() -> None:
         ("data.scheme=BIO", "Did you mean 'iob2'?"),
         ("task=token-classification", "Did you mean 'ner'?"),
         ("task.types=[PER, PER]", "'PER' stands there twice"),
+        ("task.unknown=auto", "task.ner.unknown: unknown key. It is one of task classification."),
         ("task.types=[]", "the list is empty; null takes the names from the data"),
         ("strategies={lora: {rank: 4}}", "Write {name: lora, rank: 4}"),
         ("strategies=lora,full", "both decide which weights learn"),
@@ -345,7 +346,9 @@ def test_examples_in_the_schema_are_valid() -> None:
         for example in node.get("examples", ()):
             more = ["training.schedule=exponential"] if "schedule_arg" in key else []
             more += ["training.optimizer=sgd"] if "momentum" in key else []
-            more += ["task=classification"] if key == "task.classes" else []
+            more += ["task=classification"] if key in ("task.classes", "task.unknown") else []
+            if key in ("task.known_kept", "task.unknown_label"):
+                more += ["task=classification", "task.unknown=auto"]
             load_recipe("mine.yaml", [*more, f"{key}={write_flow(example)}"])
 
 

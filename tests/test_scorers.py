@@ -115,6 +115,10 @@ def test_a_models_names_tell_the_scheme_where_the_references_do_not():
         (lambda: EntityScorer(NAMES), [[0]], [[7]], "7 is none of the ids 0 to 4"),
         (lambda: EntityScorer(), [["O", "O"]], [["O"]], "2 references and 1 predictions"),
         (lambda: TokenScorer(), [["O"], ["O"]], [["O"]], "1 predictions and 2 references"),
+        (lambda: EntityScorer(NAMES), [[0]], [[1.5]], "1.5 is none of the ids 0 to 4"),
+        (lambda: EntityScorer(NAMES), [[0]], [[float("nan")]], "nan is none of the ids"),
+        (lambda: EntityScorer(), ["O"], ["O"], "'O': it must be a list of tags"),
+        (lambda: EntityScorer(samples=0), [], [], "samples=0 must be 1 or more"),
         (lambda: EntityScorer(scheme="iob3"), [], [], "'iob3' is none of auto, iob1"),
     ],
 )

@@ -93,6 +93,9 @@ class _Scorer(evaluate.Metric):
         return by_path({**figures.pop("overall", {}), **figures})
 
     def _kept(self, predicted: Sequence[Any], gold: Sequence[Any]) -> tuple[list[str], list[str]]:
+        if isinstance(predicted, str) or isinstance(gold, str):  # its letters would be tags
+            text = gold if isinstance(gold, str) else predicted
+            raise UserError(f"a sentence is {text!r}: it must be a list of tags, one a word")
         if len(predicted) != len(gold):
             raise UserError(
                 f"a sentence has {len(gold)} references and {len(predicted)} predictions: both "
@@ -108,7 +111,7 @@ class _Scorer(evaluate.Metric):
             raise UserError(
                 f"{tag} is an id: say what ids are called, with labels=model.config.id2label"
             )
-        if int(tag) not in self._names:
+        if not float(tag).is_integer() or int(tag) not in self._names:
             raise UserError(f"{tag} is none of the ids {min(self._names)} to {max(self._names)}")
         return self._names[int(tag)]
 
@@ -141,6 +144,8 @@ class EntityScorer(_Scorer):
         if scheme != "auto" and scheme not in PARTS:
             raise UserError(f"scheme={scheme!r} is none of auto, {', '.join(PARTS)}")
         self._scheme = scheme
+        if samples < 1:
+            raise UserError(f"samples={samples} must be 1 or more")
         self._samples = samples
         super().__init__(labels, **options)
 

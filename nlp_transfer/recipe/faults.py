@@ -21,7 +21,7 @@ from nlp_transfer.recipe.yaml_reader import KeyPath, write_flow
 
 COMMAND_LINE = "command line"
 """The origin of what an override says."""
-
+_STRATEGY: KeyPath = ("strategies", 0)
 _MOST = 50
 """Faults that are told one by one."""
 _UNION_MEMBER = re.compile(
@@ -145,14 +145,16 @@ class Explainer:
         known = self.schema.key_names(spot.section)
         if ours := same_place(folded, known):
             return f"unknown key. Did you mean {ours!r}? Known here: {shortened(known)}."
-        if spot.path[0] == "strategies" and (found := self._strategies_with(folded)):
+        if spot.path[0] == "strategies" and (found := self._sections_with(folded, _STRATEGY)):
             return f"unknown key. {self._of_strategies(found, folded, value)}"
+        if spot.path[0] == "task" and (found := self._sections_with(folded, ("task",))):
+            return f"unknown key. It is one of task {found[0]}. Known here: {shortened(known)}."
         if ours := FAMILIAR.get(folded) or self._elsewhere(folded):
             return f"unknown key. {self._instead(ours)}"
         if folded in argument_types():
             key = ("training", "arguments", folded)
             return f"unknown key. It is an argument of the Trainer: {self._override(key, value)}"
-        if found := self._strategies_with(folded):
+        if found := self._sections_with(folded, _STRATEGY):
             return f"unknown key. {self._of_strategies(found, folded, value)}"
         hint = nearest(name, known)
         if not hint and len(spot.path) == 1:
@@ -169,10 +171,9 @@ class Explainer:
         found = [path for path in self._keys() if path.rpartition(".")[2] == name]
         return " or ".join(found[:4])
 
-    def _strategies_with(self, name: str) -> list[str]:
-        """List the strategies that have a key of this name."""
-        one = self.schema.at(("strategies", 0)) or {}
-        sections = self.schema.tagged(one).items()
+    def _sections_with(self, name: str, path: KeyPath) -> list[str]:
+        """List the tasks, or strategies, that have a key of this name."""
+        sections = self.schema.tagged(self.schema.at(path) or {}).items()
         return [tag for tag, node in sections if name in self.schema.properties(node)]
 
     def _of_strategies(self, strategies: Sequence[str], key: str, value: object) -> str:
