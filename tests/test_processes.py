@@ -91,8 +91,8 @@ def test_two_processes_learn_side_tasks_as_one_does(
     alone = json.loads(_launch([], recipe, tmp_path / "one"))
     together = json.loads(_launch(LAUNCHERS["torchrun"], recipe, tmp_path / "two"))
     assert together["training"]["world_size"] == 2
-    assert together["splits"] == alone["splits"]
-    assert together["tasks"] == alone["tasks"]
+    assert _alike(together["splits"], alone["splits"])
+    assert _alike(together["tasks"], alone["tasks"])
     for part in ("model", "tasks/topics"):
         assert _same_weights(tmp_path / "one" / part, tmp_path / "two" / part, within=1e-4)
 

@@ -66,7 +66,7 @@ def test_a_run_works_from_any_folder(nlpt: Run, project: Path, monkeypatch, tmp_
     assert "is finished" in err
     code, third, err = nlpt("finetune", "-r", run, "-o", "anew", "--json")
     assert code == 0, err
-    assert json.loads(third)["splits"] == json.loads(out)["splits"]
+    assert json.loads(third)["splits"]["test"]["entity"] == splits[0]
 
 
 def test_a_recipe_finds_its_neighbours_from_any_folder(project: Path, monkeypatch) -> None:
