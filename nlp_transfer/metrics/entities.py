@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nlp_transfer.metrics.bootstrap import interval95
 from nlp_transfer.metrics.figures import EntityFigures, Score
+from nlp_transfer.metrics.outcomes import f1
 from nlp_transfer.metrics.partial_credit import partial_credit
 from nlp_transfer.metrics.tagged import Lost, Tags, pair
 
@@ -50,7 +51,5 @@ def f1_of_counts(counts: NDArray[np.number]) -> NDArray[np.float64]:
     counts:  (..., 3) correct, predicted and gold entities
     returns: (...)
     """
-    correct, total = counts[..., 0], counts[..., 1] + counts[..., 2]
-    f1: NDArray[np.float64] = np.zeros(total.shape)
-    np.divide(2 * correct, total, out=f1, where=total > 0)
-    return f1
+    every = counts.astype(np.float64)
+    return f1(every[..., 0], every[..., 1] + every[..., 2])
