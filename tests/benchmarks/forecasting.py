@@ -42,14 +42,17 @@ _IN_FOLDER = {
     "ncbi_disease": ("quickstart-ner", "{train: train.tsv, validation: devel.tsv, test: test.tsv}"),
     "banking77": ("quickstart-intents", "{train: train.csv, validation: null, test: test.csv}"),
 }
-# As many steps at every size: with as many epochs, small sizes would end before they have learned.
 _TRAINING = (
     "strategies=[{name: frozen, layers: 1}, {name: layerwise_lr, decay: 0.85}]",
     "training.learning_rate=5e-4", "training.head_learning_rate=3e-3",
-    "training.tokens_per_batch=256", "evaluation.splits=[validation]",
-    "training.arguments={max_steps: 400, eval_strategy: steps, eval_steps: 100, "
-    "save_strategy: steps, save_steps: 100}",
+    "training.tokens_per_batch=256", "evaluation.splits=[validation]", "training.epochs=5",
 )  # fmt: skip
+# With the epochs alone, small sizes would end before they have learned.
+_LEAST_STEPS = 400
+_STEPS = (
+    f"training.arguments={{max_steps: {_LEAST_STEPS}, eval_strategy: steps, eval_steps: 100, "
+    "save_strategy: steps, save_steps: 100}"
+)
 _NAME = re.compile(r"(?P<data>.+)-(?P<size>\d+)-(?P<seed>\d+)")
 
 
@@ -124,8 +127,14 @@ def _data_sets(folder: Path | None) -> dict[str, tuple[str, list[str], tuple[int
 
 
 def _train(folder: Path, arguments: Sequence[str]) -> None:
+    """Train for the epochs, or for the least steps where that is longer."""
     command = ["nlpt", "finetune", *arguments, "--output", str(folder)]
     with folder.with_suffix(".log").open("w") as log:
+        tried = subprocess.run(
+            [*command, "--dry-run", "--json"], stdout=subprocess.PIPE, stderr=log, check=True
+        )
+        if json.loads(tried.stdout)["steps"] < _LEAST_STEPS:
+            command.append(_STEPS)
         done = subprocess.run(command, stdout=log, stderr=log, check=False)
     if done.returncode:
         print(f"{folder}: failed, see {folder}.log", file=sys.stderr)
