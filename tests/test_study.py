@@ -102,6 +102,7 @@ def test_a_grid_is_trained_told_and_added_to(tiny_recipe: Callable[..., Path], n
         (["--vary", "model.checkpoint=./nowhere"], "there is no"),
         (["--train-sizes", "10,x"], "'x' is neither a whole number nor all"),
         (["--train-sizes", "0"], "0 must be 1 or more"),
+        (["--train-sizes", "10,5000000"], "5,000,000 are asked for"),
         (["--search", "3", "--train-sizes", "10"], "--search chooses its own configurations"),
         (["--seeds", "0"], "0 must be from 1"),
         (["--minutes", "0"], "must be above 0"),

@@ -13,6 +13,7 @@ from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.journal import count_ended
 from nlp_transfer.studies.plan import Asked, Plan
 from nlp_transfer.studies.proposals import runs_of
+from nlp_transfer.studies.sizes import check_sizes
 from nlp_transfer.studies.study import Study
 
 log = logging.getLogger(__name__)
@@ -37,11 +38,14 @@ def open_study(
     asked.check()
     if minutes is not None and not minutes > 0:  # NaN neither
         raise UserError(f"--minutes: {minutes:g} must be above 0.")
-    if fresh:
-        asked.plan(recipe, None)  # refused before anything is deleted
+    if not fresh:
+        folder.check(recipe)
+    wanted = asked.plan(recipe, None if fresh else folder.plan())
+    if asked.train_sizes:
+        check_sizes(wanted, recipe)
+    if fresh:  # only now that all is well
         folder.clear()
-    folder.check(recipe)
-    asked.plan(recipe, folder.plan())  # refused before anything is written
+        folder.check(recipe)
     folder.path.mkdir(parents=True, exist_ok=True)
     study = Study.open(folder, recipe, minutes=minutes)
     with study.runs.locked():  # others may have begun or added to it meanwhile
