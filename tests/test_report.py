@@ -118,6 +118,7 @@ def test_a_report_is_read_as_it_was_written(report):
         lambda metrics: metrics.pop("splits"),
         lambda metrics: metrics.update(task="parsing"),
         lambda metrics: metrics["splits"]["test"].pop("entity"),
+        lambda metrics: metrics["splits"]["test"]["entity"]["overall"].update(f1="x"),
         lambda metrics: metrics["splits"]["test"]["ledger"].update(unheard_of=1),
         lambda metrics: metrics.update(splits=[1]),
     ],

@@ -51,7 +51,12 @@ class Score:
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> Score:
         interval = line.get("f1_ci95")
-        return cls(**{**line, "f1_ci95": (interval[0], interval[1]) if interval else None})
+        low, high = interval or (0.0, 0.0)
+        figures = {name: value for name, value in line.items() if name != "f1_ci95"}
+        for name, value in {**figures, "f1_ci95": low, "its end": high}.items():
+            if not isinstance(value, int | float):
+                raise TypeError(f"{name} is {value!r:.40}, no number")
+        return cls(**figures, f1_ci95=(low, high) if interval else None)
 
 
 def four_digits(fraction: float) -> str:
