@@ -58,7 +58,9 @@ def _alike(ours: object, theirs: object) -> bool:
     return ours == theirs
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize(
+    "launcher", ["torchrun", pytest.param("accelerate", marks=pytest.mark.slow)]
+)
 def test_two_processes_train_the_model_of_one(
     launcher: str, tiny_recipe: Callable[..., Path], checkpoint: Callable[..., Path], tmp_path: Path
 ) -> None:
