@@ -23,13 +23,6 @@ from nlp_transfer.metrics.outcomes import Judgement, Outcomes
 from nlp_transfer.metrics.significance import differences, holm, mcnemar
 from nlp_transfer.tasks import task_named
 
-
-@pytest.fixture(autouse=True)
-def _in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no line be wrapped: pytest-xdist tells its workers how wide the terminal is."""
-    monkeypatch.delenv("COLUMNS", raising=False)
-
-
 TYPES = ("PER", "ORG", "LOC")
 Nlpt = Callable[..., tuple[int, str, str]]
 Line = dict[str, Any]

@@ -116,8 +116,7 @@ def test_a_copy_is_a_yaml_file(nlpt, name):
     assert not list(Path().iterdir())
 
 
-def test_the_list_is_not_wrapped_in_a_pipe(nlpt, monkeypatch):
-    monkeypatch.delenv("COLUMNS", raising=False)
+def test_the_list_is_not_wrapped_in_a_pipe(nlpt):
     _, out, _ = nlpt("recipes", "list")
     rows = out.strip().splitlines()
     assert len(rows) == 1 + len(RECIPES)
