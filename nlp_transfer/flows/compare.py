@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from nlp_transfer.comparisons.comparison import Comparisons, compare_sides
 from nlp_transfer.comparisons.page import comparison_page
 from nlp_transfer.comparisons.sides import paths_of
-from nlp_transfer.files import write_text
 from nlp_transfer.logs import lines_shown
-from nlp_transfer.report.page_path import check_page_path
-
-log = logging.getLogger(__name__)
+from nlp_transfer.report.page_file import check_page_path, write_page
 
 
 @lines_shown()
@@ -28,9 +24,5 @@ def compare(*sides: str | Path, html: str | Path | None = None) -> Comparisons:
         check_page_path(Path(html))
     found = compare_sides([paths_of(str(side)) for side in sides])
     if html is not None:
-        from nlp_transfer.report.pages import html_page
-
-        Path(html).parent.mkdir(parents=True, exist_ok=True)
-        write_text(Path(html), html_page(comparison_page(found)))
-        log.info("wrote %s", html)
+        write_page(Path(html), comparison_page(found))
     return found

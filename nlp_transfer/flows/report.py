@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.files import write_text
 from nlp_transfer.logs import lines_shown
-from nlp_transfer.report.page_path import check_page_path
+from nlp_transfer.report.page_file import check_page_path, write_page
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.tasks.analysis import Analysis
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.optional import Line
-
-log = logging.getLogger(__name__)
 
 
 @lines_shown()
@@ -51,18 +47,10 @@ def read_report(run: str | Path, *, html: str | Path | None = None) -> Report:
             "with nlpt evaluate."
         ) from None
     if html is not None:
-        _write_page(Path(html), folder, report)
+        from nlp_transfer.report.report_page import report_page
+
+        write_page(Path(html), report_page(_with_examples(report, folder), log=folder.log()))
     return report
-
-
-def _write_page(path: Path, folder: RunFolder, report: Report) -> None:
-    from nlp_transfer.report.pages import html_page
-    from nlp_transfer.report.report_page import report_page
-
-    page = report_page(_with_examples(report, folder), log=folder.log())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, html_page(page))
-    log.info("wrote %s", path)
 
 
 def _with_examples(report: Report, folder: RunFolder) -> Report:

@@ -1,10 +1,15 @@
-"""A place for a page in; a refusal, before anything is computed, where it cannot be there."""
+"""The file of a page that a user names: refused before anything is computed, or written."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.files import write_text
+from nlp_transfer.report.page import Page
+
+log = logging.getLogger(__name__)
 
 _PAGE = b"<!doctype html"
 
@@ -24,6 +29,15 @@ def check_page_path(html: Path) -> None:
             f"--html: {html} is there already and holds something else than a page. Name another "
             "file, or delete it first."
         )
+
+
+def write_page(html: Path, page: Page) -> None:
+    """Write a page where `check_page_path` has allowed it, and say so."""
+    from nlp_transfer.report.pages import html_page
+
+    html.parent.mkdir(parents=True, exist_ok=True)
+    write_text(html, html_page(page))
+    log.info("wrote %s", html)
 
 
 def _may_go(file: Path) -> bool:
