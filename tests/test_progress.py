@@ -91,6 +91,16 @@ def test_a_terminal_shows_a_bar_while_a_model_learns_and_lines_for_good(
         assert len([line for line in left if re.fullmatch(wanted, line)]) == 1
 
 
+def test_the_time_left_is_told_where_evaluations_come_after_a_share_of_the_steps(
+    terminal, tiny_recipe: Recipes
+) -> None:
+    by_steps = {"eval_strategy": "steps", "save_strategy": "steps"}
+    shares = {**by_steps, "eval_steps": 0.25, "save_steps": 0.25}
+    recipe = tiny_recipe(training={"epochs": 2, "arguments": shares})
+    text = terminal(120, "finetune", "-r", recipe)
+    assert re.search(r"\d+ s left, best", text)
+
+
 def test_elsewhere_there_are_lines_only(nlpt, tiny_recipe: Recipes) -> None:
     code, _, err = nlpt("finetune", "-r", tiny_recipe(training={"epochs": 2}))
     assert code == 0, err

@@ -169,7 +169,8 @@ class _Begun:
 def _evaluations_left(args: TrainingArguments, state: TrainerState) -> float:
     """Count the evaluations that are still to come, if training goes on to its end."""
     if args.eval_strategy == "steps":
-        return (int(state.max_steps) - int(state.global_step)) // int(args.eval_steps)
+        # Of the state: the argument may be a share of all steps, such as 0.25.
+        return (int(state.max_steps) - int(state.global_step)) // int(state.eval_steps)
     return math.ceil(_planned_epochs(args, state) - float(state.epoch or 0))
 
 
