@@ -21,6 +21,7 @@ from nlp_transfer.data.added import misspelled
 from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.data.tags import spans, to_iob2
 from nlp_transfer.errors import UserError
+from nlp_transfer.recipe.reader import variants
 from nlp_transfer.tasks.classification.alterations import TextAlterer
 from nlp_transfer.tasks.ner.alterations import SentenceAlterer
 
@@ -261,6 +262,78 @@ def test_bad_teachers_and_texts_are_refused(
         ("classification", model, texts, {"rounds": 0}, "rounds"),
     ):
         assert message in refused(pseudo(tiny_recipe, task, Path(name), file, **fields))
+
+
+def unlabelled(tiny_recipe: Recipes, task: str, texts: Path | None, *strategies: Any) -> Path:
+    path = tiny_recipe(task, strategy=list(strategies), training=SHORT)
+    if texts is not None:
+        said = path.read_text("utf-8").replace("data:\n", f"data:\n  unlabelled: {texts}\n")
+        path.write_text(said, "utf-8")
+    return path
+
+
+def test_without_a_teacher_the_run_itself_is_the_first_round(
+    tmp_path: Path, tiny_recipe: Recipes, caplog: Any
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("the parcel is lost\nmoney back please\n", "utf-8")
+    labelling = {"name": "pseudo_labels", "threshold": 0}
+    path = unlabelled(tiny_recipe, "classification", texts, "frozen", labelling)
+    run, first, second = tmp_path / "run", tmp_path / "first", tmp_path / "second"
+    with caplog.at_level(logging.INFO, "nlp_transfer"):
+        finetune(load_recipe(str(path)), output=run)
+    assert "2 of 2 texts taken" in caplog.text
+    assert "data.unlabelled is not read" not in caplog.text
+    data = json.loads((run / "data.json").read_text("utf-8"))
+    assert data["splits"]["train"]["ledger"]["examples_added"] == 2
+    assert "data.unlabelled" in data["read"]
+    finetune(load_recipe(str(path)), output=run)  # finished: shown again
+    finetune(load_recipe(str(path), ["strategies=frozen"]), output=first)
+    assert "data.unlabelled is not read" in caplog.text
+    by_hand = ["frozen", {**labelling, "teacher": str(first), "texts": str(texts)}]
+    again = unlabelled(tiny_recipe, "classification", None, *by_hand)
+    finetune(load_recipe(str(again)), output=second)
+    one, other = (load_file(f / "model" / "model.safetensors") for f in (run, second))
+    assert all(other[name].equal(tensor) for name, tensor in one.items())
+
+
+def test_texts_that_are_no_use_are_refused_before_the_teacher_learns(
+    tmp_path: Path, tiny_recipe: Recipes, nlpt: Any, caplog: Any
+) -> None:
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n\n", "utf-8")
+    path = unlabelled(tiny_recipe, "ner", empty, "pseudo_labels")
+    for overrides, message in (
+        ([], f"data.unlabelled: {empty} has no text that is not in a split already (0 read)"),
+        (["data.unlabelled=none.txt"], "data.unlabelled: there is no file 'none.txt'"),
+        (["data.unlabelled=null"], "pseudo_labels: texts is null, and so is data.unlabelled"),
+        (["data.unlabelled=null", "strategies=full", "strategies=[full, {name: gazetteer, "
+          "dictionary: names.tsv}]"], "gazetteer: texts is null, and so is data.unlabelled"),
+    ):  # fmt: skip
+        code, out, err = nlpt("finetune", "-r", path, "-o", tmp_path / "run", *overrides)
+        assert (code, out) == (2, "")
+        assert message in err
+        assert not (tmp_path / "run").exists()
+    assert not [record for record in caplog.records if "loading the checkpoint" in record.message]
+
+
+def test_unlabelled_texts_lapse_with_the_data_that_they_are_like(
+    tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    texts, other = tmp_path / "texts.txt", tmp_path / "other"
+    texts.write_text("a text\n", "utf-8")
+    path = unlabelled(tiny_recipe, "ner", texts, "full")
+    other.symlink_to(load_recipe(str(path)).data.source)
+    recipe = load_recipe(str(path))
+    assert recipe.data.unlabelled == str(texts)
+    assert load_recipe(str(path), [f"data.source={other}"]).data.unlabelled is None
+    both = [f"data.source={other}", f"data.unlabelled={texts}"]
+    assert load_recipe(str(path), both).data.unlabelled == str(texts)
+    settings = dict(one.split("=") for one in both)
+    (varied,) = variants(recipe, [settings])
+    assert varied.data.unlabelled == str(texts)
+    (varied,) = variants(recipe, [{"data.source": str(other)}])
+    assert varied.data.unlabelled is None
 
 
 # Gazetteers

@@ -25,6 +25,7 @@ OF_ALL = frozenset(
         "test_share",
         "split_seed",
         "train_examples",
+        "unlabelled",
     }
 ) | {"words", "label_separator"}
 """Keys that every source uses."""

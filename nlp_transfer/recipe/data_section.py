@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
 from nlp_transfer.recipe.base import Names, Pairs, Section, pairs
-from nlp_transfer.recipe.paths import Source, Surroundings, exists, is_folder, is_hub_id
+from nlp_transfer.recipe.paths import File, Source, Surroundings, exists, is_folder, is_hub_id
 from nlp_transfer.records import SplitName
 
 log = logging.getLogger(__name__)
@@ -134,6 +134,12 @@ class DataSection(Section):
         "has; they are kept with the rows, no model reads them",
         examples=[["domain"]],
     )
+    unlabelled: File | None = Field(
+        None,
+        description="file of unlabelled texts of the same kind, as `nlpt predict` reads: for "
+        "strategies and `nlpt pretrain`, where they name no texts of their own",
+        examples=["texts.txt"],
+    )
     validation_share: float = Field(
         0.1, gt=0, lt=1, description="of train, where there is no validation split"
     )
@@ -161,10 +167,13 @@ class DataSection(Section):
         return self._lapsing
 
     def where_lapses(self, keys: Iterable[str]) -> Self:
-        """Return the section with keys that lapse where they do not fit; what is the Hub's has."""
+        """Return the section with keys that lapse where they do not fit.
+
+        What is the Hub's has lapsed in it, and so have texts that are like the other data.
+        """
         lapsing = frozenset(keys)
-        hubs = [] if is_hub_id(self.source) else ["config", "revision", "streaming"]
-        lapsed = [key for key in self.said() if key in hubs and key in lapsing]
+        others = [] if is_hub_id(self.source) else ["config", "revision", "streaming"]
+        lapsed = [key for key in self.said() if key in (*others, "unlabelled") and key in lapsing]
         say_lapsed(lapsed, f"not used for {self.source}")
         fields = type(self).model_fields
         section = self.model_copy(update={key: fields[key].default for key in lapsed})

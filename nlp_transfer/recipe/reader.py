@@ -105,7 +105,8 @@ def _varied(recipe: RecipeT, changes: Settings, origins: Mapping[str, str]) -> R
     overrides = [f"{key}={write_flow(value)}" for key, value in changes.items()]
     lapsing = recipe.data.lapsing
     if not changes.keys().isdisjoint({"data", "data.source"}):
-        lapsing |= frozenset(recipe.data.said())
+        changed_here = {key.removeprefix("data.") for key in changes}
+        lapsing |= frozenset(recipe.data.said()) - ({"unlabelled"} & changed_here)
     try:
         value = apply_overrides(recipe.model_dump(mode="json"), overrides, changed)
         places = {key: origins.get(".".join(map(str, key)), at) for key, at in changed.items()}
@@ -148,13 +149,13 @@ def _with_data(recipe: RecipeT, data: DataSection) -> RecipeT:
 def _of_other_data(path: Path, origins: Mapping[KeyPath, str]) -> Iterator[str]:
     """List the keys of data that the recipe says for its own, where the command line names other.
 
-    What a run was told and did not use has lapsed already.
+    What a run was told and did not use has lapsed already; its unlabelled texts are its own.
     """
-    if COMMAND_LINE in (origins.get(("data", "source")), origins.get(("data",))) or _is_of_run(
-        path
-    ):
+    is_other = COMMAND_LINE in (origins.get(("data", "source")), origins.get(("data",)))
+    if is_other or _is_of_run(path):
         for (section, *key), origin in origins.items():
-            if section == "data" and key and origin != COMMAND_LINE:
+            is_own = not is_other and key == ["unlabelled"]
+            if section == "data" and key and origin != COMMAND_LINE and not is_own:
                 yield ".".join(map(str, key))
 
 

@@ -179,7 +179,8 @@ class PretrainingSection(Section):
 
     texts: File | None = Field(
         None,
-        description="file of texts of the domain; null: the texts of the training split",
+        description="file of texts of the domain; null: data.unlabelled, else the texts of the "
+        "training split",
         examples=["texts.txt"],
     )
     mask: float = Field(0.15, gt=0, lt=1, description="share of the words to be guessed")

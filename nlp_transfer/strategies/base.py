@@ -86,6 +86,11 @@ class Strategy(Section):
         """Whether model/ of its runs holds an adapter and the head, not a whole model."""
         return False
 
+    @property
+    def reads_unlabelled(self) -> bool:
+        """Whether it learns from `data.unlabelled`."""
+        return False
+
     # When the recipe is read
 
     @staticmethod

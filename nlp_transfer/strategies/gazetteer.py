@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -17,8 +17,14 @@ from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.recipe import File, WordRule
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
-from nlp_transfer.strategies.context import RunContext
-from nlp_transfer.strategies.parts.texts import additions_of, not_in, unlabelled_rows
+from nlp_transfer.strategies.context import RunContext, TransferRecipe
+from nlp_transfer.strategies.parts.texts import (
+    additions_of,
+    no_texts,
+    not_in,
+    texts_of,
+    unlabelled_rows,
+)
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.optional import SpanRows
 
@@ -41,13 +47,25 @@ class Gazetteer(Strategy):
     dictionary: File = Field(
         description="file with a name, a tab and its type a line", examples=["names.tsv"]
     )
-    texts: File = Field(
-        description="file of unlabelled texts, as `nlpt predict` reads", examples=["texts.txt"]
+    texts: File | None = Field(
+        None,
+        description="file of unlabelled texts, as `nlpt predict` reads; null: data.unlabelled",
+        examples=["texts.txt"],
     )
     match_case: bool = Field(True, description="false: rome is Rome")
 
+    @property
+    def reads_unlabelled(self) -> bool:
+        return self.texts is None
+
+    def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
+        """Refuse to look for names in no texts."""
+        if self.texts is None and recipe.data.unlabelled is None:
+            yield no_texts("gazetteer: texts")
+
     def reads(self) -> Mapping[str, str]:
-        return {"dictionary": self.dictionary, "texts": self.texts}
+        texts = {} if self.texts is None else {"texts": self.texts}
+        return {"dictionary": self.dictionary, **texts}
 
     @staticmethod
     def needs(task: Task) -> SpanRows | None:
@@ -57,7 +75,8 @@ class Gazetteer(Strategy):
     def add_rows(self, splits: Splits, run: RunContext) -> Splits:
         """Add every new sentence with a name of the dictionary to the training split."""
         names = self._names(splits.labels, run.recipe.data.words)
-        rows = unlabelled_rows(self.texts, run, setting=f"{_KEY}: texts")
+        texts, key = texts_of(self.texts, run.recipe, setting=f"{_KEY}: texts")
+        rows = unlabelled_rows(texts, run, setting=key)
         span_rows = self.needs(run.recipe.task)
         assert span_rows is not None
         found = ((row, self._spans(span_rows.words(row), names)) for row in rows)
@@ -68,7 +87,7 @@ class Gazetteer(Strategy):
         )
         if not added:
             raise UserError(
-                f"{_KEY}: none of the {len(rows)} sentences of {self.texts} is new and has a name "
+                f"{_KEY}: none of the {len(rows)} sentences of {texts} is new and has a name "
                 f"of {self.dictionary}. Check the spelling, or set match_case: false."
             )
         return with_added(splits, added)

@@ -16,7 +16,13 @@ from nlp_transfer.recipe import Checkpoint, File
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import FineTuned, RunContext, TransferRecipe
-from nlp_transfer.strategies.parts.texts import additions_of, not_in, unlabelled_rows
+from nlp_transfer.strategies.parts.texts import (
+    additions_of,
+    no_texts,
+    not_in,
+    texts_of,
+    unlabelled_rows,
+)
 from nlp_transfer.strategies.plan import Plan
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.optional import Additions
@@ -38,11 +44,16 @@ class PseudoLabels(Strategy):
     order: ClassVar[int] = 30
 
     name: Literal["pseudo_labels"] = "pseudo_labels"
-    teacher: Checkpoint = Field(
-        description="run folder, model folder or Hub id", examples=["runs/teacher"]
+    teacher: Checkpoint | None = Field(
+        None,
+        description="run folder, model folder or Hub id; null: this run without added texts comes "
+        "first, and its model teaches",
+        examples=["runs/teacher"],
     )
-    texts: File = Field(
-        description="file of unlabelled texts, as `nlpt predict` reads", examples=["texts.txt"]
+    texts: File | None = Field(
+        None,
+        description="file of unlabelled texts, as `nlpt predict` reads; null: data.unlabelled",
+        examples=["texts.txt"],
     )
     threshold: float | None = Field(
         None,
@@ -66,14 +77,24 @@ class PseudoLabels(Strategy):
         description="of each class (NER: entity type) so many, the surest; null: all",
     )
     rounds: int = Field(
-        1, ge=1, le=100, description="in each further round the model of the last is the teacher"
+        1,
+        ge=0,
+        le=100,
+        description="in each further round the model of the last is the teacher; 0: nothing is "
+        "added, as in the round of a teacher of its own",
     )
 
     @model_validator(mode="after")
     def _one_measure(self) -> PseudoLabels:
         if self.threshold is not None and self.top_share is not None:
             raise ValueError("threshold and top_share both decide what is taken; keep one")
+        if self.teacher is not None and not self.rounds:
+            raise ValueError("rounds: 0 leaves a teacher nothing to do; leave one of them out")
         return self
+
+    @property
+    def reads_unlabelled(self) -> bool:
+        return self.texts is None
 
     @staticmethod
     def needs(task: Task) -> Additions | None:
@@ -81,27 +102,33 @@ class PseudoLabels(Strategy):
         return task.additions
 
     def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
-        """Refuse texts with any number of labels."""
+        """Refuse texts with any number of labels, and no texts."""
         additions = recipe.task.additions
         if additions is not None and not additions.has_confidence:
             yield (
                 "pseudo_labels: texts with any number of labels have no one confidence. Leave the "
                 "strategy out, or label the texts with `nlpt predict` and choose among them"
             )
+        if self.texts is None and recipe.data.unlabelled is None:
+            yield no_texts("pseudo_labels: texts")
 
     def plan(self, plan: Plan) -> Plan:
         """Put the run before whose model is the teacher of this one."""
-        if self.rounds == 1:
+        if not self._is_taught_by_round:
             return plan
         earlier = self.model_copy(update={"rounds": self.rounds - 1})
         strategies = [earlier if one is self else one for one in plan.recipe.strategies]
         return replace(plan, earlier=plan.recipe.model_copy(update={"strategies": strategies}))
 
     def reads(self) -> Mapping[str, str]:
-        return {"teacher": self.teacher, "texts": self.texts}
+        named = {"teacher": self.teacher, "texts": self.texts}
+        return {key: name for key, name in named.items() if name is not None}
 
     def check(self, splits: Splits, run: RunContext) -> None:
-        """Refuse a teacher of another task."""
+        """Refuse a teacher of another task; before a round teaches, texts of no use."""
+        if not self.rounds:
+            self._new_texts(splits, run)
+            return
         task, teacher = run.recipe.task, self._teacher(run)
         if teacher.task.name != task.name:
             raise UserError(
@@ -111,20 +138,16 @@ class PseudoLabels(Strategy):
 
     def add_rows(self, splits: Splits, run: RunContext) -> Splits:
         """Add what the teacher is sure of to the training split."""
+        if not self.rounds:
+            return splits
         additions = additions_of(run)
         teacher = self._teacher(run)
-        rows = unlabelled_rows(self.texts, run, setting=f"{_KEY}: texts")
-        new = not_in(splits, rows, additions)
-        if not new:
-            raise UserError(
-                f"{_KEY}: {self.texts} has no text that is not in a split already "
-                f"({len(rows)} read). Name a file of other texts."
-            )
+        new, read = self._new_texts(splits, run)
         labelled = [
             (additions.labelled(row, prediction), additions.confidence(prediction))
             for row, prediction in zip(new, teacher.predict(new), strict=True)
         ]
-        run.models.close(run.earlier_round or self.teacher)
+        run.models.close(self._teacher_name(run))
         known = {*splits.labels, None}
         named = [item for item in labelled if additions.classes(item[0]) <= known]
         taken = self._taken(named, additions)
@@ -132,8 +155,8 @@ class PseudoLabels(Strategy):
             "pseudo_labels: %d of %d texts taken (%d are in a split already, %d have a label that "
             "the data has not)",
             len(taken),
-            len(rows),
-            len(rows) - len(new),
+            read,
+            read - len(new),
             len(labelled) - len(named),
         )
         if not taken:
@@ -144,8 +167,30 @@ class PseudoLabels(Strategy):
             )
         return with_added(splits, taken)
 
+    @property
+    def _is_taught_by_round(self) -> bool:
+        """Whether the model of an earlier round is the teacher."""
+        return self.rounds > (0 if self.teacher is None else 1)
+
+    def _new_texts(self, splits: Splits, run: RunContext) -> tuple[list[dict[str, Any]], int]:
+        """Read the texts that are in no split; with them, count all."""
+        texts, key = texts_of(self.texts, run.recipe, setting=f"{_KEY}: texts")
+        rows = unlabelled_rows(texts, run, setting=key)
+        new = not_in(splits, rows, additions_of(run))
+        if not new:
+            raise UserError(
+                f"{key}: {texts} has no text that is not in a split already "
+                f"({len(rows)} read). Name a file of other texts."
+            )
+        return new, len(rows)
+
+    def _teacher_name(self, run: RunContext) -> str:
+        name = run.earlier_round if self._is_taught_by_round else self.teacher
+        assert name is not None
+        return name
+
     def _teacher(self, run: RunContext) -> FineTuned:
-        return run.models.open(run.earlier_round or self.teacher, f"{_KEY}: teacher")
+        return run.models.open(self._teacher_name(run), f"{_KEY}: teacher")
 
     def _taken(self, labelled: Sequence[Labelled], additions: Additions) -> list[dict[str, Any]]:
         """Choose the rows to learn from, the surest first."""

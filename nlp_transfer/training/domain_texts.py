@@ -44,8 +44,9 @@ def shuffled_texts(recipe: TransferRecipe) -> list[str]:
 
 def _texts(recipe: TransferRecipe) -> Iterator[str]:
     """Read the texts of a file, or those of the training split; never those that are scored."""
-    if recipe.pretraining.texts is not None:
-        for _, item in unlabelled_items(recipe.pretraining.texts, setting="pretraining.texts"):
+    if (file := _file_of(recipe)) is not None:
+        setting = "data.unlabelled" if recipe.pretraining.texts is None else "pretraining.texts"
+        for _, item in unlabelled_items(file, setting=setting):
             yield " ".join(filter(None, (item.as_text(), item.text_pair)))
         return
     splits = recipe.task.rows.load(recipe.data)
@@ -53,5 +54,10 @@ def _texts(recipe: TransferRecipe) -> Iterator[str]:
     yield from map(" ".join, recipe.task.rows.texts(splits["train"]))
 
 
+def _file_of(recipe: TransferRecipe) -> str | None:
+    """Name the file of texts, where there is one."""
+    return recipe.pretraining.texts or recipe.data.unlabelled
+
+
 def _origin(recipe: TransferRecipe) -> str:
-    return recipe.pretraining.texts or recipe.data.source
+    return _file_of(recipe) or recipe.data.source

@@ -84,6 +84,7 @@ def _loaded(task: PlannedTask, earlier_round: str | None) -> TaskExamples:
         start = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
         needed = needed_splits(recipe)
         splits = load_splits(recipe, needed)
+        _say_unread(recipe)
         models = OpenModels(partial(_opened, recipe.training))
         run = RunContext(recipe, start, models, earlier_round)
         for strategy in recipe.strategies:
@@ -98,6 +99,15 @@ def _loaded(task: PlannedTask, earlier_round: str | None) -> TaskExamples:
                 recipe.task, splits, [split for split in needed if split != "train"]
             ),
             read=what_is_read(recipe, splits, needed, start=start),
+        )
+
+
+def _say_unread(recipe: TransferRecipe) -> None:
+    """Warn of unlabelled texts that nothing learns from."""
+    if recipe.data.unlabelled and not any(one.reads_unlabelled for one in recipe.strategies):
+        log.warning(
+            "data.unlabelled is not read: no strategy of the recipe learns from it (pseudo_labels "
+            "does, where its texts are null)"
         )
 
 

@@ -35,6 +35,8 @@ def what_is_read(
     for strategy in recipe.strategies:
         for key, name in strategy.reads().items():
             read |= _file_read(f"strategies {strategy.name}: {key}", name)
+    if recipe.data.unlabelled is not None:
+        read |= _file_read("data.unlabelled", recipe.data.unlabelled)
     return read | checkpoint_read(recipe, start=start)
 
 

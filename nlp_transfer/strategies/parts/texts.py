@@ -9,8 +9,9 @@ from typing import Any
 from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.data.unlabelled import unlabelled_items
 from nlp_transfer.data.words import split_words
+from nlp_transfer.errors import UserError
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.context import RunContext
+from nlp_transfer.strategies.context import RunContext, TransferRecipe
 from nlp_transfer.tasks.optional import Additions
 
 
@@ -19,6 +20,25 @@ def additions_of(run: RunContext) -> Additions:
     additions = run.recipe.task.additions
     assert additions is not None
     return additions
+
+
+def texts_of(texts: str | None, recipe: TransferRecipe, *, setting: str) -> tuple[str, str]:
+    """Choose the file of unlabelled texts of a strategy: its own, else the data's.
+
+    setting: the key that names its own
+    returns: the file, and the key that names it
+    raises:  UserError where neither is there
+    """
+    if texts is not None:
+        return texts, setting
+    if recipe.data.unlabelled is not None:
+        return recipe.data.unlabelled, "data.unlabelled"
+    raise UserError(no_texts(setting))
+
+
+def no_texts(setting: str) -> str:
+    """Say that a strategy has no texts to read."""
+    return f"{setting} is null, and so is data.unlabelled: name a file of unlabelled texts in one."
 
 
 def unlabelled_rows(path: str, run: RunContext, *, setting: str) -> list[dict[str, Any]]:
