@@ -8,17 +8,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from interrupting import interrupted
+from optuna.trial import create_trial
 
-from nlp_transfer import UserError, files
+from nlp_transfer import UserError, files, load_recipe
 from nlp_transfer.studies import liveness, requirements
+from nlp_transfer.studies.budget import within_time
+from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.journal import Journal
-from nlp_transfer.studies.plan import Row, Run
+from nlp_transfer.studies.plan import Plan, Row, Run
 from nlp_transfer.studies.proposals import next_of
+from nlp_transfer.studies.space import distributions
+from nlp_transfer.studies.study import Study
 
 Command = Callable[..., tuple[int, str, str]]
 STUDY = Path("studies/tiny")
@@ -106,6 +112,12 @@ def test_a_grid_is_trained_told_and_added_to(tiny_recipe: Callable[..., Path], n
         (["--search", "3", "--train-sizes", "10"], "--search chooses its own configurations"),
         (["--seeds", "0"], "0 must be from 1"),
         (["--minutes", "0"], "must be above 0"),
+        (["--search"], "goes on as long as --minutes say: --search --minutes 30"),
+        (["--search", "training.epochs=1"], "goes on as long as --minutes say"),
+        (["--search", "--minutes", "0"], "must be above 0"),
+        (["--search", "0"], "0 must be from 1"),
+        (["--search", "1.5"], "'1.5' is no whole number"),
+        (["--search", "--minutes", "1", "--vary", "training.epochs=1"], "--search chooses its own"),
         (["--minutes", "nan"], "must be above 0"),
         (["--search", "3", "search.training.seed=[1,2]"], "training.seed: a study does not vary"),
         (["search.training.epochs=[1,-1]"], "training.epochs: must be a number above 0"),
@@ -243,7 +255,7 @@ def test_a_folder_where_a_file_is_meant_ends_in_one_message(
 
 
 def test_a_value_may_hold_commas_in_brackets():
-    from nlp_transfer.studies.plan import read_varied
+    from nlp_transfer.studies.asked import read_varied
 
     varied = read_varied(["strategies=[full],[{name: lora, rank: 4}]", "model.dropout=null, 0.1"])
     assert varied == {
@@ -290,6 +302,107 @@ def test_a_search_begins_with_the_recipe_and_keeps_to_its_space(
         assert 1e-4 <= row["settings"]["training.learning_rate"] <= 1e-2
         assert row["settings"]["strategies"] in space["strategies"]
     assert "What each trial reached" in (STUDY / "study.html").read_text("utf-8")
+
+
+def test_a_search_without_a_number_has_as_many_trials_as_fit_into_its_minutes(
+    tiny_recipe: Callable[..., Path], nlpt: Command
+):
+    recipe = tiny_recipe("classification", **ONE_EPOCH)
+    command = ("study", "--recipe", recipe, "--search")
+    code, _, err = nlpt(*command, "--minutes", 0.06)
+    assert code == 0, err
+    assert "a study of as many trials as the minutes allow" in err
+    assert "no further trial fits into them" in err
+    found = _study()
+    names = [row["name"] for row in found["rows"]]
+    assert names[0] == "recipe"
+    assert found["planned"] == len(names)
+    assert [row["name"] for row in found["rows"] if row["test"]] == [found["best"]]
+
+    for more in (command[:3], (*command, 1)):
+        code, _, err = nlpt(*more)
+        assert (code, "goes on as long as --minutes say" in err) == (2, True), err
+
+
+@pytest.mark.parametrize(
+    ("tried", "minutes", "fits"),
+    [
+        ({}, 10, {}),
+        ({}, 1, None),  # a trial takes two minutes
+        ({"training.epochs": {"low": 2, "high": 8}}, 10.01, {"training.epochs": (2, 8)}),
+        ({"training.epochs": {"low": 2, "high": 8}}, 2.6, {"training.epochs": (2, 5)}),
+        ({"training.epochs": {"low": 2, "high": 8}}, 0.9, None),
+        ({"training.epochs": {"low": 0.5, "high": 8}}, 2.51, {"training.epochs": (0.5, 5)}),
+        ({"training.epochs": [2, 4, 8]}, 4.1, {"training.epochs": [2, 4, 8]}),
+        ({"training.epochs": [2, 4, 8]}, 3.9, None),
+        ({"training.epochs": [2, 4, 8]}, None, {"training.epochs": [2, 4, 8]}),
+    ],
+)
+def test_no_trial_is_begun_that_is_expected_to_end_too_late(
+    tried: dict[str, Any],
+    minutes: float | None,
+    fits: dict[str, Any] | None,
+    tiny_recipe: Callable[..., Path],
+    tmp_path: Path,
+):
+    recipe = load_recipe(str(tiny_recipe(training={"epochs": 4}, search=tried)))
+    plan = Plan((42,), trials=3)
+    study = Study.open(StudyFolder(tmp_path), recipe, plan, minutes=minutes and minutes / 0.95)
+    began = datetime(2026, 1, 1)
+    trial = create_trial(value=0.5, user_attrs={"settings": {}})
+    trial.datetime_start, trial.datetime_complete = began, began + timedelta(minutes=2)
+    space = distributions(recipe.search)
+    found = within_time(space, study, {"recipe": trial})
+    if not fits:
+        assert found == fits
+        return
+    (epochs,) = found.values()
+    if isinstance(fits["training.epochs"], list):
+        assert found == space
+    else:
+        assert (epochs.low, pytest.approx(epochs.high, abs=0.1)) == fits["training.epochs"]
+
+
+@pytest.mark.slow
+def test_a_search_ends_in_the_middle_of_a_run_and_goes_on_with_it(
+    tiny_recipe: Callable[..., Path], nlpt: Command
+):
+    recipe = tiny_recipe(training={"epochs": 1}, search={"training.tokens_per_batch": [1]})
+    command = ("study", "--recipe", recipe, "--search", 2)
+    code, out, err = nlpt(*command, "training.epochs=20", "--minutes", 0.15)
+    assert code == 0, err
+    assert "trial-1: --minutes are over; the same command goes on with it" in err
+    assert "1 of 2 trials are done: the same command goes on." in out
+    rows = _study()["rows"]
+    assert [(row["name"], row["state"]) for row in rows] == [
+        ("recipe", "finished"),
+        ("trial-1", "unfinished"),
+    ]
+    assert [row["name"] for row in rows if row["test"]] == ["recipe"]
+    code, _, err = nlpt(*command, "training.epochs=20")
+    assert code == 0, err
+    assert "resuming at step" in err
+    assert [row["state"] for row in _study()["rows"]] == ["finished", "finished"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [{}, {"eval_strategy": "steps", "eval_steps": 0.9}])
+def test_a_first_trial_that_takes_too_long_is_scored_as_far_as_it_came(
+    arguments: dict[str, Any], tiny_recipe: Callable[..., Path], nlpt: Command
+):
+    saved = {key.replace("eval", "save"): value for key, value in arguments.items()}
+    training = {"epochs": 3000, "arguments": {**arguments, **saved}}
+    command = ("study", "--recipe", tiny_recipe(training=training), "--search")
+    code, out, err = nlpt(*command, "--minutes", 0.08)
+    assert code == 0, err
+    (row,) = _study()["rows"]
+    assert 0 < row["stopped_at_epoch"] < 3000
+    assert row["test"]
+    assert f"recipe was stopped at epoch {row['stopped_at_epoch']:g}, when --minutes were over" in (
+        " ".join(out.split())
+    )
+    code, _, err = nlpt(*command, "--minutes", 0.01)
+    assert (code, "no further trial fits into them" in err) == (0, True), err
 
 
 def _worker(recipe: Path, folder: Path) -> subprocess.Popen[str]:

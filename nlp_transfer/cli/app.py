@@ -61,6 +61,8 @@ class _Commands(TyperGroup):
         """Find a command, or say which one was meant."""
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             raise UserError(unknown_command(args[0], self.commands))
+        if args[:1] == ["study"]:
+            args = study.with_search(args)
         return super().resolve_command(ctx, args)
 
 

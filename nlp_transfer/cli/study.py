@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +21,8 @@ from nlp_transfer.errors import UserError
 
 if TYPE_CHECKING:
     from nlp_transfer.studies.findings import StudyResult
-
+_AS_MANY_AS_FIT = "minutes"
+"""What stands for the number of trials that --search leaves out."""
 
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Study folder; studies/<recipe> by default.")
@@ -40,9 +44,17 @@ SizesOption = Annotated[
     ),
 ]
 SearchOption = Annotated[
-    int | None, typer.Option(metavar="N", help="Trials that Optuna chooses, the recipe among them.")
+    str | None,
+    typer.Option(
+        metavar="[N]",
+        help="Trials that Optuna chooses, the recipe among them; without a number as many as "
+        "--minutes allow.",
+    ),
 ]
-MinutesOption = Annotated[float | None, typer.Option(help="Begin no run after so many minutes.")]
+MinutesOption = Annotated[
+    float | None,
+    typer.Option(help="Begin no run after so many minutes; a search ends by then."),
+]
 TestOption = Annotated[
     bool, typer.Option("--test", help="Score all rows on the test split, not only the best.")
 ]
@@ -71,7 +83,7 @@ def study(
     start_logging()
     from nlp_transfer.flows.recipes import load_recipe
     from nlp_transfer.flows.study import study as run
-    from nlp_transfer.studies.plan import read_sizes, read_varied
+    from nlp_transfer.studies.asked import read_sizes, read_varied
 
     found = run(
         load_recipe(recipe, overrides or []),
@@ -79,13 +91,38 @@ def study(
         seeds=seeds,
         vary=read_varied(vary or []),
         train_sizes=read_sizes(train_sizes),
-        search=search,
+        search=_read_search(search),
         minutes=minutes,
         test=test,
         fresh=fresh,
         retry=retry,
     )
     _show(found, as_json=as_json)
+
+
+def with_search(arguments: Sequence[str]) -> list[str]:
+    """Write out what `--search` without a number means, which typer knows no way to leave out."""
+    found: list[str] = []
+    for argument, after in zip_longest(arguments, arguments[1:], fillvalue=""):
+        found.append(argument)
+        if argument == "--search" and not re.match("[+-]?[0-9]", after):
+            found.append(_AS_MANY_AS_FIT)
+    return found
+
+
+def _read_search(argument: str | None) -> int | bool | None:
+    """Read the N of --search, where it is given; _AS_MANY_AS_FIT: as many as the time allows.
+
+    raises: UserError for what is no whole number
+    """
+    if argument is None or argument == _AS_MANY_AS_FIT:
+        return True if argument else None
+    if not re.fullmatch("[+-]?[0-9]{1,9}", argument):
+        raise UserError(
+            f"--search: {argument[:40]!r} is no whole number. Example: --search 20; without a "
+            "number: --search --minutes 30"
+        )
+    return int(argument)
 
 
 def _show(found: StudyResult, *, as_json: bool) -> None:

@@ -26,7 +26,7 @@ def study(
     seeds: int | None = None,
     vary: Mapping[str, Sequence[JsonValue]] | None = None,
     train_sizes: Sequence[int | None] = (),
-    search: int | None = None,
+    search: int | bool | None = None,
     minutes: float | None = None,
     test: bool = False,
     fresh: bool = False,
@@ -43,8 +43,9 @@ def study(
     vary:        values by keys of the recipe; all combinations are rows
     train_sizes: numbers of training examples, a row each (None: all); the same ones for
                  every seed
-    search:      trials that Optuna chooses from the recipe's search section, or a default
-    minutes:     begin no run later than this
+    search:      trials that Optuna chooses from the recipe's search section, or a default; True:
+                 as many as the minutes allow
+    minutes:     begin no run later than this; a search ends by then
     test:        score every row on the test split, not only the best
     fresh:       delete the study in the folder and start over
     retry:       do the runs again that have failed
@@ -54,11 +55,11 @@ def study(
     from nlp_transfer.studies.requirements import check_can_study
 
     check_can_study()
+    from nlp_transfer.studies.asked import Asked
     from nlp_transfer.studies.findings import find
     from nlp_transfer.studies.folder import StudyFolder
     from nlp_transfer.studies.opening import explaining_interrupt, open_study
     from nlp_transfer.studies.page import write_study
-    from nlp_transfer.studies.plan import Asked
     from nlp_transfer.studies.worker import Flows, score_tests, work
 
     opened = open_study(

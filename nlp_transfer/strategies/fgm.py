@@ -25,7 +25,11 @@ class Fgm(Strategy):
 
     name: Literal["fgm"] = "fgm"
     epsilon: float = Field(
-        1.0, gt=0, le=1e6, description="length of the noise, over all pieces of a window together"
+        0.03,
+        gt=0,
+        lt=1,
+        description="length of the noise over that of the window's word embeddings, all its pieces "
+        "together",
     )
 
     def wrap_loss(self, loss: LossFunction, data: TrainingData) -> LossFunction:
@@ -48,11 +52,23 @@ class Fgm(Strategy):
                 clean = loss(forward, batch, items)
             # Only the direction counts; the sum, unlike the mean, does not underflow in fp16.
             (gradient,) = torch.autograd.grad(clean * items, embedded[0], retain_graph=True)
-            noise = self.epsilon * direction(gradient)
+            length = self.epsilon * norm(embedded[0].detach(), batch["attention_mask"])
+            noise = length[:, None, None] * direction(gradient)
             with embeddings.register_forward_hook(lambda _module, _inputs, output: output + noise):
                 return (clean + loss(forward, batch, items)) / 2
 
         return loss_with_adversary
+
+
+def norm(embedded: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Measure the length of each window's embedded pieces, without those that are padding.
+
+    embedded: (windows, pieces, width)
+    mask:     (windows, pieces), 0 where a piece is padding
+    returns:  (windows,)
+    """
+    length: torch.Tensor = (embedded * mask[..., None]).norm(dim=(1, 2))
+    return length
 
 
 def direction(gradient: torch.Tensor) -> torch.Tensor:

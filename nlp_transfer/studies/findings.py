@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nlp_transfer.studies.contenders import Compared, compare_with_best
-from nlp_transfer.studies.journal import Trials, count_ended, is_open, problem
+from nlp_transfer.studies.journal import Trials, count_ended, is_running, problem
 from nlp_transfer.studies.learning_curve import LearningCurve
 from nlp_transfer.studies.plan import Run
 from nlp_transfer.studies.results import RowResult, read_rows
@@ -28,8 +28,8 @@ class StudyResult:
     done: int
     """How many of them have ended."""
     is_search: bool = False
-    is_open: bool = False
-    """Whether a run is waiting to be gone on with, or somebody at work on one."""
+    is_running: bool = False
+    """Whether somebody is at work on a run."""
     best: str | None = None
     compared: Compared | None = None
     """None: not yet."""
@@ -50,7 +50,7 @@ class StudyResult:
 
     def to_test(self, *, every_row: bool) -> list[Run]:
         """List the runs whose models are to be scored on the test split; none before the end."""
-        ended = self.done >= self.planned or (self.is_search and not self.is_open)
+        ended = self.done >= self.planned or (self.is_search and not self.is_running)
         chosen = self.finished if every_row else [self.chosen] if self.chosen else []
         return [run for row in chosen for run in row.runs] if ended else []
 
@@ -106,7 +106,7 @@ def find(study: Study, *, compare: bool = False) -> StudyResult:
         planned=study.planned,
         done=count_ended(trials),
         is_search=bool(study.plan.trials),
-        is_open=is_open(trials),
+        is_running=is_running(trials),
         best=best.name if best else None,
         compared=compared,
         curves=learning_curves(study.folder, rows),

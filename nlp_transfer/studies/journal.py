@@ -62,6 +62,10 @@ class Claim:
         if self._lost.is_set():
             raise ClaimLostError
 
+    def stopped(self, epoch: float) -> None:
+        """Note that the time did not last for more than so many epochs."""
+        self.trial.set_user_attr("stopped_at_epoch", round(epoch, 2))
+
     def complete(self, value: float) -> None:
         """Say that the job is done."""
         self._tell(value=value)
@@ -205,6 +209,11 @@ def problem(trial: FrozenTrial) -> str | None:
 def is_open(trials: Trials) -> bool:
     """Tell whether a job is to be done, or somebody at work on it."""
     return any(not trial.state.is_finished() or is_left(trial) for trial in trials.values())
+
+
+def is_running(trials: Trials) -> bool:
+    """Tell whether somebody is at work on a job, as far as is known."""
+    return any(not trial.state.is_finished() for trial in trials.values())
 
 
 def count_ended(trials: Trials) -> int:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from nlp_transfer.doctor.finding import counted
 from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.strategies.any_recipe import AnyRecipe
+from nlp_transfer.studies.asked import Asked
 from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.journal import count_ended
-from nlp_transfer.studies.plan import Asked, Plan
+from nlp_transfer.studies.plan import Plan
 from nlp_transfer.studies.proposals import runs_of
 from nlp_transfer.studies.sizes import check_sizes
 from nlp_transfer.studies.study import Study
@@ -30,7 +31,7 @@ def open_study(
 ) -> Study:
     """Begin a study in a folder, join the one that is there, or add to it.
 
-    minutes: after which no run is begun
+    minutes: after which no run is begun; a search ends by then
     fresh:   delete the study that is there
     retry:   let runs that have failed, or whose folders are gone, be done again
     raises:  UserError for a folder of another study, and for what cannot be run
@@ -43,11 +44,16 @@ def open_study(
     wanted = asked.plan(recipe, None if fresh else folder.plan())
     if asked.train_sizes:
         check_sizes(wanted, recipe)
+    if wanted.is_open_ended and minutes is None:
+        raise UserError(
+            "A search without a number of trials goes on as long as --minutes say: --search "
+            "--minutes 30. In a new folder --search N ends after N trials."
+        )
     if fresh:  # only now that all is well
         folder.clear()
         folder.check(recipe)
     folder.path.mkdir(parents=True, exist_ok=True)
-    study = Study.open(folder, recipe, minutes=minutes)
+    study = Study.open(folder, recipe, wanted, minutes=minutes)
     with study.runs.locked():  # others may have begun or added to it meanwhile
         folder.check(recipe)
         plan = asked.plan(recipe, folder.plan())
@@ -61,6 +67,8 @@ def open_study(
 
 def _described(plan: Plan) -> str:
     many = counted(plan.trials, "trial") if plan.trials else counted(len(plan.rows), "row")
+    if plan.is_open_ended:
+        many = "as many trials as the minutes allow"
     return f"{many} with {counted(len(plan.seeds), 'seed')} each"
 
 

@@ -9,6 +9,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
+from nlp_transfer.studies.budget import within_time
 from nlp_transfer.studies.journal import Propose, Trials
 from nlp_transfer.studies.plan import Plan, Row, Run
 from nlp_transfer.studies.space import distributions, parameters_of, settings_of, space_of
@@ -45,16 +46,19 @@ def _next_trial(
     if number >= plan.trials:
         return None
     space = space_of(study.recipe)
+    tried = distributions(space)
     if not number:
-        recipe = Row("recipe", {})
         known = parameters_of(study.recipe, space)
-        return _queued(journal, "recipe", recipe, seeds, known, distributions(space))
+        return _queued(journal, "recipe", Row("recipe", {}), seeds, known, tried)
+    in_time = within_time(tried, study, trials)
+    if in_time is None:
+        return None
     # The same choice whoever makes it, and however often the search was broken off.
     seed = study.recipe.training.seed + number
     journal.sampler = optuna.samplers.TPESampler(
         n_startup_trials=5, constant_liar=True, seed=seed % 2**32
     )
-    trial = journal.ask(distributions(space))
+    trial = journal.ask(dict(in_time))
     row = Row(f"trial-{number}", settings_of(trial.params, space))
     for name, value in _description(row.name, row, seeds).items():
         trial.set_user_attr(name, value)

@@ -54,6 +54,8 @@ class RowResult:
     peak_mb: float | None = None
     """The most of its runs."""
     trainable_parameters: int | None = None
+    stopped_at_epoch: float | None = None
+    """Where the time of a search did not last for all of its epochs."""
 
     @property
     def name(self) -> str:
@@ -80,6 +82,7 @@ class RowResult:
             "peak_mb": self.peak_mb,
             "trainable_parameters": self.trainable_parameters,
             "state": self.state,
+            "stopped_at_epoch": self.stopped_at_epoch,
         }
 
 
@@ -120,6 +123,7 @@ def _row_result(
         round(statistics.fmean(seconds), 2) if seconds else None,
         max(peaks, default=None),
         int(learned[0]) if learned else None,
+        next((one.user_attrs.get("stopped_at_epoch") for one in trials), None),
     )
 
 

@@ -92,6 +92,11 @@ def _distribution(tried: Tried) -> BaseDistribution:
     return FloatDistribution(tried.low, tried.high, log=tried.log)
 
 
+def choices_of(tried: CategoricalDistribution) -> list[JsonValue]:
+    """Translate choices back to values of a recipe's key."""
+    return [json.loads(str(choice)) for choice in tried.choices]
+
+
 def settings_of(parameters: Mapping[str, float | str], space: Space) -> Settings:
     """Translate what Optuna has chosen back to values of the recipe's keys."""
     return {

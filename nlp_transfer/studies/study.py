@@ -18,6 +18,9 @@ from nlp_transfer.studies.journal import Journal
 from nlp_transfer.studies.plan import Plan, Run
 from nlp_transfer.studies.space import space_of
 
+FOR_TESTING = 0.05
+"""Share of the minutes of a search that is left for scoring the best on the test split."""
+
 
 @dataclass(frozen=True)
 class Study:
@@ -29,12 +32,15 @@ class Study:
     tests: Journal
     """Scorings of finished runs on the test split."""
     until: float = math.inf
-    """By `time.monotonic`: no run is begun later."""
+    """By `time.monotonic`: no run is begun later, and no trial of a search goes on."""
 
     @classmethod
-    def open(cls, folder: StudyFolder, recipe: AnyRecipe, *, minutes: float | None) -> Study:
+    def open(
+        cls, folder: StudyFolder, recipe: AnyRecipe, plan: Plan, *, minutes: float | None
+    ) -> Study:
         """Open the journal of a study."""
-        until = math.inf if minutes is None else time.monotonic() + 60 * minutes
+        seconds = math.inf if minutes is None else 60 * minutes
+        until = time.monotonic() + seconds * (1 - FOR_TESTING if plan.trials else 1)
         runs = Journal(folder.journal, "runs", pruner=_pruner(recipe))
         return cls(folder, recipe, runs, Journal(folder.journal, "tests"), until)
 
@@ -51,8 +57,10 @@ class Study:
 
     @property
     def planned(self) -> int:
-        """How many runs the grid has, or trials the search."""
+        """How many runs the grid has, or trials the search; without a number, those begun."""
         plan = self.plan
+        if plan.is_open_ended:
+            return len(self.runs.trials())
         return plan.trials or len(plan.rows) * len(plan.seeds)
 
     def recipe_of(self, run: Run) -> AnyRecipe:

@@ -57,6 +57,13 @@ def cautions(result: StudyResult) -> Iterator[str]:
             f"The best of {len(result.rows)} configurations was chosen by its validation score, "
             "which flatters it; its test score does not."
         )
+    for row in result.rows:
+        if row.stopped_at_epoch is not None:
+            yield (
+                f"{row.name} was stopped at epoch {row.stopped_at_epoch:g}, when --minutes were "
+                "over: its figures are of what it had learned by then. With more minutes, --fresh "
+                "does it whole."
+            )
     tested = [row for row in result.rows if row.test]
     if len(tested) > 1:
         yield (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from nlp_transfer import files
 from nlp_transfer.errors import UserError
 from nlp_transfer.report.report import Report
 from nlp_transfer.strategies.any_recipe import AnyRecipe
+from nlp_transfer.studies.budget import TimeOverError
 from nlp_transfer.studies.journal import Claim, ClaimLostError, Journal, Propose, is_open
 from nlp_transfer.studies.plan import Run
 from nlp_transfer.studies.proposals import next_of, next_run, runs_of
@@ -59,7 +61,10 @@ def work(study: Study, flows: Flows, *, after_each: Callable[[], None]) -> None:
     after_each: is called when a run has ended
     """
     trained = _Loop(study.runs, lambda claim: _train(study, flows.train, claim), after_each)
-    if not trained.go_on(next_run(study), until=study.until):
+    is_done = trained.go_on(next_run(study), until=study.until)
+    if study.plan.trials and len(study.runs.trials()) < study.plan.trials:
+        log.info("--minutes are over: no further trial fits into them")
+    elif not is_done:
         log.info("--minutes are over: no further run is begun")
 
 
@@ -81,13 +86,20 @@ def _train(study: Study, train: Train, claim: Claim) -> None:
     """Train the runs of a job: one of a grid, or one a seed of a search's trial."""
     from nlp_transfer.studies.callback import StudyCallback
 
+    is_search = bool(study.plan.trials)
     number = list(study.runs.trials()).index(claim.attributes["job"]) + 1
     values: list[float] = []
     for run in runs_of(claim.attributes):
         log.info("%d of %d: %s", number, study.planned, run.name)
-        # Only what is tried is given up early, and by its first seed.
-        is_tried = bool(study.plan.trials and run.row.settings and not values)
-        callback = StudyCallback(claim, reports=not values, prunes=is_tried)
+        # Only what is tried is given up early, and by its first seed. A search that has the time
+        # for no whole run at least knows what the first one has come to.
+        callback = StudyCallback(
+            claim,
+            reports=not values,
+            prunes=is_search and number > 1 and not values,
+            until=study.until if is_search else math.inf,
+            is_kept=number == 1 and len(claim.attributes["seeds"]) == 1,
+        )
         recipe, folder = study.recipe_of(run), study.folder.run(run)
         gc.collect()  # the model of the run before lies in cycles, and would count to this one
         try:
@@ -137,6 +149,8 @@ class _Loop:
         except optuna.TrialPruned as pruned:
             log.info("%s: %s", name, pruned)
             claim.prune()
+        except TimeOverError:
+            log.info("%s: --minutes are over; the same command goes on with it", name)
         except ClaimLostError:
             log.warning("%s: given up, for another worker has taken it on", name)
         except UserError as error:
