@@ -127,7 +127,7 @@ def test_r_drop_without_dropout_is_the_plain_loss(
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_fgm_is_the_mean_loss_without_and_with_noise_along_the_gradient(
+def test_fgm_is_the_mean_loss_without_and_with_noise_as_long_as_a_share_of_the_embeddings(
     task: str, training: Callable[..., Training], checkpoint: Checkpoints
 ) -> None:
     run = training({"name": "fgm", "epsilon": 0.5}, task, checkpoint=checkpoint("bert", **STILL))
@@ -136,8 +136,8 @@ def test_fgm_is_the_mean_loss_without_and_with_noise_along_the_gradient(
     clean = run.task_loss(run.model(inputs_embeds=words, **mask).logits)
     (gradient,) = torch.autograd.grad(clean, words)
     moved = words.detach().clone()
-    for window, own in zip(moved, gradient, strict=True):
-        window += 0.5 * own / own.square().sum().sqrt()
+    for window, own, read in zip(moved, gradient, run.batch["attention_mask"], strict=True):
+        window += 0.5 * window[read.bool()].norm() * own / own.norm()
     adversarial = run.task_loss(run.model(inputs_embeds=moved, **mask).logits)
     assert adversarial > clean
     torch.testing.assert_close(run.loss(), (clean + adversarial) / 2)
@@ -218,6 +218,7 @@ def test_penalty_draws_to_zero_what_learns(
     [
         ([{"name": "r_drop", "alpha": -1}], r"r_drop\.alpha"),
         ([{"name": "fgm", "epsilon": 0}], r"fgm\.epsilon"),
+        ([{"name": "fgm", "epsilon": 1}], r"fgm\.epsilon"),
         (["fgm", "r_drop"], "'fgm' and 'r_drop' do not work together|'r_drop' and 'fgm' do"),
         ([{"name": "l2_sp", "alpha": -1}], r"l2_sp\.alpha"),
         (["l2_sp", "lora"], "'lora' and 'l2_sp' do not work together"),
