@@ -40,6 +40,9 @@ def begin(
     """Write what identifies a run, before its first step."""
     from nlp_transfer.training.examples import describe_data, of_all
 
+    for strategy in recipe.strategies:
+        if strategy.experimental:
+            log.warning("strategy '%s' is experimental: docs/strategies.md says why", strategy.name)
     data = of_all([task.planned for task in tasks], map(describe_data, tasks))
     begin_with(folder, recipe, data, learner.model, tasks=len(tasks), fresh=fresh)
 

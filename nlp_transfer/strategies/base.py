@@ -6,6 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict
 
+from pydantic import GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
 from nlp_transfer.recipe import Section
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.context import (
@@ -78,6 +82,9 @@ class Strategy(Section):
     """Names of strategies, or of groups of them, that make no sense beside this one."""
     moves_all_weights: ClassVar[bool] = False
     """Whether weights that no training window reads have a gradient too."""
+    experimental: ClassVar[bool] = False
+    """Whether neither the methods that the field has agreed on nor its own measured row in
+    docs/strategies.md speaks for it; the page says why."""
 
     name: str
 
@@ -90,6 +97,17 @@ class Strategy(Section):
     def reads_unlabelled(self) -> bool:
         """Whether it learns from `data.unlabelled`."""
         return False
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Say in the schema, which editors and docs/recipe.md show, what is experimental."""
+        schema = super().__get_pydantic_json_schema__(core_schema, handler)
+        if cls.experimental:
+            own = handler.resolve_ref_schema(schema)
+            own["description"] = f"Experimental: {own['description']}"
+        return schema
 
     # When the recipe is read
 

@@ -29,6 +29,7 @@ class Prompt(Adapter):
     stage: ClassVar[Stage] = Stage.WEIGHTS
     # As full.
     order: ClassVar[int] = 80
+    experimental: ClassVar[bool] = True
 
     name: Literal["prompt"] = "prompt"
     kind: Literal["prompt", "prefix"] = Field(

@@ -21,6 +21,7 @@ class Reinit(Strategy):
     stage: ClassVar[Stage] = Stage.WEIGHTS
     # Draws weights, before it is decided which of them learn.
     order: ClassVar[int] = 20
+    experimental: ClassVar[bool] = True
 
     excludes: ClassVar[tuple[str, ...]] = (ADAPTERS, "frozen")
 
