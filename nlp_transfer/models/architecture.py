@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PRETRAINED = ("Model", "ForMaskedLM", "ForPreTraining", "ForCausalLM")
 """How the names of architectures end that are not fine-tuned yet."""
+SETTINGS = "nlp_transfer"
+"""Under which key of a model's configuration our own settings are."""
 EMBEDDINGS = -1
 """The depth of the embeddings; layers count from 0."""
 _POSITIONS = ("position_embeddings", "embed_positions")
@@ -57,6 +59,13 @@ def within_encoder(model: PreTrainedModel, name: str) -> str:
     return name.removeprefix(f"{model.base_model_prefix}.")
 
 
+def readout_name(model: PreTrainedModel | PeftModel) -> str | None:
+    """Name the layer without parameters (see readout.py), as it is called without an adapter."""
+    name, modules = stack_of(without_adapter(model))
+    has = len(modules) and next(modules[-1].parameters(), None) is None
+    return f"{name}.{len(modules) - 1}" if has else None
+
+
 def named_parameters(model: PreTrainedModel | PeftModel) -> Iterator[tuple[str, nn.Parameter]]:
     """Yield the parameters that compute; an adapter trains a copy of the head in its place."""
     for name, parameter in without_adapter(model).named_parameters():
@@ -77,6 +86,12 @@ def head_modules(model: PreTrainedModel, new: Iterable[str]) -> list[str]:
     """Name the modules of the head: children outside the encoder, and a pooler that is new."""
     names = (within_encoder(model, name) for name in head_parameters(model, new))
     return sorted({name.partition(".")[0] for name in names})
+
+
+def kept_modules(model: PreTrainedModel, new: Iterable[str]) -> list[str]:
+    """Name the modules that an adapter has to bring: the head, and the readout, if there is one."""
+    readout = readout_name(model)
+    return [*head_modules(model, new), *([readout] if readout else [])]
 
 
 def output_layer(model: PreTrainedModel) -> str:
@@ -104,7 +119,13 @@ class Layers:
 
 
 def layers_of(model: nn.Module) -> Layers:
-    """Find the layers of an encoder: the longest list of modules that is in no other."""
+    """Find the layers of an encoder, a readout not counted: it has nothing to learn."""
+    name, modules = stack_of(model)
+    return Layers(name, [layer for layer in modules if next(layer.parameters(), None) is not None])
+
+
+def stack_of(model: nn.Module) -> tuple[str, nn.ModuleList]:
+    """Find the longest list of modules that is in no other; nameless and empty: it is not one."""
     from torch import nn
 
     lists: dict[str, nn.ModuleList] = {}
@@ -114,7 +135,7 @@ def layers_of(model: nn.Module) -> Layers:
             lists[name] = module
     longest = max(map(len, lists.values()), default=0)
     names = [name for name in lists if len(lists[name]) == longest]
-    return Layers(names[0], list(lists[names[0]])) if len(names) == 1 else Layers("", [])
+    return (names[0], lists[names[0]]) if len(names) == 1 else ("", nn.ModuleList())
 
 
 def embedding_rows(model: PreTrainedModel) -> int:

@@ -20,6 +20,8 @@ from nlp_transfer.models.loading import (
     load_tokenizer,
     set_attention,
 )
+from nlp_transfer.models.pooling import check_pooling, pool_by_mean, pools_itself, wanted_pooling
+from nlp_transfer.models.readout import drop_readout, has_readout
 from nlp_transfer.recipe import ModelSection
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class NewHead:
     """Names of its outputs, in order."""
     problem_type: str | None = None
     """As transformers names what the head solves; None: it has no name for it."""
+    reads_pieces: bool = False
+    """It answers for each piece, so that there is nothing to pool."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,10 @@ def build_model(folder: Path, head: NewHead, options: ModelSection) -> LoadedMod
     """Load a checkpoint, give it a head with named labels, and say what starts at random."""
     config = _config(folder, options)
     _check_is_encoder(config, head.auto_class, folder)
-    fine_tuned = is_fine_tuned(config)
+    check_pooling(options, pooled=not head.reads_pieces)
+    fine_tuned, averaged = is_fine_tuned(config), has_readout(config)
+    pooling = None if head.reads_pieces else wanted_pooling(folder, config, options)
+    averages_itself = pools_itself(config, pooling)
     config.num_labels = len(head.labels)
     config.id2label = dict(enumerate(head.labels))
     config.label2id = {name: index for index, name in enumerate(head.labels)}
@@ -76,6 +83,7 @@ def build_model(folder: Path, head: NewHead, options: ModelSection) -> LoadedMod
     if options.dropout is not None:
         _set_dropout(config, options.dropout)
     model, new = _read(head.auto_class, config, folder, options)
+    drop_readout(model)  # of fixed weights, and in the way of what counts layers
     set_attention(model, options.attention)
     if fine_tuned:
         # A head that fits by its size may still be for other labels, or for others' order.
@@ -84,6 +92,8 @@ def build_model(folder: Path, head: NewHead, options: ModelSection) -> LoadedMod
         new |= random
     if options.layers is not None:
         model = keep_layers(model, options.layers)
+    if pooling == "mean" and not averages_itself:
+        new |= pool_by_mean(model, options, anew=not averaged)
     return _with_tokenizer(model, new, folder, options)
 
 
@@ -99,6 +109,7 @@ def build_masked_lm(folder: Path, options: ModelSection) -> LoadedModel:
     if type(config) not in MODEL_FOR_MASKED_LM_MAPPING:
         raise UserError(f"{_KEY}: a {config.model_type!r} model does not guess masked words.")
     model, new = _read(AutoModelForMaskedLM, config, folder, options)
+    drop_readout(model)
     return _with_tokenizer(model, new, folder, options)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.damage import explaining_damage, quiet_transformers
 from nlp_transfer.models.hostile import check_files, check_size, weight_files
+from nlp_transfer.models.readout import has_readout, hold_readout
 
 if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
@@ -111,6 +112,8 @@ def load_model(
         name: (tuple(there), tuple(wanted)) for name, there, wanted in info["mismatched_keys"]
     }
     missing = frozenset(info["missing_keys"]) - resized.keys()
+    if has_readout(config):
+        missing -= hold_readout(model, missing, f"{setting}: {folder}")
     return model, Weights(missing, resized, frozenset(info["unexpected_keys"]))
 
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import write_json
-from nlp_transfer.models.architecture import is_adapted, without_adapter
+from nlp_transfer.models.architecture import SETTINGS, is_adapted, without_adapter
 from nlp_transfer.models.damage import explaining_damage
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.fit import COPY_AGAIN
@@ -29,6 +29,7 @@ from nlp_transfer.models.loading import (
     load_config,
 )
 from nlp_transfer.models.output_names import output_names
+from nlp_transfer.models.readout import has_readout
 from nlp_transfer.recipe import ModelSection
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     from nlp_transfer.models.build import LoadedModel
 
-_KEY = "nlp_transfer"
 _PARTS = ("task", "columns", "words", "calibration")
 
 
@@ -59,6 +59,8 @@ class Settings:
     """Tag scheme of its labels, where it was trained elsewhere."""
     fast_cpu: bool = True
     """As `training.fast_cpu` said."""
+    averages: bool = False
+    """Whether its last layer gathers the mean of the pieces (see readout.py)."""
     calibration: Mapping[str, Any] | None = None
     """How its scores are corrected; None: they are not."""
 
@@ -72,13 +74,14 @@ class Settings:
             "words": self.words,
             "scheme": self.scheme,
             "fast_cpu": None if self.fast_cpu else False,
+            "pooling": "mean" if self.averages else None,
             "calibration": self.calibration,
         }
         return {name: value for name, value in said.items() if value is not None}
 
     def keep_in(self, config: PreTrainedConfig) -> None:
         """Let a configuration hold the settings when it is saved."""
-        setattr(config, _KEY, self.as_dict())
+        setattr(config, SETTINGS, self.as_dict())
 
     @classmethod
     def of(cls, config: PreTrainedConfig, folder: Path, setting: str) -> Settings:
@@ -88,12 +91,13 @@ class Settings:
         setting: the argument or recipe key that named it, for error messages
         raises:  UserError for what nlpt does not write
         """
-        said = getattr(config, _KEY, None) or {}
+        said = getattr(config, SETTINGS, None) or {}
         if not isinstance(said, dict) or not all(
             isinstance(said.get(part) or {}, dict) for part in _PARTS
         ):
             raise UserError(
-                f"{setting}: {_KEY} in {config_file(folder)} is not what nlpt writes. {COPY_AGAIN}"
+                f"{setting}: {SETTINGS} in {config_file(folder)} is not what nlpt writes. "
+                f"{COPY_AGAIN}"
             )
         windows = {name: said[name] for name in ("max_pieces", "overlap") if name in said}
         try:
@@ -107,6 +111,7 @@ class Settings:
             said.get("words"),
             said.get("scheme"),
             fast_cpu=said.get("fast_cpu") is not False,
+            averages=has_readout(config),
             calibration=said.get("calibration"),
         )
 
@@ -120,8 +125,8 @@ class Settings:
             return self
         if "max_pieces" in self.options.model_fields_set:
             raise UserError(
-                f"{setting}: {_KEY}.max_pieces in {config_file(folder)} is {longest}, the model "
-                f"reads at most {limit} pieces. Correct it there."
+                f"{setting}: {SETTINGS}.max_pieces in {config_file(folder)} is {longest}, the "
+                f"model reads at most {limit} pieces. Correct it there."
             )
         return replace(self, options=self.options.model_copy(update={"max_pieces": limit}))
 
@@ -129,8 +134,8 @@ class Settings:
 def keep_calibration(model: PreTrainedModel, calibration: Mapping[str, Any] | None) -> None:
     """Let a model's configuration hold how its scores are corrected, or that they are not."""
     config = without_adapter(model).config
-    said = {**getattr(config, _KEY, {}), "calibration": calibration}
-    setattr(config, _KEY, {name: value for name, value in said.items() if value is not None})
+    said = {**getattr(config, SETTINGS, {}), "calibration": calibration}
+    setattr(config, SETTINGS, {name: value for name, value in said.items() if value is not None})
 
 
 def save_model(loaded: LoadedModel, folder: Path) -> None:
@@ -156,7 +161,7 @@ def adopt_settings(loaded: LoadedModel, adapter: Path) -> None:
     """Let the folder of an adapter say of itself what is said of the model that it became."""
     file = adapter / ADAPTED_FILE
     said = json.loads(file.read_text("utf-8"))
-    write_json(file, {**said, _KEY: getattr(without_adapter(loaded.model).config, _KEY)})
+    write_json(file, {**said, SETTINGS: getattr(without_adapter(loaded.model).config, SETTINGS)})
     if loaded.known is not None:
         loaded.known.save(adapter)
 
@@ -197,6 +202,6 @@ def not_ours(error: ValidationError, folder: Path, setting: str) -> UserError:
     fault = error.errors()[0]
     where = ".".join(map(str, fault["loc"]))
     return UserError(
-        f"{setting}: {_KEY} in {config_file(folder)}: {where} is "
+        f"{setting}: {SETTINGS} in {config_file(folder)}: {where} is "
         f"{fault['input']!r:.60}, which nlpt did not write. {COPY_AGAIN}"
     )

@@ -30,6 +30,11 @@ class ModelSection(Section):
         description="keep so many, evenly spread, or those with these numbers; null: all",
         examples=[3, [0, 2, 5]],
     )
+    pooling: Literal["auto", "first", "mean"] = Field(
+        "auto",
+        description="what a classifier reads: its first piece or the mean of all; auto: as the "
+        "checkpoint was trained",
+    )
     max_pieces: int = Field(
         256, ge=8, le=1_000_000, description="longest window, special pieces included"
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.models.architecture import head_modules
+from nlp_transfer.models.architecture import kept_modules
 from nlp_transfer.strategies.base import Stage
 from nlp_transfer.strategies.parts.adapters import ModuleAdapter, check_modules
 
@@ -59,7 +59,7 @@ class Ia3(ModuleAdapter):
         check_modules(loaded.model, self.target_modules or (), "ia3: target_modules")
         return IA3Config(
             task_type=task_type,
-            modules_to_save=head_modules(loaded.model, loaded.new_parameters),
+            modules_to_save=kept_modules(loaded.model, loaded.new_parameters),
             target_modules=self.target_modules,
             feedforward_modules=self.feedforward_modules,
         )

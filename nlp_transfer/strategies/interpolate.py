@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
@@ -97,12 +98,12 @@ class Interpolate(Strategy):
 
     def _source_weights(self, model: PreTrainedModel, outcome: Outcome) -> dict[str, torch.Tensor]:
         """Return the weights that the trained model is mixed with; what is missing stays."""
-        from nlp_transfer.models.build import NewHead, build_model
+        from nlp_transfer.models.build import build_model
         from nlp_transfer.strategies.parts.weights import copy_weights, in_label_order
 
         run, labels = outcome.run, output_labels(model.config)
         if self.source is None:
-            head = NewHead(run.recipe.task.head.auto_class, tuple(labels))
+            head = replace(run.recipe.task.head.new(()), labels=tuple(labels))
             weights = copy_weights(build_model(run.start, head, run.recipe.model).model)
             return {name: weights[name] for name in weights if name not in outcome.new_parameters}
         source = run.models.open(self.source, _KEY)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.models.architecture import head_modules
+from nlp_transfer.models.architecture import kept_modules
 from nlp_transfer.strategies.base import Stage
 from nlp_transfer.strategies.context import RunContext
 from nlp_transfer.strategies.parts.adapters import ModuleAdapter, check_modules
@@ -71,7 +71,7 @@ class Lora(ModuleAdapter):
             check_modules(loaded.model, self.target_modules, "lora: target_modules")
         return LoraConfig(
             task_type=task_type,
-            modules_to_save=head_modules(loaded.model, loaded.new_parameters),
+            modules_to_save=kept_modules(loaded.model, loaded.new_parameters),
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,

@@ -10,6 +10,7 @@ from transformers import set_seed
 from nlp_transfer.data.items import ROLES
 from nlp_transfer.models.build import LoadedModel, build_model, log_new_parameters
 from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
+from nlp_transfer.models.readout import has_readout
 from nlp_transfer.models.saved import Settings
 from nlp_transfer.models.shared_encoder import share_encoder
 from nlp_transfer.records import Splits
@@ -47,6 +48,7 @@ def _built(task: TaskExamples) -> LoadedModel:
         columns=_columns_read(recipe, task.splits),
         words=task.raw_words.model_dump() if task.raw_words else None,
         fast_cpu=recipe.training.fast_cpu,
+        averages=has_readout(loaded.model.config),
     )
     settings.keep_in(loaded.model.config)
     return loaded

@@ -30,7 +30,7 @@ class NerHead:
         """Name O, B-x and I-x for every type, seen in train or not."""
         from nlp_transfer.models.build import NewHead
 
-        return NewHead(self.auto_class, tuple(iob2_labels(declared)))
+        return NewHead(self.auto_class, tuple(iob2_labels(declared)), reads_pieces=True)
 
     def class_of(self, label: str) -> str:
         """Return the type of B-x and I-x, and O."""
