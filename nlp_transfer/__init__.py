@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nlp_transfer.flows.pretrain import pretrain as pretrain
     from nlp_transfer.flows.publish import publish_model as publish_model
     from nlp_transfer.flows.recipes import load_recipe as load_recipe
+    from nlp_transfer.flows.recipes import resolve as resolve
     from nlp_transfer.flows.recipes import validate as validate
     from nlp_transfer.flows.report import read_report as read_report
     from nlp_transfer.flows.study import study as study
@@ -55,6 +56,7 @@ _HOMES = {
     "pretrain": "flows.pretrain",
     "publish_model": "flows.publish",
     "read_report": "flows.report",
+    "resolve": "flows.recipes",
     "study": "flows.study",
     "validate": "flows.recipes",
 }

@@ -348,6 +348,6 @@ def test_a_recipe_cannot_be_changed(written):
 
 def test_the_json_schema_knows_every_key():
     schema = json.loads(json.dumps(AnyRecipe.model_json_schema()))
-    assert set(schema["required"]) == {"name", "task", "data", "model", "strategies"}
+    assert set(schema["required"]) == {"name", "task", "data", "model"}
     assert schema["additionalProperties"] is False
     assert {"NerTask", "ClassificationTask", "Lora", "AnyData"} <= set(schema["$defs"])

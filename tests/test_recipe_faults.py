@@ -105,7 +105,7 @@ def test_short_forms_are_read_in_a_file_and_reached_into_by_overrides() -> None:
         ("task={decoding: greedy}", "a section here has a name: 'classification', 'ner'"),
         ("strategies=[{rank: 4}]", "a section here has a name: "),
         ("strategies=lorra", "Did you mean 'lora'?"),
-        ("strategies=5", "Example: 'strategies=[full]'"),
+        ("strategies=5", "Example: 'strategies=[auto]'"),
         ("data.columns=text", "pairs like ours:theirs"),
         ("data.columns=5", "must be a mapping of tokens, tags, text"),
         ("data.columns.tokens=-100001", "from -100000 up to 100000, found -100001"),

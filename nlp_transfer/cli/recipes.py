@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from nlp_transfer.cli.console import JsonOption, Overrides, print_json
+from nlp_transfer.cli.console import JsonOption, Overrides, print_json, start_logging
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import write_text
 
@@ -51,21 +51,27 @@ def list_recipes(as_json: JsonOption = False) -> None:
 @app.command()
 def show(
     name: Name,
-    resolved: Annotated[bool, typer.Option(help="Write out every default.")] = False,
+    resolved: Annotated[
+        bool, typer.Option(help="Write out every key: defaults, and what auto chooses.")
+    ] = False,
     overrides: Overrides = None,
 ) -> None:
     """Print a recipe.
 
     Example: nlpt recipes show conll2003-ner --resolved
     """
-    from nlp_transfer.flows.recipes import load_recipe
+    from nlp_transfer.flows.recipes import load_recipe, resolve
     from nlp_transfer.recipe.reader import find_recipe
     from nlp_transfer.recipe.yaml_reader import yaml_text
 
-    if resolved or overrides:
-        typer.echo(load_recipe(name, overrides or []).as_yaml(), nl=False)
-    else:
+    if not resolved and not overrides:
         typer.echo(yaml_text(find_recipe(name)), nl=False)
+        return
+    recipe = load_recipe(name, overrides or [])
+    if resolved:
+        start_logging()
+        recipe = resolve(recipe)
+    typer.echo(recipe.as_yaml(), nl=False)
 
 
 @app.command()

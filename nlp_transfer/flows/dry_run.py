@@ -11,7 +11,6 @@ from nlp_transfer.recipe.reader import check_paths
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.starting import announce
 from nlp_transfer.strategies.any_recipe import AnyRecipe
-from nlp_transfer.strategies.plan import plan_of
 
 if TYPE_CHECKING:
     from nlp_transfer.runs.estimate import Estimate
@@ -24,27 +23,26 @@ def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> Estimate:
     output:  the run folder that would be used
     returns: what it would take; nothing is written
     """
-    recipe = check_paths(recipe)
-    plan = plan_of(recipe)
     folder = RunFolder.of(recipe.name, output)
     announce("tries two steps of", recipe, folder)
     from nlp_transfer.runs.estimate import STEPS, StepClock, estimate
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.building import build, choose_weights
+    from nlp_transfer.training.choosing import planned
     from nlp_transfer.training.examples import add_rows, encode, load
     from nlp_transfer.training.fitting import Learning, fit
 
-    training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
-    folder.check(recipe)
+    plan = planned(check_paths(recipe), folder.facts())
+    training, strategies = plan.recipe.training, plan.recipe.strategies
+    training_arguments(training, folder.checkpoints, strategies=strategies)
+    folder.check(plan.recipe)
     tasks = add_rows(load(plan))
     models = build(tasks)
     loaded = choose_weights(tasks, models)
     encoded = encode(tasks, models)
     clock = StepClock()
     with tempfile.TemporaryDirectory() as temporary:
-        args = training_arguments(
-            recipe.training, Path(temporary), steps=STEPS, strategies=recipe.strategies
-        )
+        args = training_arguments(training, Path(temporary), steps=STEPS, strategies=strategies)
         args.report_to = []  # two steps are no experiment
         fitted = fit(encoded, loaded, Learning(args, plan.temperature, [clock]))
     return estimate(encoded, fitted, clock, folder)

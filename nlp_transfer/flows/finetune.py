@@ -1,10 +1,10 @@
 """READ FIRST: all that a run does, from a recipe to a report.
 
-check -> load -> add rows -> build -> choose weights -> encode
-      -> fit -> finish -> calibrate -> predict -> score -> write
+choose -> check -> load -> add rows -> build -> choose weights -> encode
+       -> fit -> finish -> calibrate -> predict -> score -> write
 
-Before it a recipe may have other rounds, which are runs of their own; with it other tasks may
-learn, by the same encoder. `plan_of` finds both.
+What a recipe leaves to `auto` is chosen first. Before its run it may have other rounds, which are
+runs of their own; with it other tasks may learn, by the same encoder. `planned` finds all three.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nlp_transfer.runs.interrupts import explaining_interrupt
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.starting import announce, begin, show_again
 from nlp_transfer.strategies.context import TransferRecipe
-from nlp_transfer.strategies.plan import Plan, plan_of
+from nlp_transfer.strategies.plan import Plan
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -54,19 +54,20 @@ def finetune(
     returns:     every figure of metrics.json
     raises:      UserError for any mistake in the recipe, the data or the folder
     """
-    recipe = located(recipe)
     folder = RunFolder.of(recipe.name, output)
     announce("fine-tunes", recipe, folder)  # before the imports below, which take seconds
     from nlp_transfer.flows.publish import publish_model
     from nlp_transfer.publish.push import check_repo
     from nlp_transfer.training.arguments import training_arguments
+    from nlp_transfer.training.choosing import planned
     from nlp_transfer.training.examples import read_again
     from nlp_transfer.training.fitting import Learning
 
     if push_to_hub:
         check_repo(push_to_hub)
+    plan = planned(located(recipe), folder.facts(fresh=fresh))
+    recipe = plan.recipe  # which says all itself
     args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
-    plan = plan_of(recipe)
     learning = Learning(args, plan.temperature, callbacks)
     if folder.check(recipe, fresh=fresh) == "finished":
         show_again(folder, partial(read_again, plan))  # refused where the data is another now
@@ -111,8 +112,7 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
         windows = encode(tasks, models)
         begin(folder, plan.recipe, windows, learner, fresh=fresh)  # writes what resuming needs
     with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
-        last = folder.last_checkpoint()
-        fitted = fit(windows, learner, learning, resume_from=last)
+        fitted = fit(windows, learner, learning, resume_from=folder.last_checkpoint())
         save_adapter(folder, fitted)  # where there is one, apart from the checkpoint's weights
         finished = calibrate(windows, finish(windows, fitted))
         save_models(folder, tasks, finished.models)

@@ -9,7 +9,6 @@ from nlp_transfer.errors import Interrupted
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe.reader import check_paths
 from nlp_transfer.strategies.any_recipe import AnyRecipe
-from nlp_transfer.strategies.plan import plan_of
 
 if TYPE_CHECKING:
     from nlp_transfer.training.sizes import DataSizes
@@ -25,12 +24,13 @@ def prepare(recipe: AnyRecipe, *, processes: int = 1) -> DataSizes:
     """
     log.info("%s: tokenizes its data", recipe.name)
     from nlp_transfer.training.building import build
+    from nlp_transfer.training.choosing import planned
     from nlp_transfer.training.examples import add_rows, encode, load
     from nlp_transfer.training.sizes import data_sizes
 
     recipe = check_paths(recipe)
     try:
-        tasks = add_rows(load(plan_of(recipe)))
+        tasks = add_rows(load(planned(recipe)))
         encoded = encode(tasks, build(tasks), processes=processes)
     except KeyboardInterrupt:
         raise Interrupted(

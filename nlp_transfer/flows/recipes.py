@@ -7,8 +7,10 @@ from pathlib import Path
 
 from nlp_transfer.data.sources import check_source
 from nlp_transfer.data.sources.module import check_runs_no_code
-from nlp_transfer.recipe.reader import find_recipe, read_recipe
+from nlp_transfer.logs import lines_shown
+from nlp_transfer.recipe.reader import find_recipe, located, read_recipe
 from nlp_transfer.strategies.any_recipe import AnyRecipe
+from nlp_transfer.strategies.resolving import is_open
 
 
 def load_recipe(name: str, overrides: Sequence[str] = (), *, trust_runs: bool = True) -> AnyRecipe:
@@ -24,6 +26,22 @@ def load_recipe(name: str, overrides: Sequence[str] = (), *, trust_runs: bool = 
     if not trust_runs and not any(o.startswith(("data.source=", "data=")) for o in overrides):
         check_runs_no_code(find_recipe(name), recipe.data.source)
     return recipe
+
+
+@lines_shown()
+def resolve(recipe: AnyRecipe) -> AnyRecipe:
+    """Choose what a recipe leaves to `auto`, as a run of it does; the line that says it is logged.
+
+    It reads the data, and of the checkpoint the configuration. What the recipe says itself stays.
+
+    returns: a recipe that says all itself; one that leaves nothing to `auto` is as it was
+    raises:  UserError for what a run would refuse of data and checkpoint
+    """
+    if not is_open(recipe):
+        return recipe
+    from nlp_transfer.training.choosing import resolve as resolved
+
+    return resolved(located(recipe)).recipe
 
 
 def validate(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:

@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.models.architecture import embedding_rows, is_fine_tuned, named_parameters
+from nlp_transfer.models.architecture import (
+    embedding_rows,
+    is_fine_tuned,
+    named_parameters,
+    stack_of,
+)
 from nlp_transfer.models.carry_over import keep_layers, with_new_head
+from nlp_transfer.models.damage import explaining_damage, quiet_transformers
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary
+from nlp_transfer.models.hostile import check_size, weight_files
 from nlp_transfer.models.loading import (
     ADAPTER_FILE,
     CONFIG_FILE,
@@ -111,6 +118,29 @@ def build_masked_lm(folder: Path, options: ModelSection) -> LoadedModel:
     model, new = _read(AutoModelForMaskedLM, config, folder, options)
     drop_readout(model)
     return _with_tokenizer(model, new, folder, options)
+
+
+def outline(folder: Path, auto_class: AutoClass, options: ModelSection) -> PreTrainedModel:
+    """Build the encoder of a checkpoint as a recipe keeps it, without any weight in memory.
+
+    auto_class: of the models that it is to become
+    raises:     UserError for what `build_model` refuses by the configuration alone
+    """
+    import torch
+    from transformers import AutoModel
+
+    config = _config(folder, options)
+    _check_is_encoder(config, auto_class, folder)
+    check_size(config, weight_files(folder, "pytorch_model*.bin"), f"{_KEY}: {folder}")
+    with torch.device("meta"), quiet_transformers(), explaining_damage(folder, _KEY):
+        model: PreTrainedModel = AutoModel.from_config(
+            config, trust_remote_code=options.trust_remote_code
+        )
+    drop_readout(model)
+    if options.layers is not None:
+        kept = options.layers if isinstance(options.layers, int) else len(options.layers)
+        del stack_of(model)[1][kept:]
+    return model
 
 
 def log_new_parameters(loaded: LoadedModel, checkpoint: str, *, head: str) -> None:

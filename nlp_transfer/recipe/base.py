@@ -48,6 +48,15 @@ class Section(BaseModel):
         numbers = _number_keys(cls)
         return {key: _truth_as_text(v) if key in numbers else v for key, v in values.items()}
 
+    def model_post_init(self, context: object, /) -> None:
+        """Count the name that a section is told by as given, also where Python code left it out."""
+        if "name" in type(self).model_fields:
+            self.model_fields_set.add("name")
+
+    def given(self) -> dict[str, Any]:
+        """Return the keys that were given, as JSON; read again, it is the same section."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
 
 @cache
 def _number_keys(section: type[BaseModel]) -> frozenset[str]:

@@ -108,7 +108,7 @@ def _varied(recipe: RecipeT, changes: Settings, origins: Mapping[str, str]) -> R
         changed_here = {key.removeprefix("data.") for key in changes}
         lapsing |= frozenset(recipe.data.said()) - ({"unlabelled"} & changed_here)
     try:
-        value = apply_overrides(recipe.model_dump(mode="json"), overrides, changed)
+        value = apply_overrides(recipe.given(), overrides, changed)
         places = {key: origins.get(".".join(map(str, key)), at) for key, at in changed.items()}
         surroundings = Surroundings((Path.cwd(),))
         checked = _checked(type(recipe), value, surroundings, places, f"recipe {recipe.name}")
@@ -137,8 +137,7 @@ def check_paths(recipe: RecipeT) -> RecipeT:
 
 def _located(recipe: RecipeT, *, must_exist: bool) -> RecipeT:
     surroundings = Surroundings((Path.cwd(),), must_exist=must_exist)
-    value = recipe.model_dump(mode="json")
-    checked = _checked(type(recipe), value, surroundings, {}, f"recipe {recipe.name}")
+    checked = _checked(type(recipe), recipe.given(), surroundings, {}, f"recipe {recipe.name}")
     return _with_data(checked, checked.data.where_lapses(recipe.data.lapsing))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -68,6 +68,10 @@ class Recipe(Section, Generic[TaskT, StrategyT]):
         """Read `lora`, `lora,fgm`, [lora] and {name: lora} as a list of sections."""
         return listed(value)
 
+    def written(self) -> dict[str, Any]:
+        """Return every key as JSON, defaults too."""
+        return self.model_dump(mode="json")
+
     def as_yaml(self) -> str:
         """Write the recipe out with every default and no secrets, as the run folder keeps it."""
-        return write_yaml(without_secrets(self.model_dump(mode="json")))
+        return write_yaml(without_secrets(self.written()))

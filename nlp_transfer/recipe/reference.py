@@ -17,7 +17,9 @@ override, as a shell takes it (`nlpt finetune --recipe NAME KEY=VALUE`). This pa
 docs` from the schema that checks recipes; `nlpt recipes reference` prints it for the version that
 you have, and `nlpt recipes schema` is the same for editors.
 
-A recipe is a YAML file of sections. `name`, `task`, `data`, `model` and `strategies` are required.
+A recipe is a YAML file of sections. `name`, `task`, `data` and `model` are required. Where no
+`strategies` are named, or `auto` is, they and keys of `training` that the recipe does not say are
+chosen from data and checkpoint (docs/strategies.md); the defaults below are those of the others.
 
 - `task: ner` and `strategies: lora` are short for `task: {name: ner}` and
   `strategies: [{name: lora}]`; `data.columns=text:body,label:topic` is short for a mapping; one

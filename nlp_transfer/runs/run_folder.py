@@ -14,8 +14,9 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
 from nlp_transfer.runs.disk import check_writable
+from nlp_transfer.strategies.auto_rules import Facts
 from nlp_transfer.strategies.context import TransferRecipe
-from nlp_transfer.training.fingerprints import changes
+from nlp_transfer.training.fingerprints import FACTS_KEY, changes
 
 State = Literal["new", "unfinished", "finished"]
 
@@ -126,6 +127,16 @@ class RunFolder:
                 f"{self.path / name}: this file is damaged. Train anew with nlpt finetune --fresh."
             )
         return value
+
+    def facts(self, *, fresh: bool = False) -> Facts | None:
+        """Read what strategies and settings of the run in the folder were chosen by.
+
+        fresh:   the run in it will be deleted, so the folder counts as new
+        returns: None where there is no run, or its recipe said them itself
+        """
+        if fresh or self.state() == "new" or not (self.path / "data.json").is_file():
+            return None
+        return Facts.read(self.read_json("data.json").get(FACTS_KEY))
 
     def log(self) -> list[dict[str, Any]]:
         """Read the lines of log.jsonl; of a line that was torn off, and of no file, nothing."""

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from nlp_transfer.recipe.base import by_name
 from nlp_transfer.strategies.augmentation import Augmentation
+from nlp_transfer.strategies.auto import Auto
 from nlp_transfer.strategies.average_checkpoints import AverageCheckpoints
 from nlp_transfer.strategies.distillation import Distillation
 from nlp_transfer.strategies.fgm import Fgm
@@ -30,6 +31,7 @@ from nlp_transfer.strategies.reinit import Reinit
 
 _Section = Annotated[
     Augmentation
+    | Auto
     | AverageCheckpoints
     | Distillation
     | Fgm

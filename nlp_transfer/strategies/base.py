@@ -89,6 +89,11 @@ class Strategy(Section):
     name: str
 
     @property
+    def in_words(self) -> str:
+        """Say in a few words what it does, for the line that says what was chosen."""
+        return self.name
+
+    @property
     def keeps_adapter(self) -> bool:
         """Whether model/ of its runs holds an adapter and the head, not a whole model."""
         return False

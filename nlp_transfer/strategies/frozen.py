@@ -33,6 +33,13 @@ class Frozen(Strategy):
         description="freeze embeddings and the lowest N layers; null: the whole encoder",
     )
 
+    @property
+    def in_words(self) -> str:
+        if self.layers is None:
+            return "encoder frozen"
+        names = {0: "embeddings", 1: "lowest layer"}
+        return f"{names.get(self.layers, f'lowest {self.layers} layers')} frozen"
+
     def choose_weights(self, loaded: LoadedModel, run: RunContext) -> LoadedModel:
         """Turn off the gradients of the frozen parameters."""
         model = loaded.model

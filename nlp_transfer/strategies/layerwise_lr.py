@@ -30,6 +30,10 @@ class LayerwiseLr(Strategy):
         0.85, gt=0, le=1, description="rate of a layer over that of the layer above it"
     )
 
+    @property
+    def in_words(self) -> str:
+        return f"rates falling by {self.decay:g} a layer"
+
     def param_groups(self, model: nn.Module, learning_rate: float) -> Sequence[ParameterGroup]:
         """Group the parameters by layer; what is above all layers learns at `learning_rate`.
 

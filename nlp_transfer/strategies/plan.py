@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from nlp_transfer.records import Splits
 from nlp_transfer.strategies.context import TransferRecipe
+
+if TYPE_CHECKING:
+    from nlp_transfer.strategies.auto_rules import Facts
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,10 @@ class PlannedTask:
     """Empty for the recipe's own task."""
     key: str = ""
     """Where a recipe names it, for error messages."""
+    facts: Facts | None = None
+    """What of it was chosen by; None: the recipe said all itself."""
+    splits: Splits | None = None
+    """Its data, where it is read already."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +45,14 @@ class Plan:
         return self.tasks[0].recipe
 
 
-def plan_of(recipe: TransferRecipe) -> Plan:
-    """Resolve the strategies that take several rounds or several tasks."""
-    plan = Plan((PlannedTask(recipe),))
+def plan_of(
+    recipe: TransferRecipe, *, facts: Facts | None = None, splits: Splits | None = None
+) -> Plan:
+    """Resolve the strategies that take several rounds or several tasks.
+
+    facts, splits: what was chosen by and is read already, as `PlannedTask` has them
+    """
+    plan = Plan((PlannedTask(recipe, facts=facts, splits=splits),))
     for strategy in recipe.strategies:
         plan = strategy.plan(plan)
     return plan

@@ -93,6 +93,10 @@ class PseudoLabels(Strategy):
         return self
 
     @property
+    def in_words(self) -> str:
+        return "sure labels of unlabelled texts"
+
+    @property
     def reads_unlabelled(self) -> bool:
         return self.texts is None
 

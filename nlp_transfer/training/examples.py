@@ -22,7 +22,8 @@ from nlp_transfer.records import EncodedSplit, Repeats, Splits
 from nlp_transfer.strategies.context import OpenModels, RunContext, TransferRecipe
 from nlp_transfer.strategies.plan import Plan, PlannedTask
 from nlp_transfer.tasks.splits import check_lost, load_repeats, load_splits
-from nlp_transfer.training.fingerprints import Read, what_is_read
+from nlp_transfer.training.choosing import needed_splits
+from nlp_transfer.training.fingerprints import FACTS_KEY, Read, what_is_read
 from nlp_transfer.training.prepared import encode_or_load
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def _loaded(task: PlannedTask, earlier_round: str | None) -> TaskExamples:
     with _naming(task):
         start = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
         needed = needed_splits(recipe)
-        splits = load_splits(recipe, needed)
+        splits = task.splits or load_splits(recipe, needed)
         _say_unread(recipe)
         models = OpenModels(partial(_opened, recipe.training))
         run = RunContext(recipe, start, models, earlier_round)
@@ -115,11 +116,6 @@ def _opened(training: TrainingSection, name: str, key: str) -> Predictor:
     # In the run's precision a teacher's states are what its student's should be, and as fast.
     precision, fast = training.precision, training.fast_cpu
     return Predictor.from_run(name, engine="torch", setting=key, precision=precision, fast_cpu=fast)
-
-
-def needed_splits(recipe: TransferRecipe) -> tuple[str, ...]:
-    """List the splits that a run of this recipe reads."""
-    return tuple(dict.fromkeys(("train", "validation", *recipe.evaluation.splits)))
 
 
 def _measured(recipe: TransferRecipe, splits: Splits) -> RawWords | None:
@@ -205,6 +201,7 @@ def describe_data(task: TaskWindows) -> dict[str, Any]:
         "splits": {split: _split_json(task, split) for split in task.data},
         "labels": list(task.splits.labels),
         "read": task.read,
+        **({FACTS_KEY: task.planned.facts.as_dict()} if task.planned.facts else {}),
         **({"words": task.raw_words.as_dict()} if task.raw_words else {}),
     }
 

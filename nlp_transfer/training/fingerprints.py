@@ -15,6 +15,8 @@ from nlp_transfer.strategies.context import TransferRecipe
 Read = dict[str, dict[str, Any]]
 """What was read, by its name in messages: {sha256}, with examples where they can be counted."""
 
+FACTS_KEY = "facts"
+"""Where data.json of a run keeps what its strategies and settings were chosen by."""
 _OF_A_MODEL = ("config.json", "adapter_config.json", "tokenizer*.json", "vocab.*", "*.model")
 _BLOCK = 2**20  # bytes read at a time
 
