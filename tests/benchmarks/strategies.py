@@ -5,8 +5,9 @@
 
 Data sets and rows, and the recipe keys that make them, stand in strategies.yaml beside this file.
 Every run is a process of its own on one core, `--jobs` of them at a time. What has run is kept in
-`--out` and not run again, so the command can be stopped and started. Prints the tables, and writes
-them to OUT/table.md and the figures of every run to OUT/runs.jsonl.
+`--out` and not run again, and a run that was stopped in the middle goes on, so the command can be
+stopped and started. Prints the tables, which name what is not measured yet, and writes them to
+OUT/table.md and the figures of every run to OUT/runs.jsonl.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any
 import yaml
 
 from tests.benchmarks.few_shot import write_few_shot
+from tests.benchmarks.names import write_names
 
 _SPECIFICATION = Path(__file__).with_suffix(".yaml")
 
@@ -95,21 +97,38 @@ def _runs(specification: Mapping[str, Any], options: argparse.Namespace) -> Iter
             ):
                 continue
             out = options.out / data
-            out.mkdir(parents=True, exist_ok=True)
-            if "shots" in section:
-                write_few_shot(options.data / section["shots"]["from"], out / "data", seed=42)
-            places = {"data": options.data, "out": out, "seed": seed}
-            shared = _filled([*section["recipe"], "training.seed={seed}"], places)
+            places = {"data": options.data, "out": out, "other": section.get("other"), "seed": seed}
+            base = _prepare(section, options.data, out, places)
             for row, keys in specification["rows"].items():
-                if (options.rows and row not in options.rows) or data in keys.get("not", ()):
+                if (options.rows and row not in options.rows) or not _applies(keys, data):
                     continue
                 folder = out / f"{row}-{seed}"
-                own = _filled([*keys.get("recipe", ()), *keys.get(data, ())], places)
-                recipe = shlex.join(["--recipe", section["base"], *shared, *own])
-                plain = shlex.join(["--recipe", section["base"], *shared])
-                before = _filled(keys.get("before", ()), {**places, "recipe": plain})
+                shared = () if keys.get("alone") else section["training"]
+                own = [*keys.get("recipe", ()), *keys.get(data, ())]
+                plain = ["--recipe", str(base), *_filled([*shared, "training.seed={seed}"], places)]
+                recipe = shlex.join([*plain, *_filled(own, places)])
+                before = _filled(keys.get("before", ()), {**places, "recipe": shlex.join(plain)})
                 last = f"finetune {recipe} --output {shlex.quote(str(folder))}"
                 yield Run(data, row, seed, folder, (*before, last))
+
+
+def _prepare(section: Mapping[str, Any], data: Path, out: Path, places: Mapping[str, Any]) -> Path:
+    """Make what a data set reads; returns the recipe that its rows change."""
+    out.mkdir(parents=True, exist_ok=True)
+    if "shots" in section:
+        write_few_shot(data / section["shots"]["from"], out / "data", seed=42)
+    if "names" in section:
+        sources = [data / name for name in section["names"]["from"]]
+        write_names(sources, data / section["names"]["types_of"], out)
+    path = out / "base.yaml"
+    (text,) = _filled([yaml.safe_dump({"name": "bench", **section["base"]})], places)
+    path.write_text(text, "utf-8")
+    return path
+
+
+def _applies(keys: Mapping[str, Any], data: str) -> bool:
+    """Tell whether a row is one of a data set."""
+    return data in keys.get("only", (data,)) and data not in keys.get("not", ())
 
 
 def _filled(texts: Sequence[str], places: Mapping[str, Any]) -> list[str]:
@@ -195,7 +214,13 @@ def _table(data: str, results: Sequence[Result], specification: Mapping[str, Any
             f"| {_mean(found, 'seconds'):.0f} | {found[0].trainable:,} "
             f"| {found[0].megabytes:.1f} |"
         )
-    return "\n".join([*lines, ""])
+    missing = [
+        row
+        for row, keys in specification["rows"].items()
+        if row not in rows and _applies(keys, data)
+    ]
+    note = f"Not measured: {', '.join(f'`{row}`' for row in missing)}." if missing else ""
+    return "\n".join([*lines, *filter(None, ["", note]), ""])
 
 
 def _mean(results: Sequence[Result], figure: str) -> float:
