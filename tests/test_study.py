@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import subprocess
 import sys
@@ -16,12 +17,12 @@ import pytest
 from interrupting import interrupted
 from optuna.trial import create_trial
 
-from nlp_transfer import UserError, files, load_recipe
+from nlp_transfer import UserError, files, load_recipe, resolve
 from nlp_transfer.studies import liveness, requirements
 from nlp_transfer.studies.budget import within_time
 from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.journal import Journal
-from nlp_transfer.studies.plan import Plan, Row, Run
+from nlp_transfer.studies.plan import Row, Run
 from nlp_transfer.studies.proposals import next_of
 from nlp_transfer.studies.space import distributions
 from nlp_transfer.studies.study import Study
@@ -304,6 +305,30 @@ def test_a_search_begins_with_the_recipe_and_keeps_to_its_space(
     assert "What each trial reached" in (STUDY / "study.html").read_text("utf-8")
 
 
+def test_a_search_begins_with_what_auto_chooses_and_tries_what_is_around_it(
+    tiny_recipe: Callable[..., Path], nlpt: Command
+):
+    recipe = tiny_recipe("classification", strategy="auto", **ONE_EPOCH)
+    chosen = resolve(load_recipe(str(recipe)))
+    command = ("study", "--recipe", recipe, "--search")
+    code, _, err = nlpt(*command, 2)
+    assert code == 0, err
+    first, second = _study()["rows"]
+    assert (first["name"], second["name"]) == ("auto", "trial-1")
+    strategies = [one.model_dump(mode="json") for one in chosen.strategies]
+    assert first["settings"]["strategies"] == strategies
+    ran = load_recipe(str(STUDY / "runs" / "auto-seed42"))
+    assert ran.strategies == chosen.strategies
+    assert ran.training == chosen.training
+    rate = chosen.training.learning_rate
+    assert rate / 5 <= second["settings"]["training.learning_rate"] <= rate * 5
+    assert second["settings"]["strategies.0"]["name"] in ("full", "frozen")
+    code, _, err = nlpt(*command, 3)  # what was chosen is not chosen again
+    assert code == 0, err
+    assert "auto:" not in err
+    assert len(_study()["rows"]) == 3
+
+
 def test_a_search_without_a_number_has_as_many_trials_as_fit_into_its_minutes(
     tiny_recipe: Callable[..., Path], nlpt: Command
 ):
@@ -346,8 +371,8 @@ def test_no_trial_is_begun_that_is_expected_to_end_too_late(
     tmp_path: Path,
 ):
     recipe = load_recipe(str(tiny_recipe(training={"epochs": 4}, search=tried)))
-    plan = Plan((42,), trials=3)
-    study = Study.open(StudyFolder(tmp_path), recipe, plan, minutes=minutes and minutes / 0.95)
+    until = time.monotonic() + 60 * minutes if minutes else math.inf
+    study = Study.open(StudyFolder(tmp_path), recipe, until=until)
     began = datetime(2026, 1, 1)
     trial = create_trial(value=0.5, user_attrs={"settings": {}})
     trial.datetime_start, trial.datetime_complete = began, began + timedelta(minutes=2)

@@ -85,6 +85,7 @@ class Asked:
                 tuple(dict.fromkeys([*known.seeds, *more])),
                 (*known.rows, *named_rows(added, known.rows)),
                 max(self.trials, known.trials),
+                known.auto,
             )
         if len(plan.rows) * len(plan.seeds) > MOST_RUNS:
             count = len(plan.rows) * len(plan.seeds)

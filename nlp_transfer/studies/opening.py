@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from nlp_transfer.doctor.finding import counted
 from nlp_transfer.errors import Interrupted, UserError
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.studies.asked import Asked
+from nlp_transfer.studies.first_trial import chosen_for, with_auto
 from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.journal import count_ended
 from nlp_transfer.studies.plan import Plan
@@ -18,6 +22,9 @@ from nlp_transfer.studies.sizes import check_sizes
 from nlp_transfer.studies.study import Study
 
 log = logging.getLogger(__name__)
+
+_FOR_TESTING = 0.05
+"""Share of the minutes of a search that is left for scoring the best on the test split."""
 
 
 def open_study(
@@ -36,6 +43,7 @@ def open_study(
     retry:   let runs that have failed, or whose folders are gone, be done again
     raises:  UserError for a folder of another study, and for what cannot be run
     """
+    start = time.monotonic()
     asked.check()
     if minutes is not None and not minutes > 0:  # NaN neither
         raise UserError(f"--minutes: {minutes:g} must be above 0.")
@@ -49,20 +57,31 @@ def open_study(
             "A search without a number of trials goes on as long as --minutes say: --search "
             "--minutes 30. In a new folder --search N ends after N trials."
         )
+    if wanted.trials and not wanted.auto:
+        wanted = replace(wanted, auto=chosen_for(recipe))
     if fresh:  # only now that all is well
         folder.clear()
         folder.check(recipe)
     folder.path.mkdir(parents=True, exist_ok=True)
-    study = Study.open(folder, recipe, wanted, minutes=minutes)
+    settled = with_auto(recipe, wanted.auto)
+    study = Study.open(folder, settled, until=start + _seconds(minutes, wanted))
     with study.runs.locked():  # others may have begun or added to it meanwhile
         folder.check(recipe)
         plan = asked.plan(recipe, folder.plan())
+        plan = replace(plan, auto=plan.auto or wanted.auto)
         folder.write_plan(recipe, plan)
     if retry:
         study.runs.retry(lambda trial: not all(map(folder.finished, runs_of(trial.user_attrs))))
         study.tests.retry(lambda trial: not all(map(folder.tested, runs_of(trial.user_attrs))))
     log.info("%s: a study of %s, in %s", recipe.name, _described(plan), folder.path)
     return study
+
+
+def _seconds(minutes: float | None, plan: Plan) -> float:
+    """Return how long runs may be begun; what follows a search has its part of the minutes."""
+    if minutes is None:
+        return math.inf
+    return 60 * minutes * (1 - _FOR_TESTING if plan.trials else 1)
 
 
 def _described(plan: Plan) -> str:

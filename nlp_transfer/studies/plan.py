@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nlp_transfer.errors import UserError
@@ -56,6 +56,9 @@ class Plan:
     """Of a search, the recipe as it is among them; 0: the rows are a grid; MOST_RUNS: no number
     was asked for, and there are as many as the time allows."""
 
+    auto: Settings = field(default_factory=dict)
+    """What the recipe of a search leaves to `auto`, as it is in all trials, by key."""
+
     @property
     def is_open_ended(self) -> bool:
         """Whether it is a search that time alone ends."""
@@ -69,7 +72,8 @@ class Plan:
     def as_dict(self) -> dict[str, Any]:
         """Write what plan.json holds."""
         rows = [{"name": row.name, "settings": dict(row.settings)} for row in self.rows]
-        return {"schema": 1, "seeds": list(self.seeds), "rows": rows, "trials": self.trials}
+        plan = {"schema": 1, "seeds": list(self.seeds), "rows": rows, "trials": self.trials}
+        return {**plan, "auto": dict(self.auto)}
 
     @classmethod
     def read(cls, written: Mapping[str, Any]) -> Plan:
@@ -79,7 +83,7 @@ class Plan:
         """
         rows = tuple(Row(str(row["name"]), dict(row["settings"])) for row in written["rows"])
         seeds = tuple(int(seed) for seed in written["seeds"])
-        return cls(seeds, rows, int(written["trials"]))
+        return cls(seeds, rows, int(written["trials"]), dict(written.get("auto", {})))
 
 
 def named_rows(grid: Iterable[Settings], known: Sequence[Row]) -> tuple[Row, ...]:

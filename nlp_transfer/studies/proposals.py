@@ -41,7 +41,7 @@ def next_of(runs: Iterable[Run]) -> Propose:
 def _next_trial(
     study: Study, plan: Plan, journal: optuna.Study, trials: Trials
 ) -> optuna.Trial | None:
-    """Propose the recipe as it is, then what Optuna makes of the trials so far."""
+    """Propose the recipe, with what `auto` chose; then what Optuna makes of the trials so far."""
     number, seeds = len(trials), plan.seeds
     if number >= plan.trials:
         return None
@@ -49,7 +49,8 @@ def _next_trial(
     tried = distributions(space)
     if not number:
         known = parameters_of(study.recipe, space)
-        return _queued(journal, "recipe", Row("recipe", {}), seeds, known, tried)
+        first = Row("auto" if plan.auto else "recipe", plan.auto)
+        return _queued(journal, first.name, first, seeds, known, tried)
     in_time = within_time(tried, study, trials)
     if in_time is None:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 
 import optuna
@@ -17,9 +16,6 @@ from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.journal import Journal
 from nlp_transfer.studies.plan import Plan, Run
 from nlp_transfer.studies.space import space_of
-
-FOR_TESTING = 0.05
-"""Share of the minutes of a search that is left for scoring the best on the test split."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +31,8 @@ class Study:
     """By `time.monotonic`: no run is begun later, and no trial of a search goes on."""
 
     @classmethod
-    def open(
-        cls, folder: StudyFolder, recipe: AnyRecipe, plan: Plan, *, minutes: float | None
-    ) -> Study:
+    def open(cls, folder: StudyFolder, recipe: AnyRecipe, *, until: float = math.inf) -> Study:
         """Open the journal of a study."""
-        seconds = math.inf if minutes is None else 60 * minutes
-        until = time.monotonic() + seconds * (1 - FOR_TESTING if plan.trials else 1)
         runs = Journal(folder.journal, "runs", pruner=_pruner(recipe))
         return cls(folder, recipe, runs, Journal(folder.journal, "tests"), until)
 
