@@ -71,12 +71,20 @@ def _of_strategies(recipe: AnyRecipe) -> Space:
     if names == ["full"]:
         return {"strategies": ([full], [frozen[0]], *([decay] for decay in _DECAYS))}
     space: dict[str, Tried] = {}
-    for number, strategy in enumerate(recipe.model_dump(mode="json")["strategies"]):
-        if strategy["name"] == "full" or strategy in _WEIGHTS:
+    for number, strategy in enumerate(_in_short(recipe)):
+        if strategy in _WEIGHTS:
             space[f"strategies.{number}"] = _WEIGHTS
         if strategy["name"] == "layerwise_lr":
             space[f"strategies.{number}.decay"] = Range(low=0.75, high=1.0)
     return space
+
+
+def _in_short(recipe: AnyRecipe) -> list[dict[str, JsonValue]]:
+    """Write strategies without their defaults, whatever fields a later version gives them."""
+    return [
+        {"name": one.name, **one.model_dump(mode="json", exclude_defaults=True)}
+        for one in recipe.strategies
+    ]
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
@@ -108,14 +116,15 @@ def settings_of(parameters: Mapping[str, float | str], space: Space) -> Settings
 def parameters_of(recipe: AnyRecipe, space: Space) -> dict[str, float | str]:
     """Translate a recipe as it is: those of its values that the space has, for Optuna to know."""
     values = recipe.model_dump(mode="json")
+    in_short = {**values, "strategies": _in_short(recipe)}
     found: dict[str, float | str] = {}
     for key, tried in space.items():
-        value = _at(values, key)
+        value, short = _at(values, key), _at(in_short, key)
         if isinstance(tried, Range):
             if isinstance(value, int | float) and tried.low <= value <= tried.high:
                 found[key] = value
-        elif value in tried:
-            found[key] = json.dumps(tried[tried.index(value)])
+        elif value in tried or short in tried:
+            found[key] = json.dumps(tried[tried.index(value if value in tried else short)])
     return found
 
 
