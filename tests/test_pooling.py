@@ -13,8 +13,9 @@ import torch
 from tiny import FAMILIES
 from torch.nn.functional import layer_norm
 
+from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
-from nlp_transfer.models.architecture import layers_of
+from nlp_transfer.models.architecture import layers_of, without_adapter
 from nlp_transfer.models.build import LoadedModel, build_model
 from nlp_transfer.models.pooling import trained_pooling
 from nlp_transfer.recipe import ModelSection
@@ -69,6 +70,12 @@ def explicit_logits(model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor
     logits = model(**inputs).logits
     hook.remove()
     return logits
+
+
+def assert_same(found: list[dict[str, Any]], written: list[dict[str, Any]]) -> None:
+    assert [one["label"] for one in found] == [one["label"] for one in written]
+    for ours, theirs in zip(found, written, strict=True):
+        assert ours["scores"] == pytest.approx(theirs["scores"], abs=1e-5)
 
 
 def _readout(model: Any) -> str:
@@ -180,6 +187,54 @@ def test_a_head_of_pieces_has_nothing_to_pool(tiny_bert: Path, tmp_path: Path) -
     assert build(folder, NerTask()).model.config.num_hidden_layers == 2
     with pytest.raises(UserError, match=r"model\.pooling is mean.*answers for each piece"):
         build(folder, NerTask(), pooling="mean")
+
+
+STRATEGIES: dict[str, Any] = {
+    "full": "full",
+    "lowest frozen": [{"name": "frozen", "layers": 1}, {"name": "layerwise_lr", "decay": 0.5}],
+    "frozen": "frozen",
+    "unfreezing": {"name": "gradual_unfreezing", "until": 0.5},
+    "penalties": [
+        "full",
+        {"name": "reinit", "layers": 2},
+        {"name": "l2_sp", "alpha": 1.0},
+        {"name": "penalty", "l1": 0.1, "l2": 1.0},
+        {"name": "average_checkpoints", "count": 2},
+        {"name": "interpolate", "lambda": 0.5},
+    ],
+    "lora": {"name": "lora", "rank": 2},
+    "unmerged": {"name": "lora", "rank": 2, "merge": False},
+    "dora": {"name": "lora", "rank": 2, "dora": True},
+    "ia3": {"name": "ia3"},
+    "unmerged ia3": {"name": "ia3", "merge": False},
+    "prompt": {"name": "prompt", "tokens": 5},
+    "prefix": {"name": "prompt", "tokens": 5, "kind": "prefix"},
+}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_readout_never_learns(
+    strategy: str, tiny_bert: Path, tiny_recipe: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = sentence_encoder(tiny_bert, tmp_path / "sentence")
+    training = {"learning_rate": 0.01, "weight_decay": 0.5, "arguments": {"max_steps": 2}}
+    recipe = tiny_recipe(
+        "classification", checkpoint=folder, strategy=STRATEGIES[strategy], training=training
+    )
+    run = tmp_path / "run"
+    finetune(load_recipe(str(recipe)), output=run)
+    written = [json.loads(line) for line in (run / "predictions.jsonl").open(encoding="utf-8")]
+    predictor = Predictor.from_run(run, precision="fp32")
+    assert_same(list(predictor([{"text": row["text"]} for row in written])), written)
+
+    fixed = build(folder).model.bert.encoder.layer[2].state_dict()
+    model = predictor.loaded.model
+    found = without_adapter(model).bert.encoder.layer[2]
+    assert len(layers_of(model).modules) == 2
+    if strategy != "prompt" and strategy != "prefix":
+        assert {name: tensor.tolist() for name, tensor in found.state_dict().items()} == {
+            name: tensor.tolist() for name, tensor in fixed.items()
+        }
 
 
 def test_the_pooled_families_are_all_that_can() -> None:

@@ -153,10 +153,6 @@ def test_every_family_can_be_prompted_and_a_prefix_is_refused_where_it_cannot(
     family: str, tiny_recipe: Recipes, checkpoint: Callable[..., Path]
 ) -> None:
     start = checkpoint(family)
-    if family == "modernbert":  # a part of its head is not saved by peft
-        with pytest.raises(UserError, match="head of this checkpoint starts at random"):
-            _built(tiny_recipe(strategy={"name": "prompt", "tokens": 5}, checkpoint=start))
-        return
     _built(tiny_recipe(strategy={"name": "prompt", "tokens": 5}, checkpoint=start))
     prefix = tiny_recipe(
         strategy={"name": "prompt", "tokens": 5, "kind": "prefix"}, checkpoint=start

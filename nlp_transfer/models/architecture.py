@@ -66,6 +66,12 @@ def readout_name(model: PreTrainedModel | PeftModel) -> str | None:
     return f"{name}.{len(modules) - 1}" if has else None
 
 
+def states_of_pieces(model: PreTrainedModel | PeftModel) -> int:
+    """Count the layers that give a state of each piece: all but a readout."""
+    layers: int = without_adapter(model).config.num_hidden_layers
+    return layers - (readout_name(model) is not None)
+
+
 def named_parameters(model: PreTrainedModel | PeftModel) -> Iterator[tuple[str, nn.Parameter]]:
     """Yield the parameters that compute; an adapter trains a copy of the head in its place."""
     for name, parameter in without_adapter(model).named_parameters():
@@ -89,9 +95,20 @@ def head_modules(model: PreTrainedModel, new: Iterable[str]) -> list[str]:
 
 
 def kept_modules(model: PreTrainedModel, new: Iterable[str]) -> list[str]:
-    """Name the modules that an adapter has to bring: the head, and the readout, if there is one."""
-    readout = readout_name(model)
-    return [*head_modules(model, new), *([readout] if readout else [])]
+    """Name the modules that an adapter has to bring: those of the head, and of a readout.
+
+    Each by itself, for peft does not merge modules of several; what it calls the classifier it
+    takes whole in any case.
+    """
+    readout, head = readout_name(model), head_parameters(model, new)
+    kept = {"classifier"} & {*head_modules(model, new)}
+    for name, part in model.named_modules():
+        own = {f"{name}.{parameter}" for parameter, _ in part.named_parameters(recurse=False)}
+        is_learned = bool(own & head) and not name.startswith("classifier")
+        in_readout = readout is not None and name.startswith(f"{readout}.")
+        if is_learned or (in_readout and next(part.buffers(recurse=False), None) is not None):
+            kept.add(name)
+    return sorted(kept)
 
 
 def output_layer(model: PreTrainedModel) -> str:

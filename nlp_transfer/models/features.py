@@ -2,7 +2,8 @@
 
 Behind the logits of a window stand their energy (the logarithm of the sum of their exponentials),
 and where it lies in the model's own space: the mean of the last hidden states of its pieces, scaled
-to length 1. Every encoder has these, whatever its head reads.
+to length 1. Every encoder has these, whatever its head reads: a readout gets them, and passes on
+others.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.models.architecture import encoder
+from nlp_transfer.models.architecture import encoder, readout_name, without_adapter
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +38,9 @@ def features_behind_logits(model: Any) -> Iterator[None]:
     def keep(_: nn.Module, __: tuple[Any, ...], output: ModelOutput) -> None:
         states[:] = [output[0]]
 
+    def keep_below(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        states[:] = inputs[:1]
+
     def append(
         _: nn.Module, __: tuple[Any, ...], inputs: Mapping[str, torch.Tensor], outputs: ModelOutput
     ) -> ModelOutput:
@@ -45,8 +49,11 @@ def features_behind_logits(model: Any) -> Iterator[None]:
         outputs["logits"] = torch.cat(parts, dim=-1)
         return outputs
 
+    readout = readout_name(model)
     hooks = (
-        encoder(model).register_forward_hook(keep),
+        encoder(model).register_forward_hook(keep)
+        if readout is None
+        else without_adapter(model).get_submodule(readout).register_forward_pre_hook(keep_below),
         model.register_forward_hook(append, with_kwargs=True),
     )
     try:

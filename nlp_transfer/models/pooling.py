@@ -60,6 +60,12 @@ def wanted_pooling(folder: Path, config: PreTrainedConfig, options: ModelSection
     return "first"
 
 
+def pooling_of(config: PreTrainedConfig) -> str:
+    """Tell what the head of a classifier reads."""
+    averages = has_readout(config) or getattr(config, "classifier_pooling", None) == "mean"
+    return "mean" if averages else "first"
+
+
 def pools_itself(config: PreTrainedConfig, wanted: str | None) -> bool:
     """Tell whether a family pools as its configuration says; let it say what is wanted."""
     if not hasattr(config, "classifier_pooling"):

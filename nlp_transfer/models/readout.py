@@ -50,6 +50,9 @@ def add_readout(model: PreTrainedModel) -> bool:
     readout = copy.deepcopy(layers[-1])
     if not _set_weights(readout):
         return False
+    for part in readout.modules():
+        if hasattr(part, "layer_idx"):  # by which it finds its place in a cache, that of a prefix
+            setattr(part, "layer_idx", len(layers))  # noqa: B010
     layers.append(readout)
     model.config.num_hidden_layers += 1
     if not (_reloads(model) and _computes_mean(model)):

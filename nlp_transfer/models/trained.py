@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.models.architecture import SETTINGS
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.fit import COPY_AGAIN, check_encoder, check_whole
@@ -16,8 +18,10 @@ from nlp_transfer.models.loading import (
     adapter_weights,
     load_adapter,
     load_adapter_config,
+    load_config,
     load_model,
 )
+from nlp_transfer.models.readout import drop_readout, has_readout
 from nlp_transfer.models.shared_encoder import share_weights
 
 if TYPE_CHECKING:
@@ -72,7 +76,7 @@ def _with_adapter(
     """Load an adapter on its base: merged into it, or beside the encoder of `shared`."""
     adapter = load_adapter_config(folder, setting)
     base = base_of(adapter)
-    model, weights = load_model(auto_class, base, config, setting)
+    model, weights = _load_base(auto_class, base, config, setting)
     check_encoder(model, weights, base, setting, advice=COPY_AGAIN)
     if shared is not None:
         share_weights(shared, model)
@@ -81,6 +85,21 @@ def _with_adapter(
     if adapter.is_prompt_learning:
         return aligned(adapted)
     return adapted if shared is not None else adapted.merge_and_unload()
+
+
+def _load_base(
+    auto_class: AutoClass, base: Path, config: PreTrainedConfig, setting: str
+) -> tuple[PreTrainedModel, Weights]:
+    """Load the base of an adapter as that was trained on it: a readout may have been taken off."""
+    own = load_config(base, setting)
+    if not has_readout(own) or has_readout(config):
+        return load_model(auto_class, base, config, setting)
+    whole = copy.deepcopy(config)
+    whole.num_hidden_layers = own.num_hidden_layers
+    setattr(whole, SETTINGS, {**getattr(config, SETTINGS, {}), "pooling": "mean"})
+    model, weights = load_model(auto_class, base, whole, setting)
+    drop_readout(model)
+    return model, weights
 
 
 def aligned(model: PeftModel) -> PeftModel:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.architecture import head_parameters, output_layer
+from nlp_transfer.models.pooling import pooling_of
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import FineTuned, RunContext
@@ -51,6 +52,13 @@ class IntermediateTask(Strategy):
         run.models.close(str(run.start))
         if self.head == "new":
             return loaded
+        pooling = pooling_of(source.loaded.model.config)
+        if pooling_of(loaded.model.config) != pooling:
+            raise UserError(
+                f"model.pooling: the head of this checkpoint reads {pooling}, so that it cannot "
+                "be carried over. Leave model.pooling out, or set head: new in strategies "
+                "intermediate_task."
+            )
         labels: list[str] = list(loaded.model.config.label2id)
         shared = [label for label in labels if label in source.labels]
         output = _copy_head(source, loaded, shared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
@@ -9,11 +10,15 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.data.formats import AnyData
+from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Section
 from nlp_transfer.strategies.base import ADAPTERS, Stage, Strategy
+from nlp_transfer.strategies.context import TransferRecipe
 from nlp_transfer.strategies.full import Full
 from nlp_transfer.strategies.plan import Plan, PlannedTask
 from nlp_transfer.tasks import TASK_NAMES, AnyTask
+
+log = logging.getLogger(__name__)
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
@@ -58,7 +63,8 @@ class MultiTask(Strategy):
 
     def plan(self, plan: Plan) -> Plan:
         """Let each side task learn along, with the model and training of the recipe's own."""
-        recipe, training = plan.recipe, plan.recipe.training
+        own, *_ = plan.tasks
+        recipe, training = own.recipe, own.recipe.training
         if isinstance(training.class_weights, dict):  # they name classes of the recipe's own task
             training = training.model_copy(update={"class_weights": None})
         shared = {"strategies": [Full()], "training": training}
@@ -72,4 +78,30 @@ class MultiTask(Strategy):
             )
             for name, side in self.side_tasks.items()
         )
-        return replace(plan, tasks=(*plan.tasks, *others), temperature=self.temperature)
+        tasks = _pooled_alike((*plan.tasks, *others))
+        return replace(plan, tasks=tasks, temperature=self.temperature)
+
+
+def _pooled_alike(tasks: tuple[PlannedTask, ...]) -> tuple[PlannedTask, ...]:
+    """Let no task pool by a layer of the encoder whose outputs another one reads piece by piece.
+
+    raises: UserError where the recipe asks for it
+    """
+    reads_pieces = [task.recipe.task.head.new(()).reads_pieces for task in tasks]
+    if len({*reads_pieces}) == 1:
+        return tasks
+    if tasks[0].recipe.model.pooling == "mean":
+        raise UserError(
+            "model.pooling is mean, but of the tasks that learn together one answers for each "
+            "piece: the encoder gives them all the same. Leave model.pooling out."
+        )
+    log.info("model.pooling: first, for a task that answers for each piece learns along")
+    return tuple(
+        replace(task, recipe=_with_pooling(task.recipe, "auto" if pieces else "first"))
+        for task, pieces in zip(tasks, reads_pieces, strict=True)
+    )
+
+
+def _with_pooling(recipe: TransferRecipe, pooling: str) -> TransferRecipe:
+    model = recipe.model.model_copy(update={"pooling": pooling})
+    return recipe.model_copy(update={"model": model})

@@ -17,7 +17,7 @@ class PlannedTask:
     """A task that a run learns."""
 
     recipe: TransferRecipe
-    """Its run as if it were alone."""
+    """Its run as if it were alone, or as learning with others makes it."""
     name: str = ""
     """Empty for the recipe's own task."""
     key: str = ""
@@ -32,17 +32,14 @@ class PlannedTask:
 class Plan:
     """What a run consists of."""
 
+    recipe: TransferRecipe
+    """The recipe that is planned."""
     tasks: tuple[PlannedTask, ...]
     """Those that learn together, by one encoder; the recipe's own first."""
     temperature: float = 1.0
     """Tasks are drawn in proportion to their size, to the power of one over this."""
     earlier: TransferRecipe | None = None
     """The round before this one, whose run is to be finished first."""
-
-    @property
-    def recipe(self) -> TransferRecipe:
-        """The recipe that is planned."""
-        return self.tasks[0].recipe
 
 
 def plan_of(
@@ -52,7 +49,7 @@ def plan_of(
 
     facts, splits: what was chosen by and is read already, as `PlannedTask` has them
     """
-    plan = Plan((PlannedTask(recipe, facts=facts, splits=splits),))
+    plan = Plan(recipe, (PlannedTask(recipe, facts=facts, splits=splits),))
     for strategy in recipe.strategies:
         plan = strategy.plan(plan)
     return plan

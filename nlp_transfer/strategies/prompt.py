@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from nlp_transfer.errors import UserError, shortened
-from nlp_transfer.models.architecture import head_modules
+from nlp_transfer.errors import UserError
+from nlp_transfer.models.architecture import kept_modules
 from nlp_transfer.models.fit import check_length
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.strategies.base import Stage
@@ -49,23 +49,9 @@ class Prompt(Adapter):
         return self
 
     def _check_fits(self, loaded: LoadedModel, options: ModelSection) -> None:
-        """Refuse windows that leave no room for the virtual tokens, and a head that is not saved.
-
-        peft trains and saves what is called classifier, and nothing else of the head.
-        """
+        """Refuse windows that leave no room for the virtual tokens."""
         reader = f"this checkpoint behind {self.tokens} virtual tokens"
         check_length(loaded.model, options, reader=reader, reserved=self.tokens)
-        lost = [
-            module
-            for module in head_modules(loaded.model, loaded.new_parameters)
-            if "classifier" not in module
-            and any(f"{module}." in name for name in loaded.new_parameters)
-        ]
-        if lost:
-            raise UserError(
-                f"strategies prompt: {shortened(lost)} of this checkpoint starts at random, and "
-                "peft does not save it with a prompt. Use lora, or another checkpoint."
-            )
 
     def config(self, loaded: LoadedModel, task_type: str) -> PeftConfig:
         """Return the configuration of virtual tokens."""
@@ -74,6 +60,7 @@ class Prompt(Adapter):
         config = loaded.model.config
         sizes = {
             "task_type": task_type,
+            "modules_to_save": kept_modules(loaded.model, loaded.new_parameters),
             "num_virtual_tokens": self.tokens,
             "num_layers": config.num_hidden_layers,
             "num_attention_heads": config.num_attention_heads,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nlp_transfer.data.arrow_tables import cache_folder, iterate
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import whole_path
-from nlp_transfer.models.architecture import output_labels
+from nlp_transfer.models.architecture import output_labels, states_of_pieces
 from nlp_transfer.models.fit import check_length
 from nlp_transfer.strategies.context import Batch, FineTuned, TrainingData
 from nlp_transfer.tasks.objective import IGNORED
@@ -102,7 +102,7 @@ def layer_pairs(
             "another tokenizer. Leave hidden out."
         )
     check_length(teacher.loaded.model, data.run.recipe.model, reader=_COMPARED)
-    count, total = own.num_hidden_layers, others.num_hidden_layers
+    count, total = states_of_pieces(data.loaded.model), states_of_pieces(teacher.loaded.model)
     if layers is None:
         layers = {i: round((i + 1) * total / count) - 1 for i in range(count)}
     for student, taught in layers.items():
