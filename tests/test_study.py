@@ -304,6 +304,14 @@ def test_a_search_begins_with_the_recipe_and_keeps_to_its_space(
         assert row["settings"]["strategies"] in space["strategies"]
     assert "What each trial reached" in (STUDY / "study.html").read_text("utf-8")
 
+    plan = json.loads((STUDY / "plan.json").read_text("utf-8"))
+    del plan["auto"]  # as studies are that were begun before there was auto
+    (STUDY / "plan.json").write_text(json.dumps(plan))
+    before = _runs()
+    code, _, err = nlpt("study", "--recipe", recipe, "--search", 2)
+    assert code == 0, err
+    assert _runs() == before
+
 
 def test_a_search_begins_with_what_auto_chooses_and_tries_what_is_around_it(
     tiny_recipe: Callable[..., Path], nlpt: Command
