@@ -86,11 +86,13 @@ def _train(study: Study, train: Train, claim: Claim) -> None:
     """Train the runs of a job: one of a grid, or one a seed of a search's trial."""
     from nlp_transfer.studies.callback import StudyCallback
 
-    is_search = bool(study.plan.trials)
+    plan = study.plan
+    is_search = bool(plan.trials)
     number = list(study.runs.trials()).index(claim.attributes["job"]) + 1
     values: list[float] = []
     for run in runs_of(claim.attributes):
-        log.info("%d of %d: %s", number, study.planned, run.name)
+        of_all = "" if plan.is_open_ended else f" of {study.planned}"
+        log.info("%d%s: %s", number, of_all, run.name)
         # Only what is tried is given up early, and by its first seed. A search that has the time
         # for no whole run at least knows what the first one has come to.
         callback = StudyCallback(
