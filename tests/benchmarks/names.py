@@ -10,14 +10,15 @@ def write_names(sources: Iterable[Path], of_types: Path, target: Path) -> None:
     """Write names.tsv and texts.txt of what others have labelled, types of one data set alone.
 
     sources:  folders with train.txt and dev.txt, a word, a tab and its tag a line
-    of_types: one whose types are looked for
+    of_types: a file of the same form, whose types are looked for
     target:   gets a name, a tab and its type a line; and a sentence a line. A name of two types is
               left out.
     """
     if (target / "texts.txt").is_file():
         return
     types = {tag[2:] for sentence in _sentences(of_types) for _, tag in sentence}
-    sentences = [sentence for source in sources for sentence in _sentences(source)]
+    files = [source / name for source in sources for name in ("train.txt", "dev.txt")]
+    sentences = [sentence for file in files for sentence in _sentences(file)]
     found: dict[str, set[str]] = {}
     for sentence in sentences:
         for name, kind in _names(sentence):
@@ -29,13 +30,12 @@ def write_names(sources: Iterable[Path], of_types: Path, target: Path) -> None:
     (target / "texts.txt").write_text("".join(texts), "utf-8")
 
 
-def _sentences(folder: Path) -> Iterator[list[tuple[str, str]]]:
+def _sentences(file: Path) -> Iterator[list[tuple[str, str]]]:
     """Read word and tag of each sentence."""
-    for split in ("train.txt", "dev.txt"):
-        for block in (folder / split).read_text("utf-8").split("\n\n"):
-            lines = [line.split("\t") for line in block.split("\n") if "\t" in line]
-            if lines:
-                yield [(word, tag) for word, tag, *_ in lines]
+    for block in file.read_text("utf-8").split("\n\n"):
+        lines = [line.split("\t") for line in block.split("\n") if "\t" in line]
+        if lines:
+            yield [(word, tag) for word, tag, *_ in lines]
 
 
 def _names(sentence: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
