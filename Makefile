@@ -6,7 +6,7 @@ RECIPE ?= quickstart-ner
 CONSTRAINTS ?= constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-slow test-oldest test-newest lint types bench bench-prepare bench-scoring bench-strategies bench-curves docs clean
+.PHONY: help setup quickstart test test-slow test-oldest test-newest lint types bench bench-prepare bench-scoring bench-strategies bench-curves bench-rank docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ bench-strategies: setup  ## measure every way of transferring; DATA=FOLDER holds
 
 bench-curves: setup  ## measure forecasts of learning curves; DATA=FOLDER holds wnut17, banking77, ...
 	$(BIN)/python -m tests.benchmarks.forecasting $(if $(DATA),--data $(DATA)) $(ARGS)
+
+bench-rank: setup  ## measure nlpt rank against fine-tuning; DATA=FOLDER holds crossner, wnut17, banking77
+	$(BIN)/python -m tests.benchmarks.ranking $(if $(DATA),--data $(DATA)) $(ARGS)
 
 docs: setup  ## write docs/recipe.md, docs/migrating.md and the schema beside the recipes anew
 	$(BIN)/nlpt recipes reference > docs/recipe.md

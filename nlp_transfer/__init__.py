@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nlp_transfer.flows.prepare import prepare as prepare
     from nlp_transfer.flows.pretrain import pretrain as pretrain
     from nlp_transfer.flows.publish import publish_model as publish_model
+    from nlp_transfer.flows.rank import rank_checkpoints as rank_checkpoints
     from nlp_transfer.flows.recipes import load_recipe as load_recipe
     from nlp_transfer.flows.recipes import resolve as resolve
     from nlp_transfer.flows.recipes import validate as validate
@@ -55,6 +56,7 @@ _HOMES = {
     "prepare": "flows.prepare",
     "pretrain": "flows.pretrain",
     "publish_model": "flows.publish",
+    "rank_checkpoints": "flows.rank",
     "read_report": "flows.report",
     "resolve": "flows.recipes",
     "study": "flows.study",

@@ -25,6 +25,7 @@ from nlp_transfer.cli import (
     prepare,
     pretrain,
     publish,
+    rank,
     recipes,
     report,
     study,
@@ -32,7 +33,8 @@ from nlp_transfer.cli import (
 from nlp_transfer.cli.mistakes import missing_recipe, unknown_command, unknown_option
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import NO_SPACE
-from nlp_transfer.processes import is_main_process, rank
+from nlp_transfer.processes import is_main_process
+from nlp_transfer.processes import rank as process_number
 
 _INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -87,6 +89,7 @@ app = typer.Typer(
 for command, panel in (
     (finetune.finetune, "Train"),
     (study.study, "Train"),
+    (rank.rank, "Train"),
     (prepare.prepare, "Train"),
     (pretrain.pretrain, "Train"),
     (inspect.inspect, "Train"),
@@ -174,6 +177,6 @@ def _interrupts() -> Iterator[None]:
 
 
 def _fail(message: str) -> None:
-    who = f"process {rank()}" if rank() else "error"
+    who = f"process {process_number()}" if process_number() else "error"
     typer.echo(f"{who}: {message}", err=True)
     sys.exit(2)

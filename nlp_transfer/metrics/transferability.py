@@ -1,0 +1,176 @@
+"""Frozen features and labels of items in, how well a checkpoint is expected to learn them out.
+
+Both scores need no more of the items than sums over them (`Moments`), so leaving a group of
+examples out is a subtraction.
+
+sources: Bao et al. 2019 (H-score); Ibrahim et al. 2022 (its covariance shrunk as Ledoit and Wolf
+         2004 do); You et al. 2021 (LogME)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr
+
+Floats = NDArray[np.float64]
+
+_STEPS = 100
+"""Of LogME's fixed point, which mostly takes under 20."""
+_CLOSE = 1e-4
+"""Relative change of LogME's two precisions at which it stands still."""
+_NOTHING = 1e-10
+"""Share of the largest variance below which a direction holds rounding only."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over items: all that the scores need."""
+
+    items: float
+    features: Floats
+    """(hidden,)"""
+    squares: Floats
+    """(hidden, hidden): of the products of every two features."""
+    labelled: Floats
+    """(labels, hidden): of the features of the items that bear a label."""
+    together: Floats
+    """(labels, labels): how many items bear both labels."""
+
+    @classmethod
+    def of(cls, features: Floats, labels: Floats) -> Moments:
+        """Add up items.
+
+        features: (items, hidden)
+        labels:   (items, labels) 0 or 1
+        """
+        return cls(
+            float(len(features)),
+            features.sum(axis=0),
+            features.T @ features,
+            labels.T @ features,
+            labels.T @ labels,
+        )
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(*(getattr(self, of.name) + getattr(other, of.name) for of in fields(self)))
+
+    def __sub__(self, other: Moments) -> Moments:
+        return Moments(*(getattr(self, of.name) - getattr(other, of.name) for of in fields(self)))
+
+
+def shrinkage(features: Floats) -> float:
+    """Choose how far the covariance of features gives way to that of a ball, 0 to 1.
+
+    features: (items, hidden)
+    source:   Ledoit and Wolf 2004, as `sklearn.covariance.ledoit_wolf` has it
+    """
+    items, hidden = features.shape
+    centred = features - features.mean(axis=0)
+    covariance = centred.T @ centred / items
+    squared = float((covariance**2).sum())
+    fourth = float(((centred**2).sum(axis=1) ** 2).mean())
+    distance = squared - float(np.trace(covariance)) ** 2 / hidden
+    error = (fourth - squared) / items
+    return float(np.clip(error / distance, 0.0, 1.0)) if distance > 0 else 0.0
+
+
+def h_score(moments: Moments, *, shrinkage: float) -> float:
+    """Measure how much of the features' variance is between labels: tr(cov(f)^-1 cov(E[f|y])).
+
+    It is the sum of the squared canonical correlations of features and labels, so items may bear
+    any number of labels; 0 where nothing is told apart, at most one less than there are labels.
+
+    shrinkage: of `shrinkage`, 0 for that of Bao et al.
+    """
+    items, mean = moments.items, moments.features / moments.items
+    covariance = moments.squares / items - np.outer(mean, mean)
+    counts = np.diag(moments.together)
+    of_labels = moments.together - np.outer(counts, counts) / items
+    between = moments.labelled - np.outer(counts, mean)
+    size = float(np.trace(covariance)) / len(mean)
+    if size <= 0:
+        return 0.0
+    shrunk = (1 - shrinkage) * covariance
+    shrunk[np.diag_indices_from(shrunk)] += max(shrinkage, _NOTHING) * size
+    explained = between @ np.linalg.solve(shrunk, between.T)
+    told = np.linalg.pinv(of_labels, rcond=_NOTHING, hermitian=True)
+    return float((1 - shrinkage) / items * (told * explained).sum())
+
+
+def log_me(moments: Moments) -> float:
+    """Compute the logarithm of the maximum evidence of linear models of the labels, an item.
+
+    Each label that an item bears is a target of its own, 1 or 0; the mean over these is returned.
+    Prior and noise are those that make the evidence highest.
+
+    source: You et al. 2021, the fixed point of algorithm 1
+    """
+    variances, axes = np.linalg.eigh(moments.squares)
+    kept = variances > _NOTHING * max(float(variances[-1]), 0.0)
+    spread = variances[kept][:, None]
+    borne = np.diag(moments.together) > 0
+    found = (axes.T[kept] @ moments.labelled[borne].T) ** 2 / spread  # squares of targets on axes
+    if not found.size:
+        return 0.0
+    return float(np.mean(_evidence(spread, found, np.diag(moments.together)[borne], moments)))
+
+
+def _evidence(spread: Floats, found: Floats, squares: Floats, moments: Moments) -> Floats:
+    """Find the highest evidence of each label, by steps to a fixed point.
+
+    spread:  (axes, 1) variances of the features, times items
+    found:   (axes, labels)
+    squares: (labels,) of the targets
+    returns: (labels,)
+    """
+    items, hidden = moments.items, len(moments.features)
+    outside = np.clip(squares - found.sum(axis=0), 0.0, None)
+    prior, noise = np.ones(len(squares)), np.ones(len(squares))
+    for _ in range(_STEPS):
+        known = (spread / (prior / noise + spread)).sum(axis=0)
+        length, rest = _fit(spread, found, outside, prior / noise)
+        before = prior, noise
+        prior, noise = known / length, (items - known) / rest
+        if np.allclose((prior, noise), before, rtol=_CLOSE, atol=0):
+            break
+    length, rest = _fit(spread, found, outside, prior / noise)
+    flat = hidden - len(spread)
+    volume = np.log(prior + noise * spread).sum(axis=0) + flat * np.log(prior)
+    total: Floats = (
+        items * np.log(noise / (2 * np.pi))
+        + hidden * np.log(prior)
+        - noise * rest
+        - prior * length
+        - volume
+    )
+    return total / (2 * items)
+
+
+def _fit(spread: Floats, found: Floats, outside: Floats, ratio: Floats) -> tuple[Floats, Floats]:
+    """Return the squared length of the weights, and the squared errors: (labels,) each."""
+    left = ratio / (ratio + spread)
+    length = ((1 - left) ** 2 / spread * found).sum(axis=0)
+    rest = (left**2 * found).sum(axis=0) + outside
+    tiny = np.finfo(np.float64).tiny
+    return np.clip(length, tiny, None), np.clip(rest, tiny, None)
+
+
+def p_of_difference(a: float, b: float, without_a: Floats, without_b: Floats) -> float:
+    """Tell how often two scores would be as far apart if other examples alone had made them so.
+
+    a, b:      scores of the same examples
+    without_*: (groups,) the same without one of the groups into which the examples are divided, the
+               groups in the same order
+    returns:   two-sided, of Student's t
+    source:    the delete-a-group jackknife (Kott 2001): unlike resamples it repeats no example,
+               which both scores would take for one that is easily told
+    """
+    groups = len(without_a)
+    differences = without_a - without_b
+    deviation = float(np.sqrt((groups - 1) * differences.var()))
+    if deviation == 0:
+        return 1.0 if a == b else 0.0
+    return float(2 * stdtr(groups - 1, -abs(a - b) / deviation))
