@@ -17,6 +17,7 @@ from nlp_transfer.logs import quiet
 from nlp_transfer.metrics.transferability import Moments, h_score, log_me, shrinkage
 from nlp_transfer.models.build import LoadedModel, build_model
 from nlp_transfer.models.checkpoint import resolve_checkpoint
+from nlp_transfer.models.readout import drop_readout
 from nlp_transfer.recipe import ModelSection, Recipe, Section
 from nlp_transfer.records import Splits
 from nlp_transfer.tasks.base import Task
@@ -91,6 +92,7 @@ class Probe:
         start = time.monotonic()
         with quiet():  # what there is to say of it was said when it was checked
             loaded = self.build(checkpoint)
+        drop_readout(loaded.model)  # no layer of the checkpoint's own
         task, options = self.recipe.task, self._options(checkpoint)
         items = self._items(loaded, options)
         features = items.features.astype(np.float64)

@@ -17,10 +17,8 @@ from scipy.special import stdtr
 
 Floats = NDArray[np.float64]
 
-_STEPS = 100
-"""Of LogME's fixed point, which mostly takes under 20."""
-_CLOSE = 1e-4
-"""Relative change of LogME's two precisions at which it stands still."""
+_RATIOS = np.logspace(-10, 6, 1_000)
+"""Of prior to noise, in LogME, as multiples of the largest variance."""
 _NOTHING = 1e-10
 """Share of the largest variance below which a direction holds rounding only."""
 
@@ -104,58 +102,27 @@ def log_me(moments: Moments) -> float:
     """Compute the logarithm of the maximum evidence of linear models of the labels, an item.
 
     Each label that an item bears is a target of its own, 1 or 0; the mean over these is returned.
-    Prior and noise are those that make the evidence highest.
+    Prior and noise are those that make the evidence highest: given their ratio the noise is known,
+    and of ratios so many are tried that the result is right to about 1e-5, also where the fixed
+    point of the paper is none, because every label is fitted without error.
 
-    source: You et al. 2021, the fixed point of algorithm 1
+    source: You et al. 2021
     """
-    variances, axes = np.linalg.eigh(moments.squares)
-    kept = variances > _NOTHING * max(float(variances[-1]), 0.0)
-    spread = variances[kept][:, None]
     borne = np.diag(moments.together) > 0
-    found = (axes.T[kept] @ moments.labelled[borne].T) ** 2 / spread  # squares of targets on axes
-    if not found.size:
+    variances, axes = np.linalg.eigh(moments.squares)
+    kept = variances > max(_NOTHING * float(variances[-1]), np.finfo(np.float64).tiny)
+    if not kept.any() or not borne.any():
         return 0.0
-    return float(np.mean(_evidence(spread, found, np.diag(moments.together)[borne], moments)))
-
-
-def _evidence(spread: Floats, found: Floats, squares: Floats, moments: Moments) -> Floats:
-    """Find the highest evidence of each label, by steps to a fixed point.
-
-    spread:  (axes, 1) variances of the features, times items
-    found:   (axes, labels)
-    squares: (labels,) of the targets
-    returns: (labels,)
-    """
-    items, hidden = moments.items, len(moments.features)
+    spread, items = variances[kept], moments.items
+    found = (axes.T[kept] @ moments.labelled[borne].T) ** 2 / spread[:, None]  # squares, by axis
+    squares = np.diag(moments.together)[borne]
     outside = np.clip(squares - found.sum(axis=0), 0.0, None)
-    prior, noise = np.ones(len(squares)), np.ones(len(squares))
-    for _ in range(_STEPS):
-        known = (spread / (prior / noise + spread)).sum(axis=0)
-        length, rest = _fit(spread, found, outside, prior / noise)
-        before = prior, noise
-        prior, noise = known / length, (items - known) / rest
-        if np.allclose((prior, noise), before, rtol=_CLOSE, atol=0):
-            break
-    length, rest = _fit(spread, found, outside, prior / noise)
-    flat = hidden - len(spread)
-    volume = np.log(prior + noise * spread).sum(axis=0) + flat * np.log(prior)
-    total: Floats = (
-        items * np.log(noise / (2 * np.pi))
-        + hidden * np.log(prior)
-        - noise * rest
-        - prior * length
-        - volume
-    )
-    return total / (2 * items)
-
-
-def _fit(spread: Floats, found: Floats, outside: Floats, ratio: Floats) -> tuple[Floats, Floats]:
-    """Return the squared length of the weights, and the squared errors: (labels,) each."""
-    left = ratio / (ratio + spread)
-    length = ((1 - left) ** 2 / spread * found).sum(axis=0)
-    rest = (left**2 * found).sum(axis=0) + outside
-    tiny = np.finfo(np.float64).tiny
-    return np.clip(length, tiny, None), np.clip(rest, tiny, None)
+    ratios = spread[-1] * _RATIOS[:, None]
+    left = ratios / (ratios + spread) @ found + outside
+    left = np.maximum(left, _NOTHING * squares) / items
+    volume = np.log1p(spread / ratios).sum(axis=1, keepdims=True) / items
+    evidence = -(np.log(2 * np.pi * left) + 1 + volume) / 2
+    return float(evidence.max(axis=0).mean())
 
 
 def p_of_difference(a: float, b: float, without_a: Floats, without_b: Floats) -> float:

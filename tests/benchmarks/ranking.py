@@ -31,9 +31,8 @@ from tests.benchmarks.few_shot import write_few_shot
 _LAYERS = (1, 2, 3, 4, 6)
 _TRAINING = (
     "strategies=[{name: full}]", "training.learning_rate=3e-4", "training.head_learning_rate=3e-3",
-    "training.tokens_per_batch=512", "evaluation.splits=[validation]",
-    "training.arguments={eval_strategy: steps, eval_steps: 0.5, save_strategy: steps, "
-    "save_steps: 0.5}",
+    "training.tokens_per_batch=256", "evaluation.splits=[validation]",
+    "training.arguments={eval_strategy: 'no', save_strategy: 'no', load_best_model_at_end: false}",
 )  # fmt: skip
 _WNUT = "{train: wnut17train.conll, validation: emerging.dev.conll, test: emerging.test.annotated}"
 
@@ -79,12 +78,12 @@ _SETS = {
     "banking77": DataSet(
         "quickstart-intents",
         ("data.source={out}/banking77/data", "data.columns={text: text, label: category}",
-         "training.epochs=8"),
+         "training.epochs=6"),
     ),
     "wnut17": DataSet(
         "quickstart-ner",
         ("data.source={data}/wnut17", f"data.splits={_WNUT}", "data.train_examples=800",
-         "training.epochs=4"),
+         "training.epochs=3"),
     ),
 }  # fmt: skip
 
@@ -171,7 +170,7 @@ def _fine_tune_all(name: str, seed: int, options: argparse.Namespace) -> None:
     domain = out / name / "domain"
     if not (domain / "metrics.json").is_file():
         start = f"model.checkpoint={out / 'checkpoints' / 'minilm-6'}"
-        own = (start, "pretraining.epochs=3", "training.arguments={}")
+        own = (start, "pretraining.epochs=1", "training.arguments={}")
         pretrain(_read(name, options, *own), output=domain)
     for candidate, folder in _candidates(name, out).items():
         run = _run(out, name, candidate, seed)
