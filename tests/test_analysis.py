@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, matthews_corrcoef
+from tiny import TRAINED_HEAD
 
 from nlp_transfer.data.arrow_tables import write_table
 from nlp_transfer.data.load import PLACE, schema_of
@@ -479,7 +480,7 @@ def with_column(data: Path, folder: Path) -> Path:
 def test_a_run_says_where_it_fails_and_says_it_again(
     nlpt: Nlpt, tiny_recipe: Callable[..., Path], tmp_path: Path
 ) -> None:
-    recipe = tiny_recipe("ner", strategy="frozen", training={"epochs": 0.5})
+    recipe = tiny_recipe("ner", strategy=TRAINED_HEAD, training={"epochs": 0.5})
     code, out, err = nlpt("finetune", "--recipe", recipe, "--output", tmp_path / "run")
     assert code == 0, err
     assert "Where it fails" in out
@@ -531,7 +532,9 @@ def test_columns_of_the_data_are_slices_and_unknown_ones_are_refused(
     nlpt: Nlpt, tiny_recipe: Callable[..., Path], classification_data: Path, tmp_path: Path
 ) -> None:
     data = with_column(classification_data, tmp_path / "data")
-    recipe = tiny_recipe("classification", source=data, strategy="frozen", training={"epochs": 0.5})
+    recipe = tiny_recipe(
+        "classification", source=data, strategy=TRAINED_HEAD, training={"epochs": 0.5}
+    )
     own = ["finetune", "--recipe", recipe, "--output", tmp_path / "run"]
     code, _, err = nlpt(*own, "data.slices=chanel")
     assert code == 2

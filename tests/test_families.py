@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 RANK = 4
 STRATEGIES: dict[str, Any] = {
     "full": "full",
-    "frozen": "frozen",
+    "frozen": {"name": "frozen", "head": "trained"},
     "lora": {"name": "lora", "rank": RANK, "alpha": 8},
 }
 LABELS = {

@@ -232,7 +232,8 @@ def stopped(
                   "eval_steps": 1, "max_steps": 3}  # fmt: skip
     recipe = write_recipe(
         folder / "tiny.yaml", task="ner", data=data_folder("ner"), checkpoint=checkpoint("bert"),
-        strategy="frozen", training={"epochs": 2, "arguments": every_step},
+        strategy={"name": "frozen", "head": "trained"},
+        training={"epochs": 2, "arguments": every_step},
     )  # fmt: skip
     with interrupted(at_step=2), pytest.raises(KeyboardInterrupt):
         finetune(load_recipe(str(recipe)), output=folder / "run")

@@ -84,7 +84,7 @@ def disagree(one: str, other: str) -> bool:
 
 HOOKS = {
     Stage.ROWS: ("add_rows",),
-    Stage.WEIGHTS: ("carry_over", "choose_weights"),
+    Stage.WEIGHTS: ("carry_over", "choose_weights", "fit_head"),
     Stage.RATES: ("param_groups",),
     Stage.LOSS: ("wrap_loss",),
     Stage.KEPT: ("finish",),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from steps import built
-from tiny import FAMILIES
+from tiny import FAMILIES, TRAINED_HEAD
 from torch.nn import functional
 
 from nlp_transfer import load_recipe
@@ -145,7 +145,7 @@ def test_fgm_is_the_mean_loss_without_and_with_noise_as_long_as_a_share_of_the_e
 
 @pytest.mark.parametrize(
     "strategy",
-    ["frozen", {"name": "frozen", "layers": 1}, {"name": "lora", "dropout": 0}, "layerwise_lr"],
+    [TRAINED_HEAD, {"name": "frozen", "layers": 1}, {"name": "lora", "dropout": 0}, "layerwise_lr"],
 )
 def test_fgm_moves_embeddings_that_do_not_learn_too(
     strategy: Any, training: Callable[..., Training], checkpoint: Checkpoints

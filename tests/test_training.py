@@ -24,7 +24,7 @@ from interrupting import interrupted, watched_weights
 from safetensors.torch import load_file
 from scripted import scripted
 from steps import built
-from tiny import FAMILIES, tagged_sentences, write_conll, write_data
+from tiny import FAMILIES, TRAINED_HEAD, tagged_sentences, write_conll, write_data
 from torch import nn
 
 from nlp_transfer import finetune, load_recipe
@@ -288,7 +288,7 @@ def test_biases_and_norms_do_not_decay(
             assert decay[id(parameter)] == 0.1, name
 
 
-@pytest.mark.parametrize("strategy", ["full", "frozen", "lora"])
+@pytest.mark.parametrize("strategy", ["full", TRAINED_HEAD, "lora"])
 def test_parameters_new_at_random_learn_at_their_own_rate(
     strategy: str, tmp_path: Path, tiny_recipe: Recipes
 ) -> None:
@@ -319,7 +319,7 @@ BY_STEPS = {"eval_strategy": "steps", "eval_steps": 3, "save_strategy": "steps",
 
 
 @pytest.mark.parametrize("arguments", [{}, BY_STEPS], ids=["at an epoch", "in mid-epoch"])
-@pytest.mark.parametrize("strategy", ["full", "frozen", "l2_sp", "lora", "r_drop"])
+@pytest.mark.parametrize("strategy", ["full", TRAINED_HEAD, "l2_sp", "lora", "r_drop"])
 def test_interrupted_run_goes_on_to_the_same_weights(
     strategy: str,
     arguments: dict[str, Any],
@@ -477,7 +477,7 @@ def test_patience_goes_on_where_it_was(tmp_path: Path, tiny_recipe: Recipes) -> 
 @pytest.fixture
 def finished(tmp_path: Path, tiny_recipe: Recipes) -> tuple[Path, Path]:
     """Return the recipe and the folder of a finished run."""
-    recipe = tiny_recipe(strategy="frozen", training={"epochs": 1})
+    recipe = tiny_recipe(strategy=TRAINED_HEAD, training={"epochs": 1})
     return recipe, _run(recipe, tmp_path / "run")
 
 
@@ -544,7 +544,7 @@ def test_folder_that_was_killed_before_its_recipe_was_written_is_used(
     run.mkdir()
     for name in ("environment.json", ".data.json.0123abcd.tmp"):
         (run / name).write_text("{")
-    _run(tiny_recipe(strategy="frozen", training={"epochs": 1}), run)
+    _run(tiny_recipe(strategy=TRAINED_HEAD, training={"epochs": 1}), run)
     assert RunFolder(run).state() == "finished"
     assert not list(run.glob(".*")), "what the crash left is gone"
 

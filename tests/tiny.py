@@ -109,6 +109,10 @@ _RECIPE: dict[str, Any] = {
 }
 
 
+TRAINED_HEAD = {"name": "frozen", "head": "trained"}
+"""A recipe's strategy whose frozen encoder has a head that learns by gradient steps."""
+
+
 def write_recipe(
     path: Path, *, task: str, data: Path, checkpoint: Path | str, strategy: Any, **sections: Any
 ) -> Path:

@@ -52,7 +52,7 @@ def predict_distributions(
 
     labels = len(model.config.id2label)
     on_cpu = model.device.type == "cpu"
-    budget = tokens_per_batch or (_CPU_TOKENS if on_cpu else _GPU_TOKENS)
+    budget = tokens_per_batch or suitable_tokens(model)
     stream = iter(encoded)
     model.eval()
     while examples := list(_take(stream, _LOOK_AHEAD)):
@@ -64,6 +64,11 @@ def predict_distributions(
             return_memory()
         for example in examples:
             yield task.decoder.stitch(list(islice(done, len(example))), labels)
+
+
+def suitable_tokens(model: Any) -> int:
+    """Return how many pieces of a batch suit the device of a model, padding included."""
+    return _CPU_TOKENS if model.device.type == "cpu" else _GPU_TOKENS
 
 
 def _in_order(

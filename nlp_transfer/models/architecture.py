@@ -20,6 +20,8 @@ SETTINGS = "nlp_transfer"
 """Under which key of a model's configuration our own settings are."""
 EMBEDDINGS = -1
 """The depth of the embeddings; layers count from 0."""
+SIDE_TASKS = "side_tasks"
+"""The child of a model that learns several tasks which holds the models of the others."""
 _POSITIONS = ("position_embeddings", "embed_positions")
 """What the families call their table of positions."""
 
@@ -117,7 +119,8 @@ def output_layer(model: PreTrainedModel) -> str:
 
     modules: Iterable[tuple[str, nn.Module]] = model.named_modules()
     linear = [name for name, module in modules if isinstance(module, nn.Linear)]
-    return [name for name in linear if not in_encoder(model, name)][-1]
+    side = f"{SIDE_TASKS}."
+    return [n for n in linear if not in_encoder(model, n) and not n.startswith(side)][-1]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MethodType
 from typing import TYPE_CHECKING
 
-from nlp_transfer.models.architecture import encoder
+from nlp_transfer.models.architecture import SIDE_TASKS, encoder, output_layer
 
 if TYPE_CHECKING:
     import torch
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from transformers.utils import ModelOutput
 
     from nlp_transfer.models.build import LoadedModel
-
-_SIDES = "side_tasks"
-"""The child of the main model that holds the models of the side tasks, by number from 1."""
 
 
 def share_encoder(loaded: LoadedModel, sides: Sequence[LoadedModel]) -> LoadedModel:
@@ -39,10 +36,14 @@ def share_encoder(loaded: LoadedModel, sides: Sequence[LoadedModel]) -> LoadedMo
                 delattr(own, name)
                 # Not as a child: parameters must be counted, moved and saved once, by their owner.
                 own.__dict__[name] = child
-    setattr(main, _SIDES, nn.ModuleDict({str(n): side.model for n, side in enumerate(sides, 1)}))
+    setattr(
+        main, SIDE_TASKS, nn.ModuleDict({str(n): side.model for n, side in enumerate(sides, 1)})
+    )
     main.forward = MethodType(_forward, main)
     new = {
-        f"{_SIDES}.{n}.{name}" for n, side in enumerate(sides, 1) for name in side.new_parameters
+        f"{SIDE_TASKS}.{n}.{name}"
+        for n, side in enumerate(sides, 1)
+        for name in side.new_parameters
     }
     names = {name for name, _ in main.named_parameters()}
     return replace(loaded, new_parameters=loaded.new_parameters | (new & names))
@@ -61,15 +62,24 @@ def _forward(
     """
     if task is None:
         return type(main).forward(main, *arguments, **inputs)
-    return getattr(main, _SIDES)[str(int(task[0]))](*arguments, **inputs)
+    return getattr(main, SIDE_TASKS)[str(int(task[0]))](*arguments, **inputs)
+
+
+def output_layers(main: PreTrainedModel) -> list[str]:
+    """Name the layers that give the logits, one a task, the main one first."""
+    sides = getattr(main, SIDE_TASKS, {})
+    return [
+        output_layer(main),
+        *(f"{SIDE_TASKS}.{n}.{output_layer(side)}" for n, side in sides.items()),
+    ]
 
 
 def release_sides(main: PreTrainedModel) -> list[PreTrainedModel]:
     """Undo `share_encoder`: every model is whole again, and they have their encoder in common."""
-    if not hasattr(main, _SIDES):
+    if not hasattr(main, SIDE_TASKS):
         return []
-    sides = list(getattr(main, _SIDES).values())
-    delattr(main, _SIDES)
+    sides = list(getattr(main, SIDE_TASKS).values())
+    delattr(main, SIDE_TASKS)
     del main.forward  # the method of the class again
     for side in sides:
         own = encoder(side)

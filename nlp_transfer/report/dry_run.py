@@ -18,12 +18,12 @@ def print_estimate(found: Estimate) -> None:
         ("strategies", ", ".join(found.strategies)),
         ("learns", f"{found.trainable_parameters:,} of {found.total_parameters:,} parameters"),
         ("new at random", f"{found.new_parameters:,} parameters"),
-        ("steps", f"{found.steps:,} of {found.tokens_per_batch:,} pieces at most"),
+        ("steps", _steps(found)),
         ("precision", found.precision),
         ("processes", str(found.world_size)),
         ("estimated training time", _duration(found.estimated_seconds)),
-        ("memory used by 2 steps", f"{found.peak_memory_bytes / 1e9:.2f} GB"),
-        ("disk needed while training", f"{found.disk_bytes / 1e9:.2f} GB"),
+        (f"memory used{' by 2 steps' if found.steps else ''}", _gigabytes(found.peak_memory_bytes)),
+        ("disk needed while training", _gigabytes(found.disk_bytes)),
         ("run folder", found.output),
     )
     print_table(Table("", ("", ""), rows, figures=False), stdout_console())
@@ -51,6 +51,16 @@ def _split_lines(split: SplitSizes, rows: Rows) -> dict[str, int]:
         "pieces of the median window": split.median_window,
         "pieces of the longest window": split.longest_window,
     }
+
+
+def _steps(found: Estimate) -> str:
+    if not found.steps:
+        return "none: the head is fitted at once"
+    return f"{found.steps:,} of {found.tokens_per_batch:,} pieces at most"
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.2f} GB"
 
 
 def _duration(seconds: float) -> str:

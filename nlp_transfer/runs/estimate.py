@@ -80,6 +80,9 @@ def estimate(
     steps_an_epoch = len(trainer.get_train_dataloader()) // accumulated
     wanted = int(recipe.training.arguments.get("max_steps", -1))
     steps = wanted if wanted > 0 else round(steps_an_epoch * recipe.training.epochs)
+    if not clock.times:  # all that is learned is fitted at once
+        steps = 0
+    a_step = clock.times[-1] - clock.times[-2] if steps else 0.0
     return Estimate(
         data=data_sizes(tasks),
         checkpoint=recipe.model.checkpoint,
@@ -90,7 +93,7 @@ def estimate(
         tokens_per_batch=recipe.training.tokens_per_batch,
         precision=trainer.precision,
         world_size=trainer.args.world_size,
-        estimated_seconds=round((clock.times[-1] - clock.times[-2]) * steps, 1),
+        estimated_seconds=round(trainer.clock.heads_seconds + a_step * steps, 1),
         peak_memory_bytes=_peak_memory(),
         disk_bytes=disk_bytes(**fitted.parameters, tasks=len(tasks)),
         output=str(folder.path),

@@ -21,6 +21,7 @@ from nlp_transfer.strategies.intermediate_task import IntermediateTask
 from nlp_transfer.strategies.interpolate import Interpolate
 from nlp_transfer.strategies.l2_sp import L2Sp
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
+from nlp_transfer.strategies.linear_probe import LinearProbe
 from nlp_transfer.strategies.lora import Lora
 from nlp_transfer.strategies.multi_task import MultiTask
 from nlp_transfer.strategies.penalty import Penalty
@@ -44,6 +45,7 @@ _Section = Annotated[
     | Interpolate
     | L2Sp
     | LayerwiseLr
+    | LinearProbe
     | Lora
     | MultiTask
     | Penalty

@@ -15,6 +15,7 @@ from nlp_transfer.records import Splits
 from nlp_transfer.strategies.context import (
     LossFunction,
     Outcome,
+    OutputLayer,
     RunContext,
     TrainingData,
     TransferRecipe,
@@ -38,6 +39,7 @@ class ParameterGroup(TypedDict):
 
 WEIGHTS = "which weights learn"
 RATES = "the learning rate of each layer"
+HEAD = "what the head starts as"
 ADAPTERS = "adapters"
 """The group of strategies that leave the checkpoint's weights as they are, and learn others."""
 
@@ -137,6 +139,12 @@ class Strategy(Section):
         """Name the files and models that it reads, by the keys that they stand under."""
         return {}
 
+    @classmethod
+    def acts_on_steps(cls) -> bool:
+        """Tell whether it changes the steps of a training, or what they have led to."""
+        hooks = ("param_groups", "wrap_loss", "callbacks", "finish")
+        return any(getattr(cls, hook) is not getattr(Strategy, hook) for hook in hooks)
+
     # Before the run, once its data is there
 
     def check(self, splits: Splits, run: RunContext) -> None:
@@ -160,6 +168,18 @@ class Strategy(Section):
         raises: UserError when it does not fit the model
         """
         return loaded
+
+    def fit_head(self, layer: OutputLayer) -> Mapping[str, Any]:
+        """Set the output layer of a task at once, before the first step; all processes do.
+
+        returns: what was found, for the training section of metrics.json; empty: nothing was set
+        """
+        return {}
+
+    @property
+    def takes_steps(self) -> bool:
+        """Whether anything is left to learn by gradient steps."""
+        return True
 
     # Rates
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
     from datasets import Dataset
     from numpy.typing import NDArray
+    from torch import nn
     from transformers import PreTrainedModel
     from transformers.utils import ModelOutput
 
@@ -116,6 +117,33 @@ class TrainingData:
     train: EncodedSplit
     rows: Dataset
     """The examples that were encoded."""
+
+
+@dataclass(frozen=True)
+class LabelledInputs:
+    """What the output layer reads at labelled items, and what it should answer."""
+
+    inputs: NDArray[np.float32]
+    """(items, width), of the encoder as it is, without dropout."""
+    labels: NDArray[np.int64]
+    """(items,) label ids; or (items, labels) 0 or 1 where each label is a yes or no, or IGNORED."""
+    weights: NDArray[np.float64]
+    """(items,), how much each counts: where only some were drawn, rare labels are more frequent
+    among them than in the data, and count less."""
+
+
+@dataclass(frozen=True)
+class OutputLayer:
+    """The layer that gives the logits of a task, before the first step."""
+
+    module: nn.Linear
+    labels: Sequence[str]
+    """Of its outputs, in their order."""
+    class_weights: Sequence[float] | None
+    """How much an item of each label is to count; None: all the same."""
+    read: Callable[[str], LabelledInputs]
+    """Compute what it reads of a split, `train` or `validation`, or of a part of it that is large
+    enough; to be called by all processes."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -13,8 +13,8 @@ from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.architecture import head_parameters, output_layer
 from nlp_transfer.models.pooling import pooling_of
 from nlp_transfer.records import Splits
-from nlp_transfer.strategies.base import Stage, Strategy
-from nlp_transfer.strategies.context import FineTuned, RunContext
+from nlp_transfer.strategies.base import HEAD, Stage, Strategy
+from nlp_transfer.strategies.context import FineTuned, RunContext, TransferRecipe
 from nlp_transfer.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -39,6 +39,15 @@ class IntermediateTask(Strategy):
     head: Literal["new", "matched"] = Field(
         "new", description="matched: labels of the same name keep what the checkpoint learned"
     )
+
+    def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
+        """Refuse to carry over what another strategy would overwrite."""
+        for other in recipe.strategies:
+            if self.head == "matched" and (HEAD in other.exclusive or not other.takes_steps):
+                yield (
+                    f"intermediate_task: head: matched is lost where '{other.name}' fits the head; "
+                    "keep one"
+                )
 
     def check(self, splits: Splits, run: RunContext) -> None:
         """Refuse a checkpoint that is not fine-tuned, or whose head cannot be matched."""

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from accelerate.utils import gather_object
 
 from nlp_transfer.inference.engine import predict_distributions, windows_by_example
+from nlp_transfer.inference.output_inputs import ItemInputs, output_inputs
 from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.records import Prediction
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import nn
     from transformers import PreTrainedModel
 
     from nlp_transfer.models.known import Known
@@ -74,6 +76,37 @@ class Computing:
             return (example[0, labels:].astype(np.float32) for example in computed)
 
         return np.stack(self._shared_out(found, examples))
+
+    def output_inputs(
+        self,
+        split: SplitData,
+        model: PreTrainedModel,
+        layer: nn.Module,
+        task: Task,
+        windows: Sequence[int],
+        *,
+        number: int,
+    ) -> list[ItemInputs]:
+        """Compute what an output layer reads at the labelled items of windows, dropout off.
+
+        windows: their numbers
+        number:  of the task, where the model answers for several
+        """
+
+        def read(mine: Sequence[int]) -> list[ItemInputs]:
+            rows = [split.encoded.windows[window] for window in mine]
+            return output_inputs(
+                model,
+                layer,
+                task,
+                rows,
+                number=number,
+                pad_id=self.pad_id,
+                precision=self.precision,
+                fast_cpu=self.fast_cpu,
+            )
+
+        return self._shared_out(read, windows)
 
     def _computed(
         self,

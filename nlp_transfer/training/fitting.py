@@ -20,6 +20,7 @@ from nlp_transfer.strategies.context import Outcome
 from nlp_transfer.tasks.calibrating import calibrated
 from nlp_transfer.tasks.optional import Calibration
 from nlp_transfer.training.examples import TaskWindows
+from nlp_transfer.training.heads import fit_heads
 from nlp_transfer.training.knowing import known_texts
 from nlp_transfer.training.memory import PeakMemory
 from nlp_transfer.training.trackers import Trackers
@@ -74,7 +75,7 @@ def fit(
     *,
     resume_from: Path | None = None,
 ) -> Fitted:
-    """Train, and load the weights of the best evaluation.
+    """Train, and load the weights of the best evaluation; or take no steps, if none are left.
 
     loaded:      as `choose_weights` returns it
     resume_from: the checkpoint of an interrupted run, to go on from
@@ -85,9 +86,26 @@ def fit(
     for callback in learning.callbacks:
         trainer.add_callback(callback)
     learning.trackers.hold(trainer)
-    trainer.learn(resume_from)
+    if resume_from is None:
+        fit_heads(tasks, loaded, trainer)
+    if all(strategy.takes_steps for strategy in tasks[0].recipe.strategies):
+        trainer.learn(resume_from)
+    else:
+        _take_no_steps(trainer)
     model: Any = trainer.accelerator.unwrap_model(trainer.model)
     return Fitted(replace(loaded, model=model), trainer, counts, learning.memory)
+
+
+def _take_no_steps(trainer: TransferTrainer) -> None:
+    """Measure the model as it is."""
+    log.info("no gradient steps: nothing is left that would learn by them")
+    state, clock = trainer.state, trainer.clock
+    state.is_world_process_zero = trainer.is_world_process_zero()
+    state.epoch = 0.0
+    if trainer.args.eval_strategy != "no":
+        state.best_metric = trainer.evaluate()["eval_score"]
+        state.best_global_step = 0
+    clock.stop()
 
 
 def finish(tasks: Sequence[TaskWindows], fitted: Fitted) -> Finished:
@@ -100,11 +118,11 @@ def finish(tasks: Sequence[TaskWindows], fitted: Fitted) -> Finished:
         checkpoints=Path(trainer.args.output_dir),
         score=trainer.score,
     )
-    measured = {}
+    measured: dict[str, Any] = dict(trainer.clock.heads)
     for strategy in recipe.strategies:
         model, found = strategy.finish(model, outcome)
         if found:
-            measured[strategy.name] = found
+            measured[strategy.name] = {**measured.get(strategy.name, {}), **found}
     models = [model, *release_sides(model)]
     trainer.model = model
     figures = {

@@ -38,6 +38,10 @@ class Progress(TrainerCallback, ExportableState):
         """The best evaluation: its figure, and the epoch it was at."""
         self.earlier_seconds = 0.0
         """Training time before the last resume."""
+        self.heads: dict[str, Any] = {}
+        """What strategies have fitted before the first step, by their names."""
+        self.heads_seconds = 0.0
+        """How long that took; it is part of the training time."""
         self.evaluation_seconds = 0.0
         """How much of the training time evaluations took, over every resume."""
 
@@ -49,8 +53,18 @@ class Progress(TrainerCallback, ExportableState):
                 "earlier_seconds": self.seconds,
                 "evaluation_seconds": self.evaluation_seconds,
                 "best": self.best,
+                "heads": self.heads,
             },
         }
+
+    def note_heads(self, found: dict[str, Any], seconds: float) -> None:
+        """Count the time that heads took which were fitted before the first step.
+
+        found: by the names of the strategies
+        """
+        self.heads, self.heads_seconds = found, seconds
+        self._start = time.monotonic()
+        self.earlier_seconds += seconds
 
     @property
     def seconds(self) -> float:
@@ -134,9 +148,8 @@ class Progress(TrainerCallback, ExportableState):
         if self.best is None or score > self.best[0]:
             self.best = (score, epoch)
         log.info(
-            "epoch %.3g/%.3g  %svalidation %s %.4f  %.0f s",
-            epoch,
-            _planned_epochs(args, state),
+            "%s%svalidation %s %.4f  %.0f s",
+            f"epoch {epoch:.3g}/{_planned_epochs(args, state):.3g}  " if state.max_steps else "",
             "" if self._loss is None else f"loss {self._loss:.3f}  ",
             self._headline,
             score,
@@ -147,8 +160,12 @@ class Progress(TrainerCallback, ExportableState):
 
     def on_train_end(self, *_: object, **__: object) -> None:
         """Stop the clock and close the bar."""
-        self._end = time.monotonic()
+        self.stop()
         self.close()
+
+    def stop(self) -> None:
+        """Stop the clock."""
+        self._end = time.monotonic()
 
     def close(self) -> None:
         """Take the bar away, also where training ends early: a message needs a line of its own."""
