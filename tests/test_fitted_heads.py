@@ -77,7 +77,11 @@ def test_a_fitted_head_answers_as_the_regression_it_is(
     kept = {name: after.get(f"{prefix}.{name}", after.get(name)) for name in before}
     assert all(kept[n].equal(before[n]) for n in before if kept[n] is not None), "encoder as it was"
     written = [json.loads(line) for line in (tmp_path / "run" / "predictions.jsonl").open()]
-    again = list(Predictor.from_run(tmp_path / "run")([{"text": row["text"]} for row in written]))
+    again = list(
+        Predictor.from_run(tmp_path / "run", precision="fp32")(
+            [{"text": row["text"]} for row in written]
+        )
+    )
     assert [row["label"] for row in again] == [row["label"] for row in written]
 
 
