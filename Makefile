@@ -64,9 +64,10 @@ bench-curves: setup  ## measure forecasts of learning curves; DATA=FOLDER holds 
 bench-rank: setup  ## measure nlpt rank against fine-tuning; DATA=FOLDER holds crossner, wnut17, banking77
 	$(BIN)/python -m tests.benchmarks.ranking $(if $(DATA),--data $(DATA)) $(ARGS)
 
-docs: setup  ## write docs/recipe.md, docs/migrating.md and the schema beside the recipes anew
+docs: setup  ## write docs/recipe.md, migrating.md, auto.md and the schema beside the recipes anew
 	$(BIN)/nlpt recipes reference > docs/recipe.md
 	$(BIN)/nlpt recipes reference --migrating > docs/migrating.md
+	$(BIN)/nlpt recipes reference --auto > docs/auto.md
 	$(BIN)/nlpt recipes schema > recipes/recipe.schema.json
 
 clean:  ## delete .venv and caches, not runs

@@ -13,6 +13,7 @@ from nlp_transfer.recipe.familiar import FAMILIAR
 from nlp_transfer.recipe.json_schema import schema_of
 from nlp_transfer.recipe.reference import migrating_page, reference_page
 from nlp_transfer.strategies.any_recipe import AnyRecipe
+from nlp_transfer.strategies.auto_page import auto_page
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = schema_of(AnyRecipe)
@@ -21,7 +22,11 @@ RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 
 @pytest.mark.parametrize(
     ("path", "page"),
-    [("docs/recipe.md", reference_page), ("docs/migrating.md", migrating_page)],
+    [
+        ("docs/recipe.md", reference_page),
+        ("docs/migrating.md", migrating_page),
+        ("docs/auto.md", lambda _: auto_page()),
+    ],
 )
 def test_a_page_is_up_to_date(path, page):
     assert (ROOT / path).read_text(encoding="utf-8") == page(SCHEMA), "run `make docs`"
@@ -77,6 +82,7 @@ def test_a_shipped_recipe_names_a_schema_that_is_there(path):
 def test_commands_print_the_pages(nlpt):
     assert nlpt("recipes", "reference")[1] == reference_page(SCHEMA)
     assert nlpt("recipes", "reference", "--migrating")[1] == migrating_page(SCHEMA)
+    assert nlpt("recipes", "reference", "--auto")[1] == auto_page()
 
 
 # --- copies and the list --------------------------------------------------------------------------

@@ -129,6 +129,7 @@ def reference(
     migrating: Annotated[
         bool, typer.Option(help="What settings of run_ner.py and the like are called here.")
     ] = False,
+    auto: Annotated[bool, typer.Option(help="What strategies: auto chooses, and why.")] = False,
 ) -> None:
     """Print every recipe key with its meaning, default and an example, as Markdown.
 
@@ -137,9 +138,10 @@ def reference(
     from nlp_transfer.recipe.json_schema import schema_of
     from nlp_transfer.recipe.reference import migrating_page, reference_page
     from nlp_transfer.strategies.any_recipe import AnyRecipe
+    from nlp_transfer.strategies.auto_page import auto_page
 
     page = migrating_page if migrating else reference_page
-    typer.echo(page(schema_of(AnyRecipe)), nl=False)
+    typer.echo(auto_page() if auto else page(schema_of(AnyRecipe)), nl=False)
 
 
 def _schema_text() -> str:

@@ -61,7 +61,6 @@ def inspect_files(sources: Sequence[str], task: str, overrides: Sequence[str] = 
         "task": {"name": task},
         "data": data_of_files(sources),
         "model": {"checkpoint": EMBEDDED},
-        "strategies": [{"name": "full"}],
     }
     with TemporaryDirectory() as folder:  # a recipe as any: overrides and errors are as everywhere
         path = Path(folder, "inspection.yaml")

@@ -71,13 +71,19 @@ class RunFolder:
         fresh:  the run in it will be deleted, so the folder counts as new
         raises: UserError when it holds another run or other things, or cannot be written
         """
-        state = self.state()
-        if state == "new" or fresh:
-            self._check_unused()
-            check_writable(self.path)
-            return "new"
+        state = self._usable(fresh=fresh)
+        if state == "new":
+            return state
         check_same_recipe(self.path, recipe, what="run")
         if state == "unfinished":
+            check_writable(self.path)
+        return state
+
+    def _usable(self, *, fresh: bool) -> State:
+        """Tell the state of a folder, and refuse a new one that cannot be used."""
+        state = "new" if fresh else self.state()
+        if state == "new":
+            self._check_unused()
             check_writable(self.path)
         return state
 
@@ -133,8 +139,9 @@ class RunFolder:
 
         fresh:   the run in it will be deleted, so the folder counts as new
         returns: None where there is no run, or its recipe said them itself
+        raises:  UserError when it holds other things, or cannot be written
         """
-        if fresh or self.state() == "new" or not (self.path / "data.json").is_file():
+        if self._usable(fresh=fresh) == "new" or not (self.path / "data.json").is_file():
             return None
         return Facts.read(self.read_json("data.json").get(FACTS_KEY))
 

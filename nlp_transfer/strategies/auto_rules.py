@@ -40,6 +40,11 @@ class Facts:
     """Whether there are texts without labels (data.unlabelled)."""
 
     @property
+    def examples_per_label(self) -> float:
+        """Examples to learn from for each type or class."""
+        return self.examples / max(1, self.labels)
+
+    @property
     def validation_share(self) -> float:
         """Examples to validate on for each to learn from."""
         return self.validation / self.examples
@@ -69,12 +74,17 @@ class Between:
     below: float = math.inf
 
 
+Wanted = Between | bool | str
+"""A range of numbers, or the fact itself."""
+
+
 @dataclass(frozen=True)
 class Case:
     """The facts for which a rule is; what is None may be anything."""
 
     labelled: Labelled | None = None
     examples: Between | None = None
+    examples_per_label: Between | None = None
     parameters: Between | None = None
     layers: Between | None = None
     validation_share: Between | None = None
@@ -82,13 +92,17 @@ class Case:
     fine_tuned: bool | None = None
     unlabelled: bool | None = None
 
+    def wanted(self) -> list[tuple[str, Wanted]]:
+        """List what facts it is for, by name."""
+        named = [(one.name, getattr(self, one.name)) for one in fields(self)]
+        return [(name, wanted) for name, wanted in named if wanted is not None]
+
     def holds(self, facts: Facts) -> bool:
         """Tell whether facts are so."""
-        wanted = {one.name: getattr(self, one.name) for one in fields(self)}
-        return all(one is None or _fits(getattr(facts, name), one) for name, one in wanted.items())
+        return all(_fits(getattr(facts, name), wanted) for name, wanted in self.wanted())
 
 
-def _fits(fact: float | str, wanted: Between | float | str) -> bool:
+def _fits(fact: float | str, wanted: Wanted) -> bool:
     if isinstance(wanted, Between):
         return wanted.least <= float(fact) < wanted.below
     return fact == wanted

@@ -16,15 +16,17 @@ from pydantic import JsonValue
 from nlp_transfer.strategies.auto_rules import Between, Case, Choice, Facts, Rule, first_that_hold
 from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
+from nlp_transfer.strategies.linear_probe import LinearProbe
 from nlp_transfer.strategies.pseudo_labels import PseudoLabels
 
-WEIGHTS = "which weights learn, how fast"
-RATE = "training.learning_rate, head_learning_rate"
-BATCH = "training.tokens_per_batch"
-EPOCHS = "training.epochs"
-STEPS = "epochs, where they are too few steps"
-PATIENCE = "training.early_stopping"
-EVALUATIONS = "how often a run is evaluated"
+WEIGHTS = "which weights learn"
+HEAD = "how the head starts"
+RATE = "how fast"
+BATCH = "how much at a time"
+EPOCHS = "how long"
+STEPS = "how many steps at least"
+PATIENCE = "when to stop before"
+EVALUATIONS = "how often it is evaluated"
 TEXTS = "what is learned beside train"
 
 SMALL = Between(below=50e6)
@@ -43,6 +45,12 @@ RULES: tuple[Rule, ...] = (
         Case(),
         "layers that share their weights (ALBERT) are frozen together or not at all",
         strategies=(LayerwiseLr(decay=0.85),),
+    ),
+    Rule(
+        HEAD,
+        Case("texts"),
+        "to be measured",
+        strategies=(LinearProbe(),),
     ),
     Rule(
         RATE,

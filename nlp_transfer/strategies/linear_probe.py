@@ -36,6 +36,10 @@ class LinearProbe(Strategy):
         "10 the one that is best on validation",
     )
 
+    @property
+    def in_words(self) -> str:
+        return "head fitted first"
+
     @staticmethod
     def needs(task: Task) -> SoftLoss | None:
         """Fit probabilities of labels."""

@@ -49,7 +49,7 @@ def in_words(recipe: TransferRecipe, facts: Facts) -> str:
     training = recipe.training
     parts = [strategy.in_words for strategy in recipe.strategies]
     if training.head_learning_rate is not None:
-        parts.append(f"head {_rate(training.head_learning_rate)}")
+        parts.append(f"head {in_powers(training.head_learning_rate)}")
     parts.append(f"{training.epochs:g} epochs" if training.epochs != 1 else "1 epoch")
     examples = counted(facts.examples, recipe.task.rows.nouns.example)
     return f"{examples}, {_size(facts.parameters)} parameters: {', '.join(parts)}"
@@ -60,10 +60,10 @@ def _size(parameters: int) -> str:
     return f"{parameters // 1_000_000} M" if parameters >= 1_000_000 else f"{parameters:,}"
 
 
-def _rate(rate: float) -> str:
+def in_powers(rate: float) -> str:
     """Write a learning rate as people do.
 
-    >>> _rate(0.003)
+    >>> in_powers(0.003)
     '3e-3'
     """
     digits, _, power = f"{rate:.2e}".partition("e")

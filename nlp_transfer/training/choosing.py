@@ -54,8 +54,9 @@ def resolve(recipe: RecipeT, known: Facts | None = None) -> Resolved[RecipeT]:
     splits = None
     if known is None:
         check_paths(recipe)
+        folder = resolve_checkpoint(recipe.model.checkpoint, revision=recipe.model.revision)
         splits = load_splits(recipe, needed_splits(recipe))
-        known = facts_of(recipe, splits)
+        known = facts_of(recipe, splits, folder)
     resolved = resolved_by(recipe, known)
     log.info("auto: %s", in_words(resolved, known))
     return Resolved(resolved, known, splits)
@@ -75,11 +76,10 @@ def needed_splits(recipe: TransferRecipe) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("train", "validation", *recipe.evaluation.splits)))
 
 
-def facts_of(recipe: TransferRecipe, splits: Splits) -> Facts:
-    """Collect what is chosen by; of the checkpoint no weight is read."""
-    task, options = recipe.task, recipe.model
-    folder = resolve_checkpoint(options.checkpoint, revision=options.revision)
-    model = outline(folder, task.head.auto_class, options)
+def facts_of(recipe: TransferRecipe, splits: Splits, folder: Path) -> Facts:
+    """Collect what is chosen by; of the checkpoint, which lies in `folder`, no weight is read."""
+    task = recipe.task
+    model = outline(folder, task.head.auto_class, recipe.model)
     heads = " ".join(model.config.architectures or ())
     return Facts(
         labelled="texts" if task.span_rows is None else "words",
