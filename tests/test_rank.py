@@ -240,6 +240,7 @@ def test_a_trained_run_is_told_from_what_has_learned_nothing(nlpt, tiny_recipe, 
     found = rank_checkpoints(load_recipe(str(recipe)), [tiny_bert, "run"])
     assert [row.checkpoint for row in found.rows] == ["run", str(tiny_bert)]
     assert "best: run" in repr(found)
+    assert found.cautions() == ["run has learned this very training split: its score is too high."]
 
 
 def test_the_same_weights_cannot_be_told_apart(nlpt, tiny_recipe, tiny_bert, tmp_path):

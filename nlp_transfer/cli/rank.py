@@ -45,6 +45,8 @@ def rank(
     loaded = load_recipe(recipe, overrides, trust_runs=False)
     found = rank_checkpoints(loaded, checkpoints, device=device)
     if as_json:
+        for caution in found.cautions():
+            typer.echo(caution, err=True)
         print_json(found.as_dict())
         return
     from nlp_transfer.report.ranking import print_ranking

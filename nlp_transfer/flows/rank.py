@@ -49,7 +49,9 @@ def rank_checkpoints(
     if not rows.label_counts(splits["train"]):
         raise UserError(f"Checkpoints are ranked by labels; {recipe.task.name} has none.")
     probe = Probe.of(recipe, splits, device=where)
-    _check(probe, names)
+    folders = _checked(probe, names)
+    train = splits.fingerprints["train"]
+    learned = [name for name, folder in folders.items() if _learned(folder) == train]
     found = {}
     for name in names:
         found[name] = probe.measure(name)
@@ -59,12 +61,16 @@ def rank_checkpoints(
         found,
         examples=len(probe.sample.rows),
         of_examples=len(splits["train"]),
+        learned=learned,
         nouns=rows.nouns,
     )
 
 
-def _check(probe: Probe, names: Sequence[str]) -> None:
-    """Refuse checkpoints that cannot be fine-tuned by the recipe, or are one and the same."""
+def _checked(probe: Probe, names: Sequence[str]) -> dict[str, Path]:
+    """Find the folders of all checkpoints.
+
+    raises: UserError that names those which the recipe could not fine-tune, or are one and the same
+    """
     folders: dict[Path, str] = {}
     faults = []
     for name in names:
@@ -79,3 +85,12 @@ def _check(probe: Probe, names: Sequence[str]) -> None:
             faults.append(said if said.startswith(f"{name}: ") else f"{name}: {said}")
     if faults:
         raise UserError("\n".join(faults))
+    return {name: folder for folder, name in folders.items()}
+
+
+def _learned(folder: Path) -> str | None:
+    """Return the SHA-256 of the training split that the model of a run has learned."""
+    from nlp_transfer.runs.run_folder import RunFolder
+
+    run = RunFolder(folder.parent)
+    return run.learned() if folder == run.model else None

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_transfer.doctor.pieces import PieceFigures, count_pieces
+from nlp_transfer.errors import UserError
+from nlp_transfer.inference.engine import NotFiniteError
 from nlp_transfer.inference.frozen_features import Items, read_items
 from nlp_transfer.inference.precision import resolve_precision, usable_precision
 from nlp_transfer.inference.sample import Sample, draw_sample
@@ -94,20 +96,26 @@ class Probe:
             loaded = self.build(checkpoint)
         drop_readout(loaded.model)  # no layer of the checkpoint's own
         task, options = self.recipe.task, self._options(checkpoint)
-        items = self._items(loaded, options)
-        features = items.features.astype(np.float64)
-        labels = items.labels.astype(np.float64)
-        groups = self.sample.groups[items.examples]
-        parts = [Moments.of(features[own], labels[own]) for own in _each(groups)]
+        try:
+            items = self._items(loaded, options)
+        except NotFiniteError:
+            raise UserError(
+                f"{checkpoint}: it computes NaN or infinite values. Try training.precision=fp32; "
+                "if they stay, its files are damaged: copy the checkpoint again."
+            ) from None
+        parts = [
+            Moments.of(items.features[own], items.labels[own])
+            for own in _each(self.sample.groups[items.examples])
+        ]
         whole = sum(parts[1:], parts[0])
         pieces, _ = count_pieces(
             self.splits, task.rows, loaded.tokenizer, options, windowed=task.windows.whole
         )
         return Expectation(
             log_me=log_me(whole),
-            h_score=h_score(whole, shrinkage=shrinkage(features)),
+            h_score=h_score(whole, shrinkage=shrinkage(items.features)),
             without=np.array([log_me(whole - part) for part in parts]),
-            items=len(features),
+            items=len(items.features),
             parameters=sum(weights.numel() for weights in loaded.model.parameters()),
             seconds=time.monotonic() - start,
             cased=not pieces.uncased,

@@ -10,12 +10,14 @@ sources: Bao et al. 2019 (H-score); Ibrahim et al. 2022 (its covariance shrunk a
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
 Floats = NDArray[np.float64]
+Numbers = NDArray[np.floating[Any]] | NDArray[np.bool_]
 
 _RATIOS = np.logspace(-10, 6, 1_000)
 """Of prior to noise, in LogME, as multiples of the largest variance."""
@@ -38,12 +40,13 @@ class Moments:
     """(labels, labels): how many items bear both labels."""
 
     @classmethod
-    def of(cls, features: Floats, labels: Floats) -> Moments:
+    def of(cls, features: Numbers, labels: Numbers) -> Moments:
         """Add up items.
 
         features: (items, hidden)
         labels:   (items, labels) 0 or 1
         """
+        features, labels = features.astype(np.float64), labels.astype(np.float64)
         return cls(
             float(len(features)),
             features.sum(axis=0),
@@ -59,10 +62,10 @@ class Moments:
         return Moments(*(getattr(self, of.name) - getattr(other, of.name) for of in fields(self)))
 
 
-def shrinkage(features: Floats) -> float:
+def shrinkage(features: NDArray[np.floating[Any]]) -> float:
     """Choose how far the covariance of features gives way to that of a ball, 0 to 1.
 
-    features: (items, hidden)
+    features: (items, hidden), in whose precision it is computed
     source:   Ledoit and Wolf 2004, as `sklearn.covariance.ledoit_wolf` has it
     """
     items, hidden = features.shape
@@ -138,6 +141,8 @@ def p_of_difference(a: float, b: float, without_a: Floats, without_b: Floats) ->
     groups = len(without_a)
     differences = without_a - without_b
     deviation = float(np.sqrt((groups - 1) * differences.var()))
+    if groups < 2 or a == b:
+        return 1.0
     if deviation == 0:
-        return 1.0 if a == b else 0.0
+        return 0.0
     return float(2 * stdtr(groups - 1, -abs(a - b) / deviation))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ class Ranked:
     rank: int
     """1 for the best."""
     found: Expectation
+    learned: bool
+    """Whether it is of a run that has learned this very training split."""
 
     @property
     def score(self) -> float:
@@ -44,6 +46,7 @@ class Ranked:
             "cased": found.cased,
             "log_me": found.log_me,
             "h_score": found.h_score,
+            "learned": self.learned,
         }
 
 
@@ -84,6 +87,14 @@ class Ranking:
         alike = ", ".join(others)
         return f"best: {best}, but these {self.examples:,} {self._noun} cannot tell it from {alike}"
 
+    def cautions(self) -> list[str]:
+        """Say whose scores are too high."""
+        return [
+            f"{row.checkpoint} has learned this very training split: its score is too high."
+            for row in self.rows
+            if row.learned
+        ]
+
     @property
     def _noun(self) -> str:
         return counted(self.examples, self.nouns.example).partition(" ")[2]
@@ -120,11 +131,22 @@ class Ranking:
 
 
 def ranking(
-    recipe: str, found: Mapping[str, Expectation], *, examples: int, of_examples: int, nouns: Nouns
+    recipe: str,
+    found: Mapping[str, Expectation],
+    *,
+    examples: int,
+    of_examples: int,
+    learned: Collection[str],
+    nouns: Nouns,
 ) -> Ranking:
-    """Rank checkpoints by what was found of them, by name."""
+    """Rank checkpoints by what was found of them, by name.
+
+    learned: names of those that have learned this very training split
+    """
     order = sorted(found, key=lambda name: (-found[name].log_me, found[name].parameters))
-    rows = tuple(Ranked(name, rank, found[name]) for rank, name in enumerate(order, 1))
+    rows = tuple(
+        Ranked(name, rank, found[name], name in learned) for rank, name in enumerate(order, 1)
+    )
     best, others = rows[0].found, rows[1:]
     p = [p_of_difference(best.log_me, row.score, best.without, row.found.without) for row in others]
     alike = tuple(row.checkpoint for row, p in zip(others, holm(p), strict=True) if p >= _LEVEL)
@@ -135,4 +157,6 @@ def print_ranking(found: Ranking) -> None:
     """Print the checkpoints, and which to take."""
     console = stdout_console()
     print_table(found.table(), console)
+    for caution in found.cautions():
+        console.print(caution, style="yellow", highlight=False, markup=False)
     console.print(found.verdict(), style="bold", highlight=False, markup=False)

@@ -134,6 +134,14 @@ class RunFolder:
             )
         return value
 
+    def learned(self) -> str | None:
+        """Return the SHA-256 of the training split that a run has learned; None: it is not told."""
+        if not (self.path / "data.json").is_file():
+            return None
+        splits = self.read_json("data.json").get("splits")
+        train = splits.get("train") if isinstance(splits, dict) else None
+        return train.get("sha256") if isinstance(train, dict) else None
+
     def facts(self, *, fresh: bool = False) -> Facts | None:
         """Read what strategies and settings of the run in the folder were chosen by.
 

@@ -32,7 +32,7 @@ _LAYERS = (1, 2, 3, 4, 6)
 _TRAINING = (
     "strategies=[{name: full}]", "training.learning_rate=3e-4", "training.head_learning_rate=3e-3",
     "training.tokens_per_batch=256", "evaluation.splits=[validation]",
-    "training.arguments={eval_strategy: 'no', save_strategy: 'no', load_best_model_at_end: false}",
+    "training.arguments={eval_strategy: 'no', save_strategy: 'no'}",
 )  # fmt: skip
 _WNUT = "{train: wnut17train.conll, validation: emerging.dev.conll, test: emerging.test.annotated}"
 
@@ -73,17 +73,17 @@ _SETS = {
     ),
     "politics": DataSet(
         "quickstart-ner",
-        ("data.source={data}/crossner/politics", "model.max_pieces=256", "training.epochs=6"),
+        ("data.source={data}/crossner/politics", "model.max_pieces=256", "training.epochs=4"),
     ),
     "banking77": DataSet(
         "quickstart-intents",
         ("data.source={out}/banking77/data", "data.columns={text: text, label: category}",
-         "training.epochs=6"),
+         "training.epochs=4"),
     ),
     "wnut17": DataSet(
         "quickstart-ner",
         ("data.source={data}/wnut17", f"data.splits={_WNUT}", "data.train_examples=800",
-         "training.epochs=3"),
+         "training.epochs=2"),
     ),
 }  # fmt: skip
 
