@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from steps import built
+from tiny import tagged_sentences, write_conll
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.data.added import misspelled
@@ -384,3 +385,117 @@ def test_dictionary_that_cannot_be_used_is_refused(
     dictionary: str, message: str, tmp_path: Path, tiny_recipe: Recipes
 ) -> None:
     assert message in refused(gazetteer(tiny_recipe, tmp_path, dictionary))
+
+
+# Corpora that are learned first
+
+
+@pytest.fixture
+def corpora(tmp_path: Path) -> list[Path]:
+    """Two corpora whose types are partly those of the data of `tiny_recipe`."""
+    folders = []
+    for number, kinds in enumerate(({"LOC": "PLACE"}, {"ORG": "FIRM", "PER": "PER"})):
+        folder = tmp_path / f"corpus {number}"
+        folder.mkdir()
+        sentences = [
+            [(word, tag[:2] + kinds.get(tag[2:], tag[2:])) for word, tag in one]
+            for one in tagged_sentences(30, seed=77 + number)
+        ]
+        write_conll(folder / "train.conll", sentences)
+        folders.append(folder)
+    return folders
+
+
+def first(folders: Any, **fields: Any) -> dict[str, Any]:
+    return {"name": "intermediate_task", "data": folders, "epochs": 1, **fields}
+
+
+def test_corpora_are_learned_first_and_their_head_is_matched(
+    tmp_path: Path, tiny_recipe: Recipes, corpora: list[Path], caplog: Any
+) -> None:
+    both = [str(corpora[0]), {"source": str(corpora[1]), "format": "conll"}]
+    path = tiny_recipe(strategy=[{"name": "frozen", "layers": 1}, first(both)], training=SHORT)
+    run, alone, second = tmp_path / "run", tmp_path / "alone", tmp_path / "second"
+    with caplog.at_level(logging.INFO, "nlp_transfer"):
+        finetune(load_recipe(str(path)), output=run)
+    assert "50 sentences come first, and 10 sentences to validate on" in caplog.text
+    assert "head carried over for the labels O, B-LOC, I-LOC, B-ORG, I-ORG, B-PER" in caplog.text
+    assert not (run / "earlier-round").exists()
+    labels = json.loads((run / "model" / "config.json").read_text("utf-8"))["id2label"].values()
+    assert not [label for label in labels if label.endswith(("FIRM", "PLACE"))]
+    frozen = "{name: frozen, layers: 1}"
+    only = json.dumps(first(both, only_data=True))
+    by_hand = [f"strategies=[{frozen}, {only}]", "evaluation.splits=[validation]"]
+    finetune(load_recipe(str(path), by_hand), output=alone)
+    matched = f"strategies=[{frozen}, {{name: intermediate_task, head: matched}}]"
+    finetune(load_recipe(str(path), [matched, f"model.checkpoint={alone}"]), output=second)
+    one, other = (load_file(f / "model" / "model.safetensors") for f in (run, second))
+    assert all(other[name].equal(tensor) for name, tensor in one.items())
+    finetune(load_recipe(str(path)), output=run)  # finished: shown again
+    sentences = (corpora[1] / "train.conll").read_text("utf-8")
+    (corpora[1] / "train.conll").write_text(sentences.replace("PER", "HUMAN"), "utf-8")
+    message = r"strategies intermediate_task: data\.1, train split: 20 examples then, 20 now"
+    with pytest.raises(UserError, match=message):
+        finetune(load_recipe(str(path)), output=run)
+
+
+def test_a_corpus_gives_no_sentence_that_is_scored(
+    tmp_path: Path, tiny_recipe: Recipes, corpora: list[Path], caplog: Any
+) -> None:
+    scored = {"splits": ["validation"]}
+    path = tiny_recipe(strategy=[first(str(corpora[0]), only_data=True)], evaluation=scored)
+    data = Path(load_recipe(str(path)).data.source)
+    leaked = (data / "test.conll").read_text("utf-8").upper().split("\n\n")[1:3]
+    with (corpora[0] / "train.conll").open("a", encoding="utf-8") as file:
+        file.write("\n" + "\n\n".join(leaked) + "\n")
+    parts = built(load_recipe(str(path)))
+    assert "2 sentences are left out: in the run's own validation or test split" in caplog.text
+    texts = {" ".join(row["words"]) for split in parts.splits for row in parts.splits[split]}
+    assert len(parts.splits["train"]) + len(parts.splits["validation"]) == 30
+    assert not [text for text in texts if text.isupper()]
+    assert parts.splits.labels == ("LOC", "ORG", "PER", "PLACE")
+
+
+def test_a_teacher_hands_on_what_it_learned_of_corpora(
+    tmp_path: Path, tiny_recipe: Recipes, corpora: list[Path], caplog: Any
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("Grace Hopper met Zola in Rome\n", "utf-8")
+    labelling = {"name": "pseudo_labels", "threshold": 0}
+    path = unlabelled(tiny_recipe, "ner", texts, labelling, first(str(corpora[0])))
+    with caplog.at_level(logging.INFO, "nlp_transfer"):
+        finetune(load_recipe(str(path)), output=tmp_path / "run")
+    assert caplog.text.count("sentences come first") == 1
+    assert caplog.text.count("first the round before this one") == 2
+    assert caplog.text.count("head carried over") == 2
+    assert "1 of 1 texts taken" in caplog.text
+
+
+def test_corpora_that_cannot_come_first_are_refused(
+    tmp_path: Path, tiny_recipe: Recipes, corpora: list[Path], nlpt: Any
+) -> None:
+    texts = tmp_path / "classes.csv"
+    texts.write_text("text,label\na parcel,lost\nmoney,back\n", "utf-8")
+    strange = tmp_path / "strange.conll"
+    write_conll(strange, [[("Rome", "B-CITY"), ("is", "O")], [("Oslo", "B-CITY")]] * 9)
+    own = load_recipe(str(tiny_recipe())).data.source
+    for strategies, message in (
+        ([first(str(texts))], "strategies intermediate_task: data: "),
+        ([first([str(corpora[0]), "no/such.conll"])], "intermediate_task.data.1"),
+        ([first(str(strange), head="matched")], "data shares no label with the data of the run"),
+        ([first(own)], "stands in the data of the run itself"),
+        ([first(str(corpora[0])), "lora"], "which 'lora' leaves as they are"),
+        ([first(str(strange), only_data=True)], "Set evaluation.splits=[validation]"),
+        ([{"name": "intermediate_task", "only_data": True}], "there is no data to learn"),
+        ([{"name": "intermediate_task", "epochs": 5}], "epochs are of data"),
+        ([first({"source": str(strange), "test_share": 0.2})], "test_share is not used"),
+        ([first(str(strange), only_data=True), "augmentation"], "learns nothing of 'augmentation'"),
+    ):
+        path = tiny_recipe(strategy=strategies)
+        code, out, err = nlpt("finetune", "-r", path, "-o", tmp_path / "run")
+        assert (code, out) == (2, ""), err
+        assert message in err
+        assert not (tmp_path / "run").exists()
+    code, _, err = nlpt("finetune", "-r", tiny_recipe(strategy=[first(own)]), "--dry-run")
+    assert (code, "stands in the data of the run itself" in err) == (2, True)
+    assert nlpt("finetune", "-r", tiny_recipe(strategy=[first(str(strange))]), "--dry-run")[0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from nlp_transfer.strategies.any_recipe import AnyRecipe
 
 if TYPE_CHECKING:
     from nlp_transfer.runs.estimate import Estimate
+
+log = logging.getLogger(__name__)
 
 
 @lines_shown()
@@ -36,6 +39,9 @@ def dry_run(recipe: AnyRecipe, *, output: str | Path | None = None) -> Estimate:
     training, strategies = plan.recipe.training, plan.recipe.strategies
     training_arguments(training, folder.checkpoints, strategies=strategies)
     folder.check(plan.recipe)
+    for earlier in plan.rounds_before():  # what they take comes on top of the estimate
+        log.info("the round before is not estimated; its data is checked")
+        add_rows(load(earlier))
     tasks = add_rows(load(plan))
     models = build(tasks)
     loaded = choose_weights(tasks, models)

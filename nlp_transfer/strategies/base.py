@@ -139,6 +139,10 @@ class Strategy(Section):
         """Name the files and models that it reads, by the keys that they stand under."""
         return {}
 
+    def reads_data(self, recipe: TransferRecipe) -> Mapping[str, Splits]:
+        """Load the labelled data that it reads beside the recipe's, by the keys of it."""
+        return {}
+
     @classmethod
     def acts_on_steps(cls) -> bool:
         """Tell whether it changes the steps of a training, or what they have led to."""

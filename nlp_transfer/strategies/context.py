@@ -102,7 +102,7 @@ class RunContext:
 
     recipe: TransferRecipe
     start: Path
-    """Folder of the checkpoint that the run starts from."""
+    """Folder of the model that the run starts from: the recipe's checkpoint, or a round's."""
     models: OpenModels
     earlier_round: str | None = None
     """The run of the round before this one, where a strategy takes several rounds."""

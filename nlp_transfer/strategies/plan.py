@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,15 @@ class Plan:
     """Tasks are drawn in proportion to their size, to the power of one over this."""
     earlier: TransferRecipe | None = None
     """The round before this one, whose run is to be finished first."""
+    starts_at_earlier: bool = False
+    """Whether the model of the round before is what this one starts from."""
+
+    def rounds_before(self) -> Iterator[Plan]:
+        """Plan the rounds before this one, the last first."""
+        if self.earlier is not None:
+            before = plan_of(self.earlier)
+            yield before
+            yield from before.rounds_before()
 
 
 def plan_of(

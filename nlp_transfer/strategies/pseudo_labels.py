@@ -15,7 +15,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Checkpoint, File
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
-from nlp_transfer.strategies.context import FineTuned, RunContext, TransferRecipe
+from nlp_transfer.strategies.context import RunContext, TransferRecipe
 from nlp_transfer.strategies.parts.texts import (
     additions_of,
     no_texts,
@@ -130,28 +130,30 @@ class PseudoLabels(Strategy):
 
     def check(self, splits: Splits, run: RunContext) -> None:
         """Refuse a teacher of another task; before a round teaches, texts of no use."""
-        if not self.rounds:
+        name = self._teacher_name(run)
+        if name is None:
             self._new_texts(splits, run)
             return
-        task, teacher = run.recipe.task, self._teacher(run)
+        task, teacher = run.recipe.task, run.models.open(name, f"{_KEY}: teacher")
         if teacher.task.name != task.name:
             raise UserError(
-                f"{_KEY}: the teacher {self.teacher} is a model for {teacher.task.name}, the "
+                f"{_KEY}: the teacher {name} is a model for {teacher.task.name}, the "
                 f"recipe is for {task.name}."
             )
 
     def add_rows(self, splits: Splits, run: RunContext) -> Splits:
         """Add what the teacher is sure of to the training split."""
-        if not self.rounds:
+        name = self._teacher_name(run)
+        if name is None:
             return splits
         additions = additions_of(run)
-        teacher = self._teacher(run)
+        teacher = run.models.open(name, f"{_KEY}: teacher")
         new, read = self._new_texts(splits, run)
         labelled = [
             (additions.labelled(row, prediction), additions.confidence(prediction))
             for row, prediction in zip(new, teacher.predict(new), strict=True)
         ]
-        run.models.close(self._teacher_name(run))
+        run.models.close(name)
         known = {*splits.labels, None}
         named = [item for item in labelled if additions.classes(item[0]) <= known]
         taken = self._taken(named, additions)
@@ -188,13 +190,9 @@ class PseudoLabels(Strategy):
             )
         return new, len(rows)
 
-    def _teacher_name(self, run: RunContext) -> str:
-        name = run.earlier_round if self._is_taught_by_round else self.teacher
-        assert name is not None
-        return name
-
-    def _teacher(self, run: RunContext) -> FineTuned:
-        return run.models.open(self._teacher_name(run), f"{_KEY}: teacher")
+    def _teacher_name(self, run: RunContext) -> str | None:
+        """Name the teacher; None before there is one: in its own round, and in a dry run."""
+        return (run.earlier_round if self._is_taught_by_round else None) or self.teacher
 
     def _taken(self, labelled: Sequence[Labelled], additions: Additions) -> list[dict[str, Any]]:
         """Choose the rows to learn from, the surest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import Section
@@ -59,6 +59,10 @@ class Task(Section):
     def kind(self) -> str:
         """What must be the same of two models whose answers are compared or mixed."""
         return self.name
+
+    def of_other_labels(self) -> Self:
+        """Return the same task of data whose labels are its own: none are declared."""
+        return self
 
     @property
     @abstractmethod

@@ -74,10 +74,15 @@ def load(plan: Plan, earlier_round: Path | None = None) -> list[TaskExamples]:
     raises:        UserError before any time is spent on a model
     """
     earlier = str(earlier_round) if plan.earlier and earlier_round else None
-    return [_loaded(task, None if task.name else earlier) for task in plan.tasks]
+    start = earlier if plan.starts_at_earlier else None
+    return [_loaded(t, None, None) if t.name else _loaded(t, earlier, start) for t in plan.tasks]
 
 
-def _loaded(task: PlannedTask, earlier_round: str | None) -> TaskExamples:
+def _loaded(task: PlannedTask, earlier_round: str | None, start_at: str | None) -> TaskExamples:
+    """Load and check the examples of a task.
+
+    start_at: the run whose model it starts from, if not from the recipe's checkpoint
+    """
     recipe = task.recipe
     if task.name:
         log.info("side task %s:", task.name)
@@ -87,7 +92,8 @@ def _loaded(task: PlannedTask, earlier_round: str | None) -> TaskExamples:
         splits = task.splits or load_splits(recipe, needed)
         _say_unread(recipe)
         models = OpenModels(partial(_opened, recipe.training))
-        run = RunContext(recipe, start, models, earlier_round)
+        begin = start if start_at is None else resolve_checkpoint(start_at)
+        run = RunContext(recipe, begin, models, earlier_round)
         for strategy in recipe.strategies:
             strategy.check(splits, run)
         return TaskExamples(

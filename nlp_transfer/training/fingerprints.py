@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +30,22 @@ def what_is_read(
     needed: the splits that the run uses
     start:  folder of the checkpoint, where it is known; a name on the Hub is not asked for again
     """
-    read: Read = {
-        f"{split} split": {"sha256": splits.fingerprints[split], "examples": len(splits[split])}
-        for split in needed
-    }
+    read = _splits_read(splits, needed)
     for strategy in recipe.strategies:
+        for key, other in strategy.reads_data(recipe).items():
+            read |= {f"{key}, {name}": of for name, of in _splits_read(other, other).items()}
         for key, name in strategy.reads().items():
             read |= _file_read(f"strategies {strategy.name}: {key}", name)
     if recipe.data.unlabelled is not None:
         read |= _file_read("data.unlabelled", recipe.data.unlabelled)
     return read | checkpoint_read(recipe, start=start)
+
+
+def _splits_read(splits: Splits, names: Iterable[str]) -> Read:
+    return {
+        f"{name} split": {"sha256": splits.fingerprints[name], "examples": len(splits[name])}
+        for name in names
+    }
 
 
 def checkpoint_read(recipe: TransferRecipe, *, start: Path | None = None) -> Read:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -108,6 +108,11 @@ class ClassificationTask(Task):
     def kind(self) -> str:
         """The name, and whether several labels may hold at once."""
         return f"multi-label {self.name}" if self.multi_label else self.name
+
+    def of_other_labels(self) -> Self:
+        declared = ("classes", "unknown", "known_kept", "unknown_label")
+        fields = type(self).model_fields
+        return self.model_copy(update={key: fields[key].default for key in declared})
 
     @property
     def rows(self) -> ClassificationRows:

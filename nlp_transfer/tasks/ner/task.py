@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -71,6 +71,9 @@ class NerTask(Task):
         from nlp_transfer.tasks.ner.foreign import foreign_task
 
         return foreign_task(output_labels(config), scheme, str(folder))
+
+    def of_other_labels(self) -> Self:
+        return self.model_copy(update={"types": None})
 
     @property
     def rows(self) -> NerRows:
