@@ -243,7 +243,7 @@ def test_plan_has_the_round_before_and_the_tasks_that_learn_together(tiny_recipe
     others = {**section("multi_task", PLACES), "temperature": 2}
     recipe = load_recipe(str(tiny_recipe("classification", strategy=[labelling, others])))
     plan = plan_of(recipe)
-    assert plan.tasks[0].recipe is recipe
+    assert plan.recipe is recipe
     assert [task.name for task in plan.tasks] == ["", "side"]
     assert [strategy.name for strategy in plan.tasks[1].recipe.strategies] == ["full"]
     assert plan.temperature == 2
