@@ -25,7 +25,7 @@ from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.recipe.reference import reference_page
 from nlp_transfer.strategies import AnyStrategy
 from nlp_transfer.strategies.any_recipe import AnyRecipe
-from nlp_transfer.strategies.base import Stage, Strategy
+from nlp_transfer.strategies.base import HEAD, Stage, Strategy
 from nlp_transfer.strategies.context import LossFunction, TrainingData
 from nlp_transfer.strategies.plan import plan_of
 from nlp_transfer.tasks import names_with
@@ -79,6 +79,7 @@ def disagree(one: str, other: str) -> bool:
         set(left.exclusive) & set(right.exclusive)
         or {other, right.group} & set(left.excludes)
         or {one, left.group} & set(right.excludes)
+        or ("intermediate_task" in (one, other) and HEAD in {*left.exclusive, *right.exclusive})
     )
 
 

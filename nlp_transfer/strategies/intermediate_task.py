@@ -150,15 +150,6 @@ class IntermediateTask(Strategy):
             _check_shared(joined.labels, splits.labels, _DATA)
         return joined
 
-    def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
-        """Refuse to carry over what another strategy would overwrite."""
-        for other in recipe.strategies:
-            if self.head == "matched" and (HEAD in other.exclusive or not other.takes_steps):
-                yield (
-                    f"intermediate_task: head: matched is lost where '{other.name}' fits the head; "
-                    "keep one"
-                )
-
     def check(self, splits: Splits, run: RunContext) -> None:
         """Refuse a checkpoint that is not fine-tuned, or whose head cannot be matched."""
         if (source := self._source(run)) is None:
