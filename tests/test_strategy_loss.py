@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from nlp_transfer import load_recipe
 from nlp_transfer.errors import UserError
+from nlp_transfer.strategies.contrastive import contrastive_loss
 from nlp_transfer.strategies.fgm import direction
 from nlp_transfer.strategies.r_drop import divergence
 from nlp_transfer.tasks.objective import IGNORED, Objective
@@ -74,6 +75,26 @@ def training(tiny_recipe: Recipes, tmp_path: Path) -> Callable[..., Training]:
         return Training(path, tmp_path, *overrides)
 
     return build
+
+
+# Contrastive
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_contrastive_shares_with_the_loss_of_the_labels(
+    task: str, training: Callable[..., Training], checkpoint: Checkpoints
+) -> None:
+    settings = {"name": "contrastive", "weight": 0.25, "temperature": 0.5}
+    run = training(settings, task, checkpoint=checkpoint("bert", **STILL))
+    read: list[torch.Tensor] = []
+    with run.model.classifier.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0])):
+        of_labels = run.task_loss(run.logits(run.batch))
+    labels, states = run.batch["labels"], read[0]
+    if task == "ner":
+        states, labels = states[labels != IGNORED], labels[labels != IGNORED]
+    contrast = contrastive_loss(states, labels, 0.5) / len(labels)
+    torch.testing.assert_close(run.loss(), 0.75 * of_labels + 0.25 * contrast)
+    assert all(gradient.isfinite().all() for gradient in run.gradients().values())
 
 
 # R-Drop

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nlp_transfer.inference.engine import check_outputs, suitable_tokens, token_batches
 from nlp_transfer.inference.precision import autocast
-from nlp_transfer.tasks.objective import IGNORED
+from nlp_transfer.models.features import reading
+from nlp_transfer.tasks.objective import labelled_items
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,25 +71,9 @@ def output_inputs(
     return found
 
 
-def reading(layer: nn.Module, read: list[torch.Tensor]) -> Any:
-    """Return a context in which what a layer reads is appended to a list."""
-    return layer.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
-
-
 def _by_window(states: torch.Tensor, labels: torch.Tensor) -> list[ItemInputs]:
-    """Keep the items of a batch that have a label.
-
-    states: (windows, width), or (windows, pieces, width), perhaps behind those of virtual tokens
-    labels: (windows,), (windows, pieces), or (windows, labels) where each is a yes or no
-    """
-    if states.dim() == 3:
-        states = states[:, -labels.shape[1] :]
-    has_label = labels != IGNORED
-    if labels.dim() == states.dim():
-        has_label = has_label.any(dim=-1)
-    if states.dim() == 2:
-        states, labels, has_label = states[:, None], labels[:, None], has_label[:, None]
+    """Keep the items of a batch that have a label; both as `labelled_items` has them."""
     return [
         ItemInputs(state[known].numpy(), label[known].numpy())
-        for state, label, known in zip(states, labels, has_label, strict=True)
+        for state, label, known in zip(*labelled_items(states, labels), strict=True)
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.models.architecture import encoder, readout_name, without_adapter
@@ -61,6 +62,11 @@ def features_behind_logits(model: Any) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def reading(layer: nn.Module, read: list[torch.Tensor]) -> AbstractContextManager[object]:
+    """Return a context in which all that a layer reads is appended to a list."""
+    return layer.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
 
 
 def features_of(

@@ -10,6 +10,7 @@ from nlp_transfer.recipe.base import by_name
 from nlp_transfer.strategies.augmentation import Augmentation
 from nlp_transfer.strategies.auto import Auto
 from nlp_transfer.strategies.average_checkpoints import AverageCheckpoints
+from nlp_transfer.strategies.contrastive import Contrastive
 from nlp_transfer.strategies.distillation import Distillation
 from nlp_transfer.strategies.fgm import Fgm
 from nlp_transfer.strategies.frozen import Frozen
@@ -34,6 +35,7 @@ _Section = Annotated[
     Augmentation
     | Auto
     | AverageCheckpoints
+    | Contrastive
     | Distillation
     | Fgm
     | Frozen

@@ -65,6 +65,24 @@ class Objective:
         return losses.sum()
 
 
+def labelled_items(
+    states: torch.Tensor, labels: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Bring texts and words under one shape: a window has items, and some of them have a label.
+
+    states:  (windows, width), or (windows, pieces, width), perhaps behind those of virtual tokens
+    labels:  (windows,), (windows, pieces), or (windows, labels) where each is a yes or no
+    returns: states (windows, items, width), labels (windows, items) or (windows, items, labels),
+             and which have one (windows, items); items are pieces, or one that is the whole text
+    """
+    if states.dim() == 3:
+        states = states[:, -labels.shape[1] :]
+    else:
+        states, labels = states[:, None], labels[:, None]
+    has_label = labels != IGNORED
+    return states, labels, has_label.any(dim=-1) if labels.dim() == states.dim() else has_label
+
+
 def soft_cross_entropy(
     student: torch.Tensor, taught: torch.Tensor, temperature: float
 ) -> torch.Tensor:
