@@ -8,14 +8,20 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from interrupting import interrupted
 
 from nlp_transfer import load_recipe, resolve
+from nlp_transfer.recipe import TrainingSection
+from nlp_transfer.strategies.auto_rules import Facts
+from nlp_transfer.strategies.auto_table import choose
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -238,3 +244,191 @@ def test_a_folder_that_cannot_be_used_is_told_before_the_data_is_read(nlpt: Run,
     assert code == 2
     assert "mine holds other things (notes.txt) and no run" in err
     assert "reading the data" not in err
+
+
+# --- every command takes a recipe that leaves things to auto --------------------------------------
+
+
+def test_a_dry_run_has_the_plan_of_the_run(nlpt: Run, mine: Run) -> None:
+    out, err = done(nlpt("finetune", "--recipe", mine(), "--dry-run", "--json"))
+    assert said(err)
+    shown = resolved(nlpt, mine())
+    assert json.loads(out)["strategies"] == [one["name"] for one in shown["strategies"]]
+    assert not Path("runs").exists()
+
+
+def test_other_tasks_learn_along_as_is_chosen_for_the_recipes_own(
+    nlpt: Run, mine: Run, classification_data: Path
+) -> None:
+    side = {"task": "classification", "data": {"source": str(classification_data)}}
+    beside = {"name": "multi_task", "side_tasks": {"topics": side}}
+    recipe = mine(strategies=["auto", beside], training={"epochs": 1})
+    done(nlpt("finetune", "--recipe", recipe, "--output", "run"))
+    data = json.loads(Path("run/data.json").read_text("utf-8"))
+    assert data["facts"]["labelled"] == "words"
+    assert "facts" not in data["tasks"]["topics"]
+    own = {**beside, "side_tasks": {"topics": {**side, "strategies": "auto"}}}
+    code, _, err = nlpt("recipes", "validate", mine(strategies=["auto", own]))
+    assert code == 2
+    assert "side_tasks.topics.strategies: unknown key" in err
+
+
+@pytest.mark.slow
+def test_unlabelled_texts_are_labelled_by_the_round_before(nlpt: Run, mine: Run) -> None:
+    Path("texts.txt").write_text("Ada Lovelace left Rome .\nAlan Turing praised Paris .\n" * 5)
+    recipe = mine(training={"epochs": 10, "learning_rate": 1e-2, "early_stopping": None})
+    texts = f"data.unlabelled={Path('texts.txt').absolute()}"
+    surest = "strategies=[auto, {name: pseudo_labels, top_share: 0.5}]"
+    assert resolved(nlpt, recipe, texts)["strategies"][0]["name"] == "pseudo_labels"
+    _, err = done(nlpt("finetune", "--recipe", recipe, texts, surest, "--output", "run"))
+    assert "first the round before this one" in err
+    assert len(re.findall("^auto: ", err, re.MULTILINE)) == 1, "the round before is resolved"
+    assert json.loads(Path("run/data.json").read_text("utf-8"))["facts"]["unlabelled"] is True
+
+
+@pytest.mark.slow
+def test_each_run_of_a_study_is_chosen_for_by_itself(nlpt: Run, mine: Run) -> None:
+    pytest.importorskip("optuna")
+    recipe = mine(training={"epochs": 1})
+    done(nlpt("study", "--recipe", recipe, "--train-sizes", "12,24", "--output", "study"))
+    runs = {path.name: path for path in Path("study/runs").iterdir()}
+    facts = [json.loads((run / "data.json").read_text("utf-8"))["facts"] for run in runs.values()]
+    assert sorted(fact["examples"] for fact in facts) == [12, 24]
+    assert all("name: auto" not in (run / "recipe.yaml").read_text() for run in runs.values())
+    _, err = done(nlpt("study", "--recipe", recipe, "--output", "study"))  # is shown again
+    code, _, err = nlpt("study", "--recipe", recipe, "--output", "study", "strategies=full")
+    assert code == 2
+    assert "strategies: [{'name': 'auto'}] in the folder, [{'name': 'full'}] now" in err
+
+
+@pytest.mark.slow
+def test_what_pretraining_keeps_leaves_to_auto_what_it_was_left(
+    nlpt: Run, mine: Run, checkpoint: Callable[..., Path]
+) -> None:
+    recipe = mine(pretraining={"epochs": 1}, training={"seed": 7})
+    start = f"model.checkpoint={checkpoint('bert', masked_lm=True)}"
+    _, err = done(nlpt("pretrain", "--recipe", recipe, start, "--output", "read"))
+    assert "auto: " not in err
+    kept = yaml.safe_load(Path("read/recipe.yaml").read_text("utf-8"))
+    assert kept["strategies"] == [{"name": "auto"}]
+    assert kept["training"] == {"seed": 7}
+    _, err = done(nlpt("pretrain", "--recipe", recipe, start, "--output", "read"))
+    assert "is finished" in err
+    own = {**resolved(nlpt, "read"), "name": "mine"}
+    assert own["training"] == resolved(nlpt, mine(training={"seed": 7}))["training"]
+
+
+@pytest.mark.slow
+def test_a_model_is_scored_and_data_inspected_by_a_recipe_that_is_open(
+    nlpt: Run, mine: Run
+) -> None:
+    done(nlpt("finetune", "--recipe", mine(), "training.epochs=1", "--output", "run"))
+    out, _ = done(nlpt("evaluate", "run", "--recipe", mine(), "--json"))
+    known = json.loads(Path("run/metrics.json").read_text("utf-8"))["splits"]["test"]["entity"]
+    assert json.loads(out)["splits"]["test"]["entity"]["overall"] == known["overall"]
+    done(nlpt("inspect", "--recipe", mine()))
+    old = yaml.safe_load(Path("run/recipe.yaml").read_text("utf-8"))["training"]
+    _, err = done(nlpt("finetune", "--recipe", mine(), "training.epochs=2", "--output", "run",
+                       "--fresh"))  # fmt: skip
+    assert said(err)
+    new = yaml.safe_load(Path("run/recipe.yaml").read_text("utf-8"))["training"]
+    assert new == {**old, "epochs": 2}
+
+
+# --- what cannot be learned -----------------------------------------------------------------------
+
+
+def test_data_and_checkpoints_that_cannot_be_used_are_told_by_their_own_message(
+    nlpt: Run, mine: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    few = tmp_path / "few"
+    few.mkdir()
+    (few / "train.csv").write_text("text,label\ngood,a\nbad,b\n")
+    for split in ("validation", "test"):
+        (few / f"{split}.csv").write_text("text,label\n" + "".join(f"x{i},{i}\n" for i in range(9)))
+    alike = tmp_path / "alike"
+    shutil.copytree(few, alike)
+    (alike / "train.csv").write_text("text,label\ngood,a\ngood,b\ngood,c\n")
+    for key, found, says in (
+        ("data.source", alike, "3 classes for 1 different texts"),
+        ("data.source", tmp_path / "none", "there is no file or folder"),
+        ("model.checkpoint", tmp_path / "empty", "holds neither a model (config.json) nor a run"),
+        ("model.checkpoint", "some/model", "the Hub cannot be reached"),
+    ):
+        recipe = mine("classification", data={"source": str(few)})
+        for command in ("finetune", "prepare"):
+            code, _, err = nlpt(command, "--recipe", recipe, f"{key}={found}")
+            assert code == 2, err
+            assert says in err
+        code, out, err = nlpt("recipes", "show", recipe, "--resolved", f"{key}={found}")
+        assert (code, out) == (2, "")
+        assert says in err
+    assert not Path("runs").exists()
+    # Fewer examples than classes: it is no fault of what is chosen.
+    assert resolved(nlpt, mine("classification", data={"source": str(few)}))
+
+
+def test_a_hub_recipe_needs_the_network(nlpt: Run) -> None:
+    code, out, err = nlpt("recipes", "show", "conll2003-ner", "--resolved", "strategies=auto")
+    assert (code, out) == (2, "")
+    assert err.count("the Hub cannot be reached") == 1
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+FACTS = st.builds(
+    Facts,
+    labelled=st.sampled_from(("texts", "words")),
+    examples=st.integers(1, 10**6),
+    labels=st.integers(0, 500),
+    pieces=st.integers(0, 10**9),
+    validation=st.integers(0, 10**6),
+    parameters=st.integers(0, 10**9),
+    layers=st.integers(0, 50),
+    sentence_encoder=st.booleans(),
+    fine_tuned=st.booleans(),
+    unlabelled=st.booleans(),
+)
+GIVEN = st.fixed_dictionaries(
+    {},
+    optional={
+        "epochs": st.floats(0.01, 10_000),
+        "tokens_per_batch": st.integers(1, 10**9),
+        "early_stopping": st.none() | st.integers(1, 9),
+        "arguments": st.sampled_from([{}, {"max_grad_norm": 2}, {"max_steps": 3}]),
+    },
+)
+
+
+@given(FACTS, GIVEN)
+def test_what_is_chosen_is_valid_whatever_the_facts_and_what_is_given_stays(
+    facts: Facts, said: dict[str, Any]
+) -> None:
+    choice = choose(facts, said)
+    settings = {**choice.training, **said}
+    training = TrainingSection.model_validate(settings)
+    assert training.head_learning_rate is not None
+    assert training.head_learning_rate > training.learning_rate
+    names = [strategy.name for strategy in choice.strategies]
+    assert len(names) == len(set(names))
+    assert names
+    arguments = choice.training.get("arguments", {})
+    assert isinstance(arguments, dict)
+    assert said.get("arguments", {}).items() <= arguments.items() or not arguments
+    assert Facts.read(json.loads(json.dumps(facts.as_dict()))) == facts
+
+
+@given(FACTS)
+def test_epochs_are_raised_where_there_are_few_steps_and_only_there(facts: Facts) -> None:
+    fewer, more = (choose(replace(facts, pieces=pieces), {}).training for pieces in (10**3, 10**9))
+    assert float(str(fewer["epochs"])) >= float(str(more["epochs"]))
+
+
+@pytest.mark.parametrize("change", [{"labelled": "x"}, {"examples": 0}, {"pieces": 10**400},
+                                    {"layers": "2"}, {"new": 1}, {"fine_tuned": 1}])  # fmt: skip
+def test_facts_of_another_version_are_none(change: dict[str, object]) -> None:
+    known = Facts("words", 9, 2, 99, 9, 99, 2, True, True, False).as_dict()
+    assert Facts.read(known)
+    assert Facts.read({**known, **change}) is None
+    assert Facts.read(None) is None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from nlp_transfer.strategies.base import Strategy
 
 Labelled = Literal["texts", "words"]
+_Count = Annotated[int, Field(ge=0, le=10**12)]
 
 
 @dataclass(frozen=True)
@@ -20,17 +22,17 @@ class Facts:
 
     labelled: Labelled
     """What bears the labels of the task."""
-    examples: int
+    examples: Annotated[_Count, Field(ge=1)]
     """Of train."""
-    labels: int
+    labels: _Count
     """Types or classes."""
-    pieces: int
+    pieces: _Count
     """What the tokenizer makes of train, padding not counted; from a sample of its examples."""
-    validation: int
+    validation: _Count
     """Examples of the validation split."""
-    parameters: int
+    parameters: _Count
     """Of the checkpoint's encoder."""
-    layers: int
+    layers: _Count
     """Of the encoder, with weights of their own: those of ALBERT are one."""
     sentence_encoder: bool
     """Whether the checkpoint was trained to tell how like two texts are."""
@@ -54,16 +56,14 @@ class Facts:
         return asdict(self)
 
     @classmethod
-    def read(cls, said: object) -> Self | None:
+    def read(cls, said: object) -> Facts | None:
         """Read what `as_dict` wrote; None: it is of another version, or nothing."""
-        wanted = {one.name: type(getattr(_SOME, one.name)) for one in fields(cls)}
-        if not isinstance(said, dict):
+        if not isinstance(said, dict) or said.keys() != {one.name for one in fields(cls)}:
             return None
-        found = {name: type(value) for name, value in said.items()}
-        return cls(**said) if found == wanted and said["examples"] else None
-
-
-_SOME = Facts("texts", 1, 1, 1, 1, 1, 1, sentence_encoder=True, fine_tuned=True, unlabelled=True)
+        try:
+            return TypeAdapter(Facts).validate_json(json.dumps(said), strict=True)
+        except ValidationError:
+            return None
 
 
 @dataclass(frozen=True)
