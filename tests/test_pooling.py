@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import FAMILIES
+from safetensors.torch import load_file
+from tiny import FAMILIES, write_recipe
 from torch.nn.functional import layer_norm
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from nlp_transfer import Predictor, finetune, load_recipe
+from nlp_transfer import Predictor, export, finetune, load_recipe, merge
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.architecture import layers_of, without_adapter
 from nlp_transfer.models.build import LoadedModel, build_model
+from nlp_transfer.models.features import features_behind_logits
 from nlp_transfer.models.pooling import trained_pooling
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.tasks.classification.task import ClassificationTask
@@ -212,11 +215,17 @@ STRATEGIES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+FEW = ("lowest frozen", "unmerged")
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in STRATEGIES],
+)
 def test_a_readout_never_learns(
-    strategy: str, tiny_bert: Path, tiny_recipe: Callable[..., Path], tmp_path: Path
+    strategy: str, encoder_folder: Path, tiny_recipe: Callable[..., Path], tmp_path: Path
 ) -> None:
-    folder = sentence_encoder(tiny_bert, tmp_path / "sentence")
+    folder = encoder_folder
     training = {"learning_rate": 0.01, "weight_decay": 0.5, "arguments": {"max_steps": 2}}
     recipe = tiny_recipe(
         "classification", checkpoint=folder, strategy=STRATEGIES[strategy], training=training
@@ -235,6 +244,184 @@ def test_a_readout_never_learns(
         assert {name: tensor.tolist() for name, tensor in found.state_dict().items()} == {
             name: tensor.tolist() for name, tensor in fixed.items()
         }
+
+
+Folders = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def encoder_folder(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sentence_encoder(tiny_bert, tmp_path_factory.mktemp("encoders") / "sentence")
+
+
+@pytest.fixture(scope="module")
+def runs(
+    tmp_path_factory: pytest.TempPathFactory,
+    data_folder: Callable[[str], Path],
+    encoder_folder: Path,
+) -> Callable[..., Path]:
+    """Return a function that trains on a sentence encoder, once a name."""
+    folder = tmp_path_factory.mktemp("runs")
+
+    def train(name: str = "one", task: str = "classification", **sections: Any) -> Path:
+        run = folder / name
+        if not run.exists():
+            few = {"learning_rate": 0.01, "arguments": {"max_steps": 3}}
+            options = {"checkpoint": encoder_folder, "strategy": "full", "training": few}
+            options |= sections
+            recipe = folder / f"{name}.yaml"
+            write_recipe(recipe, task=task, data=data_folder(task), **options)
+            finetune(load_recipe(str(recipe)), output=run)
+        return run
+
+    return train
+
+
+SHORT = ["great service", "where is my parcel", "i want a refund , you charged me twice"]
+
+
+def scores_of(run: Path, **options: Any) -> list[Any]:
+    answers = Predictor.from_run(run, **{"precision": "fp32", **options})(SHORT)
+    return [answer["scores"] for answer in answers]
+
+
+def depth(run: Path) -> int:
+    return int(json.loads((run / "model" / "config.json").read_text("utf-8"))["num_hidden_layers"])
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        "full",
+        pytest.param({"name": "lora", "rank": 2}, marks=pytest.mark.slow),
+        {"name": "lora", "rank": 2, "merge": False},
+    ],
+)
+def test_plain_transformers_reads_a_pooled_model(strategy: Any, runs: Folders) -> None:
+    name = "one" if strategy == "full" else f"lora-{strategy.get('merge', True)}"
+    run = runs(name, strategy=strategy)
+    folder = run / "model"
+    said = folder / ("config.json" if (folder / "config.json").exists() else "model_config.json")
+    model = AutoModelForSequenceClassification.from_pretrained(
+        folder, config=AutoConfig.from_pretrained(said)
+    )
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    answers = pipeline("text-classification", model=model, tokenizer=tokenizer, top_k=None)(SHORT)
+    for found, expected in zip(answers, scores_of(run), strict=True):
+        assert {one["label"]: one["score"] for one in found} == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_run_that_averages_is_a_start_that_averages(
+    runs: Folders, tmp_path: Path, data_folder: Callable[[str], Path]
+) -> None:
+    """Also where it loses layers; a head of pieces, and a wish for the first, do without."""
+    one = runs()
+    assert depth(one) == 3
+    assert depth(runs("again", checkpoint=one, strategy={"name": "intermediate_task"})) == 3
+    assert depth(runs("less", checkpoint=one, model={"layers": 1})) == 2
+    assert depth(runs("first", checkpoint=one, model={"pooling": "first"})) == 2
+    assert depth(runs("names", "ner", checkpoint=one)) == 2
+    matched = {"name": "intermediate_task", "head": "matched"}
+    carried = build(one / "model")
+    assert "bert.pooler.dense.weight" not in carried.new_parameters, "it was learned on the mean"
+    with pytest.raises(UserError, match=r"model\.pooling: the head of this checkpoint reads mean"):
+        runs("other", checkpoint=one, strategy=matched, model={"pooling": "first"})
+    runs("matched", checkpoint=one, strategy=matched)
+
+
+@pytest.mark.slow
+def test_an_adapter_fits_a_base_that_averages(runs: Folders) -> None:
+    """Its own model does, or reads pieces, where the base has a layer more."""
+    lora = {"name": "lora", "rank": 2, "merge": False}
+    for task in ("classification", "ner"):
+        run = runs(f"on-run-{task}", task, checkpoint=runs(), strategy=lora)
+        written = [json.loads(line) for line in (run / "predictions.jsonl").open("rb")]
+        predictor = Predictor.from_run(run, precision="fp32")
+        key = "tokens" if task == "ner" else "text"
+        found = list(predictor([{key: row[key]} for row in written]))
+        answer = "tags" if task == "ner" else "label"
+        assert [one[answer] for one in found] == [row[answer] for row in written]
+
+
+def test_what_is_known_of_a_text_is_read_below_the_readout(tiny_bert: Path) -> None:
+    plain, pooled = build(tiny_bert).model.eval(), build(tiny_bert, pooling="mean").model.eval()
+    inputs = batch([9, 4])
+    with torch.no_grad(), features_behind_logits(plain), features_behind_logits(pooled):
+        expected, found = plain(**inputs).logits[:, 4:], pooled(**inputs).logits[:, 4:]
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.slow
+def test_states_of_pieces_end_below_the_readout(runs: Folders, tmp_path: Path) -> None:
+    """A student that averages learns from the last states of a teacher that averages, or not."""
+    for name, teacher in (
+        ("taught", runs()),
+        ("taught-first", runs("first-teacher", model={"pooling": "first"})),
+    ):
+        strategy = {"name": "distillation", "teacher": str(teacher), "hidden": 1.0}
+        run = runs(name, strategy=["full", strategy])
+        assert depth(run) == 3
+    with pytest.raises(UserError, match="the student has the layers 0 to 1, the teacher 0 to 1"):
+        runs("beyond", strategy=["full", {**strategy, "layers": {2: 1}}])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantize", [None, "int8"])
+def test_a_pooled_model_is_exported(quantize: str | None, runs: Folders, tmp_path: Path) -> None:
+    run = shutil.copytree(runs(), tmp_path / "run")
+    _, record = export(run, quantize=quantize)
+    assert record.parity.agreement == 1
+    both = zip(scores_of(run, engine="onnx", precision="auto"), scores_of(run), strict=True)
+    for found, expected in both:
+        assert found == pytest.approx(expected, abs=0.02 if quantize else 1e-4)
+
+
+@pytest.mark.slow
+def test_runs_that_average_are_merged_and_interpolated(runs: Folders, tmp_path: Path) -> None:
+    other = runs("seed", training={"seed": 7})
+    merged = merge([runs(), other], tmp_path / "merged")
+    weights = [load_file(folder / "model.safetensors") for folder in (runs() / "model", merged)]
+    readout = [name for name in weights[0] if ".layer.2." in name]
+    assert len(readout) == 16
+    assert all(weights[0][name].equal(weights[1][name]) for name in readout)
+    moved = runs(
+        "moved", strategy=["full", {"name": "interpolate", "lambda": 0.5, "source": str(other)}]
+    )
+    assert depth(moved) == 3
+    with pytest.raises(UserError, match="are not of one architecture"):
+        merge([runs(), runs("first-teacher", model={"pooling": "first"})], tmp_path / "no")
+
+
+@pytest.mark.parametrize("own", ["ner", pytest.param("classification", marks=pytest.mark.slow)])
+def test_tasks_of_pieces_and_of_texts_share_an_encoder_that_pools_by_the_first(
+    own: str, runs: Folders, data_folder: Callable[[str], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    side = "classification" if own == "ner" else "ner"
+    tasks = {"side": {"task": {"name": side}, "data": {"source": str(data_folder(side))}}}
+    strategy = ["full", {"name": "multi_task", "side_tasks": tasks}]
+    with caplog.at_level("INFO"):
+        run = runs(f"both-{own}", own, strategy=strategy)
+    assert caplog.text.count("model.pooling: first") == 1
+    assert depth(run) == 2
+    assert len(list(Predictor.from_run(run / "tasks" / "side")(SHORT))) == 3
+    assert load_recipe(str(run)).model.pooling == "auto", "so that it is the same recipe again"
+    with pytest.raises(UserError, match=r"model\.pooling is mean.*answers for each piece"):
+        runs(f"no-{own}", own, strategy=strategy, model={"pooling": "mean"})
+
+
+@pytest.mark.slow
+def test_two_tasks_of_texts_share_a_readout(
+    runs: Folders, data_folder: Callable[[str], Path]
+) -> None:
+    source = {"source": str(data_folder("classification"))}
+    tasks = {"side": {"task": {"name": "classification"}, "data": source}}
+    run = runs("pair", strategy=["full", {"name": "multi_task", "side_tasks": tasks}])
+    assert depth(run) == 3
+    written = [json.loads(line) for line in (run / "predictions.jsonl").open("rb")]
+    found = list(Predictor.from_run(run)([{"text": row["text"]} for row in written]))
+    assert [one["label"] for one in found] == [row["label"] for row in written]
+    side = Predictor.from_run(run / "tasks" / "side").loaded.model
+    assert len(layers_of(side).modules) == side.config.num_hidden_layers - 1 == 2
 
 
 def test_the_pooled_families_are_all_that_can() -> None:
