@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from steps import built
 from tiny import FAMILIES, write_recipe
 from torch.nn.functional import layer_norm
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, pipeline
@@ -18,7 +19,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from nlp_transfer import Predictor, export, finetune, load_recipe, merge
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.architecture import layers_of, without_adapter
-from nlp_transfer.models.build import LoadedModel, build_model
+from nlp_transfer.models.build import LoadedModel, build_masked_lm, build_model
 from nlp_transfer.models.features import features_behind_logits
 from nlp_transfer.models.pooling import trained_pooling
 from nlp_transfer.recipe import ModelSection
@@ -311,22 +312,29 @@ def test_plain_transformers_reads_a_pooled_model(strategy: Any, runs: Folders) -
         assert {one["label"]: one["score"] for one in found} == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_run_that_averages_is_a_start_that_averages(
-    runs: Folders, tmp_path: Path, data_folder: Callable[[str], Path]
-) -> None:
+def test_a_run_that_averages_is_a_start_that_averages(runs: Folders) -> None:
     """Also where it loses layers; a head of pieces, and a wish for the first, do without."""
-    one = runs()
-    assert depth(one) == 3
-    assert depth(runs("again", checkpoint=one, strategy={"name": "intermediate_task"})) == 3
-    assert depth(runs("less", checkpoint=one, model={"layers": 1})) == 2
-    assert depth(runs("first", checkpoint=one, model={"pooling": "first"})) == 2
-    assert depth(runs("names", "ner", checkpoint=one)) == 2
-    matched = {"name": "intermediate_task", "head": "matched"}
-    carried = build(one / "model")
-    assert "bert.pooler.dense.weight" not in carried.new_parameters, "it was learned on the mean"
+    one = runs() / "model"
+    again = build(one)
+    assert again.model.config.num_hidden_layers == 3
+    assert "bert.pooler.dense.weight" not in again.new_parameters, "it was learned on the mean"
+    assert build(one, layers=1).model.config.num_hidden_layers == 2
+    assert build(one, pooling="first").model.config.num_hidden_layers == 2
+    assert build(one, NerTask()).model.config.num_hidden_layers == 2
+    masked = build_masked_lm(one, ModelSection(checkpoint="x", max_pieces=48)).model
+    assert masked.config.num_hidden_layers == 2
+
+
+def test_a_head_is_carried_over_where_it_reads_the_same(
+    runs: Folders, tiny_recipe: Callable[..., Path]
+) -> None:
+    strategy = ["full", {"name": "intermediate_task", "head": "matched"}]
+    path = tiny_recipe("classification", checkpoint=runs(), strategy=strategy)
+    model = built(load_recipe(str(path))).loaded.model
+    known = load_file(runs() / "model" / "model.safetensors")
+    assert all(known[name].equal(tensor) for name, tensor in model.state_dict().items())
     with pytest.raises(UserError, match=r"model\.pooling: the head of this checkpoint reads mean"):
-        runs("other", checkpoint=one, strategy=matched, model={"pooling": "first"})
-    runs("matched", checkpoint=one, strategy=matched)
+        built(load_recipe(str(path), ["model.pooling=first"]))
 
 
 @pytest.mark.slow

@@ -80,7 +80,9 @@ def _download(name: str, revision: str | None, setting: str) -> Path:
             name,
             revision=revision,  # not its commit: the cache would not know it by name again
             allow_patterns=[*_SMALL_FILES, *weights],
-            ignore_patterns=["*/*"],  # ONNX, TensorFlow and quantised copies live in subfolders
+            # ONNX, TensorFlow and quantised copies live in subfolders; in 1_Pooling lies how
+            # sentence-transformers trained it.
+            ignore_patterns=["[!1]*/*", "1[!_]*/*"],
             local_files_only=info is None,
         )
     except LocalEntryNotFoundError:
