@@ -76,10 +76,15 @@ def said(err: str) -> str:
     return line
 
 
-def test_a_run_says_and_keeps_what_was_chosen_and_is_shown_again(nlpt: Run, mine: Run) -> None:
+def test_a_run_says_and_keeps_what_was_chosen_and_is_shown_again(
+    nlpt: Run, mine: Run, ner_data: Path, opened: Counter[str]
+) -> None:
     recipe = mine()
     shown = yaml.safe_load(done(nlpt("recipes", "show", recipe, "--resolved"))[0])
+    opened.clear()
     _, err = done(nlpt("finetune", "--recipe", recipe, "training.epochs=1", "--output", "run"))
+    files = [str(path) for path in ner_data.iterdir() if path.is_file()]
+    assert [opened[file] for file in files] == [1, 1, 1], "the data is read once"
     assert re.fullmatch(r"auto: 48 sentences, 30,560 parameters: .+, 1 epoch", said(err))
     kept = yaml.safe_load(Path("run/recipe.yaml").read_text("utf-8"))
     assert kept == {**shown, "training": {**shown["training"], "epochs": 1}}
@@ -106,15 +111,6 @@ def test_a_recipe_as_it_was_resolved_gives_the_same_weights(nlpt: Run, mine: Run
     one, two = (Path(name, "model", "model.safetensors").read_bytes() for name in ("one", "two"))
     assert one == two
     assert Path("one/recipe.yaml").read_text("utf-8") == out
-
-
-def test_the_data_is_read_once(nlpt: Run, mine: Run, ner_data: Path, opened: Counter[str]) -> None:
-    done(nlpt("prepare", "--recipe", mine()))
-    files = [str(path) for path in ner_data.iterdir() if path.is_file()]
-    assert [opened[file] for file in files] == [1, 1, 1]
-    opened.clear()
-    done(nlpt("finetune", "--recipe", mine(), "training.epochs=1"))
-    assert [opened[file] for file in files] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -233,8 +229,6 @@ def test_a_run_goes_on_as_it_began(nlpt: Run, mine: Run, tmp_path: Path, ner_dat
     train.unlink()
     _, err = done(nlpt("finetune", "--recipe", recipe, "--output", "run"))
     assert "run is finished; not compared with its data, which cannot be read now" in err
-    train.write_text(text * 60, "utf-8")
-    _, err = done(nlpt("finetune", "--recipe", recipe, "--output", "run", "--dry-run", "--json"))
 
 
 def test_a_folder_that_cannot_be_used_is_told_before_the_data_is_read(nlpt: Run, mine: Run) -> None:
@@ -299,6 +293,18 @@ def test_each_run_of_a_study_is_chosen_for_by_itself(nlpt: Run, mine: Run) -> No
     code, _, err = nlpt("study", "--recipe", recipe, "--output", "study", "strategies=full")
     assert code == 2
     assert "strategies: [{'name': 'auto'}] in the folder, [{'name': 'full'}] now" in err
+
+
+@pytest.mark.slow
+def test_what_a_model_of_the_same_types_knows_is_taken_over(nlpt: Run, mine: Run) -> None:
+    recipe = mine(training={"epochs": 1})
+    done(nlpt("finetune", "--recipe", recipe, "--output", "first"))
+    start = f"model.checkpoint={Path('first').absolute()}"
+    _, err = done(nlpt("finetune", "--recipe", recipe, start, "--output", "second"))
+    assert "head carried over by label" in said(err)
+    assert "head carried over for the labels" in err
+    others = "task.types=[PER, LOC, ORG, AGE]"
+    assert "carried over" in said(done(nlpt("prepare", "--recipe", recipe, start, others))[1])
 
 
 @pytest.mark.slow
@@ -388,6 +394,7 @@ FACTS = st.builds(
     layers=st.integers(0, 50),
     sentence_encoder=st.booleans(),
     fine_tuned=st.booleans(),
+    shared_labels=st.booleans(),
     unlabelled=st.booleans(),
 )
 GIVEN = st.fixed_dictionaries(
@@ -428,7 +435,7 @@ def test_epochs_are_raised_where_there_are_few_steps_and_only_there(facts: Facts
 @pytest.mark.parametrize("change", [{"labelled": "x"}, {"examples": 0}, {"pieces": 10**400},
                                     {"layers": "2"}, {"new": 1}, {"fine_tuned": 1}])  # fmt: skip
 def test_facts_of_another_version_are_none(change: dict[str, object]) -> None:
-    known = Facts("words", 9, 2, 99, 9, 99, 2, True, True, False).as_dict()
+    known = Facts("words", 9, 2, 99, 9, 99, 2, True, True, True, False).as_dict()
     assert Facts.read(known)
     assert Facts.read({**known, **change}) is None
     assert Facts.read(None) is None

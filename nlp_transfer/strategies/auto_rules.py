@@ -38,6 +38,8 @@ class Facts:
     """Whether the checkpoint was trained to tell how like two texts are."""
     fine_tuned: bool
     """Whether the checkpoint is a model of the same task already."""
+    shared_labels: bool
+    """Whether such a model has labels of the data."""
     unlabelled: bool
     """Whether there are texts without labels (data.unlabelled)."""
 
@@ -90,6 +92,7 @@ class Case:
     validation_share: Between | None = None
     sentence_encoder: bool | None = None
     fine_tuned: bool | None = None
+    shared_labels: bool | None = None
     unlabelled: bool | None = None
 
     def wanted(self) -> list[tuple[str, Wanted]]:

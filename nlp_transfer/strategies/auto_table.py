@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from nlp_transfer.strategies.auto_rules import Between, Case, Choice, Facts, Rule, first_that_hold
 from nlp_transfer.strategies.frozen import Frozen
+from nlp_transfer.strategies.intermediate_task import IntermediateTask
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
 from nlp_transfer.strategies.linear_probe import LinearProbe
 from nlp_transfer.strategies.pseudo_labels import PseudoLabels
@@ -45,6 +46,12 @@ RULES: tuple[Rule, ...] = (
         Case(),
         "layers that share their weights (ALBERT) are frozen together or not at all",
         strategies=(LayerwiseLr(decay=0.85),),
+    ),
+    Rule(
+        HEAD,
+        Case("words", fine_tuned=True, shared_labels=True),
+        "what a model knows of the same types need not be learned anew",
+        strategies=(IntermediateTask(head="matched"),),
     ),
     Rule(
         HEAD,

@@ -73,6 +73,10 @@ class IntermediateTask(Strategy):
         False, description="learn the corpora alone, as the round before the run does"
     )
 
+    @property
+    def in_words(self) -> str:
+        return "head carried over by label" if self.head == "matched" else self.name
+
     @model_validator(mode="after")
     def _has_data(self) -> IntermediateTask:
         if self.only_data and not self.data:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from datasets import Dataset
 
-from nlp_transfer.models.architecture import is_fine_tuned, layers_of
+from nlp_transfer.models.architecture import is_fine_tuned, layers_of, output_labels
 from nlp_transfer.models.build import outline
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.loading import load_tokenizer
@@ -81,6 +81,8 @@ def facts_of(recipe: TransferRecipe, splits: Splits, folder: Path) -> Facts:
     task = recipe.task
     model = outline(folder, task.head.auto_class, recipe.model)
     heads = " ".join(model.config.architectures or ())
+    fine_tuned = is_fine_tuned(model.config) and task.head_name in heads
+    shared = {*task.head.new(splits.labels).labels} & {*output_labels(model.config)} - {"O"}
     return Facts(
         labelled="texts" if task.span_rows is None else "words",
         examples=len(splits["train"]),
@@ -90,7 +92,8 @@ def facts_of(recipe: TransferRecipe, splits: Splits, folder: Path) -> Facts:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         layers=len(layers_of(model).modules),
         sentence_encoder=trained_pooling(folder) is not None,
-        fine_tuned=is_fine_tuned(model.config) and task.head_name in heads,
+        fine_tuned=fine_tuned,
+        shared_labels=fine_tuned and bool(shared),
         unlabelled=recipe.data.unlabelled is not None,
     )
 
