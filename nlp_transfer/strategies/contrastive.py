@@ -33,6 +33,7 @@ class Contrastive(Strategy):
     # Beside the labels' loss, before that of two passes: r_drop's second pass is a partner of every
     # item, as in SimCSE (Gao et al. 2021).
     order: ClassVar[int] = 25
+    experimental: ClassVar[bool] = True
 
     name: Literal["contrastive"] = "contrastive"
     weight: float = Field(
