@@ -415,3 +415,47 @@ def test_encoder_of_another_task_is_a_start_and_its_head_is_not(
         bad = tiny_recipe(checkpoint=start, strategy=["full", {**step, "head": head}])
         with pytest.raises(UserError, match=message):
             parts_of(bad)
+
+
+# Names of the labels
+
+
+def _rows(path: Path, *overrides: str) -> dict[str, torch.Tensor]:
+    model = parts_of(path, *overrides).loaded.model
+    weight = model.classifier.weight.detach()
+    return {label: weight[index] for label, index in model.config.label2id.items()}
+
+
+def test_rows_of_the_head_start_from_the_names_of_their_labels(tiny_recipe: Recipes) -> None:
+    plain, named = (_rows(tiny_recipe(strategy=strategy)) for strategy in ("full", "label_names"))
+    added = {label: named[label] - plain[label] for label in plain}
+    for kind in ("PER", "LOC", "ORG"):
+        assert added[f"B-{kind}"].allclose(added[f"I-{kind}"], atol=1e-6)
+        assert added[f"B-{kind}"].norm() > 0
+    assert not added["O"].any()
+    assert not added["B-PER"].allclose(added["B-LOC"])
+    told = {"name": "label_names", "descriptions": {"PER": "a person's name"}}
+    described = _rows(tiny_recipe(strategy=told))
+    assert not described["B-PER"].allclose(named["B-PER"])
+
+
+def test_rows_that_are_carried_over_are_not_named_anew(tiny_recipe: Recipes, teacher: Any) -> None:
+    master = teacher("ner", "task.types=[LOC, PER, ORG]")
+    matched = {"name": "intermediate_task", "head": "matched"}
+    one, other = (
+        _rows(tiny_recipe(checkpoint=master, strategy=of), "task.types=[GPE, ORG, PER, LOC]")
+        for of in ([matched], [matched, "label_names"])
+    )
+    same = {label for label in one if one[label].equal(other[label])}
+    assert same == {*one} - {"B-GPE", "I-GPE"}
+
+
+def test_names_that_would_be_lost_or_mean_nothing_are_refused(tiny_recipe: Recipes) -> None:
+    told = {"name": "label_names", "descriptions": {"PRE": "a person's name"}}
+    for strategy, message in (
+        (told, "the data has no 'PRE' .*Did you mean 'PER'"),
+        (["label_names", "frozen"], "label_names is lost where 'frozen' fits the head at once"),
+        (["label_names", "linear_probe"], "do not work together"),
+    ):
+        with pytest.raises(UserError, match=message):
+            parts_of(tiny_recipe(strategy=strategy))

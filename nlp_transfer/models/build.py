@@ -70,6 +70,8 @@ class LoadedModel:
     tokenizer: PreTrainedTokenizerBase
     new_parameters: frozenset[str] = frozenset()
     """Names of the parameters that the checkpoint did not have: they start at random."""
+    known_labels: frozenset[str] = frozenset()
+    """Labels whose rows of the output layer come from another model."""
     known: Known | None = None
     """Where the texts that it knows lie; None: it takes all for such."""
 

@@ -192,7 +192,7 @@ class IntermediateTask(Strategy):
         if unmatched:
             log.info("head starts at random for the labels %s", shortened(unmatched))
             new |= {name for name in loaded.new_parameters if name.startswith(f"{output}.")}
-        return replace(loaded, new_parameters=new)
+        return replace(loaded, new_parameters=new, known_labels=frozenset(shared))
 
     def _source(self, run: RunContext) -> FineTuned | None:
         """Open the model that the run starts from; None where corpora are yet to be learned."""
