@@ -65,12 +65,7 @@ class Measured:
 
 
 _SETS = {
-    "intents": DataSet("quickstart-intents", ("training.epochs=8",), chosen_on=True, embedded=True),
-    "music": DataSet(
-        "quickstart-ner",
-        ("data.source={data}/crossner/music", "model.max_pieces=256", "training.epochs=10"),
-        chosen_on=True,
-    ),
+    "intents": DataSet("quickstart-intents", ("training.epochs=5",), chosen_on=True, embedded=True),
     "politics": DataSet(
         "quickstart-ner",
         ("data.source={data}/crossner/politics", "model.max_pieces=256", "training.epochs=4"),
@@ -78,12 +73,12 @@ _SETS = {
     "banking77": DataSet(
         "quickstart-intents",
         ("data.source={out}/banking77/data", "data.columns={text: text, label: category}",
-         "training.epochs=4"),
+         "training.epochs=5"),
     ),
     "wnut17": DataSet(
         "quickstart-ner",
-        ("data.source={data}/wnut17", f"data.splits={_WNUT}", "data.train_examples=800",
-         "training.epochs=2"),
+        ("data.source={data}/wnut17", f"data.splits={_WNUT}", "data.train_examples=400",
+         "training.epochs=3"),
     ),
 }  # fmt: skip
 
@@ -99,7 +94,9 @@ def main() -> None:
         if (of.embedded or options.data) and name in (options.sets or _SETS)
     ]
     if "banking77" in chosen:
-        write_few_shot(options.data / "banking77", options.out / "banking77" / "data", seed=42)
+        write_few_shot(
+            options.data / "banking77", options.out / "banking77" / "data", seed=42, train=5
+        )
     if not options.kept:
         _write_shared(options.out)
         for seed in options.seeds:
