@@ -171,7 +171,7 @@ def _fine_tune_all(name: str, seed: int, options: argparse.Namespace) -> None:
         pretrain(_read(name, options, *own), output=domain)
     for candidate, folder in _candidates(name, out).items():
         run = _run(out, name, candidate, seed)
-        if not (run / "metrics.json").is_file():
+        if not _is_done(out, name, candidate, seed):
             own = _read(name, options, f"model.checkpoint={folder}", f"training.seed={seed}")
             finetune(own, output=run)
             shutil.rmtree(run / "model", ignore_errors=True)
@@ -181,9 +181,17 @@ def _run(out: Path, name: str, candidate: str, seed: int) -> Path:
     return out / name / f"{candidate}-{seed}"
 
 
+def _is_done(out: Path, name: str, candidate: str, seed: int) -> bool:
+    return (_run(out, name, candidate, seed) / "metrics.json").is_file()
+
+
 def _measure(name: str, options: argparse.Namespace) -> list[Measured]:
     """Rank the checkpoints of a data set, and set beside it what fine-tuning has come to."""
-    folders = _candidates(name, options.out)
+    folders = {
+        candidate: folder
+        for candidate, folder in _candidates(name, options.out).items()
+        if all(_is_done(options.out, name, candidate, seed) for seed in options.seeds)
+    }
     recipe = _read(name, options)
     ranked = rank_checkpoints(recipe, list(folders.values()))
     names = {str(folder): candidate for candidate, folder in folders.items()}
