@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from interrupting import interrupted
 from optuna.trial import create_trial
 
 from nlp_transfer import UserError, files, load_recipe, resolve
-from nlp_transfer.studies import liveness, requirements
+from nlp_transfer.studies import budget, callback, liveness, opening, requirements, worker
 from nlp_transfer.studies.budget import within_time
 from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.journal import Journal
@@ -395,44 +396,76 @@ def test_no_trial_is_begun_that_is_expected_to_end_too_late(
         assert (epochs.low, pytest.approx(epochs.high, abs=0.1)) == fits["training.epochs"]
 
 
-@pytest.mark.slow
+@pytest.fixture
+def time_for_steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return a function after which time stands still for some steps, and then is over."""
+    left = math.inf
+
+    def now() -> float:
+        return 0.0 if left > 0 else 1e9
+
+    def now_after_a_step() -> float:
+        nonlocal left
+        left -= 1
+        return now()
+
+    def set_to(steps: float) -> None:
+        nonlocal left
+        left = steps
+
+    for module in (budget, opening, worker):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=now, sleep=time.sleep))
+    monkeypatch.setattr(callback, "time", SimpleNamespace(monotonic=now_after_a_step))
+    return set_to
+
+
 def test_a_search_ends_in_the_middle_of_a_run_and_goes_on_with_it(
-    tiny_recipe: Callable[..., Path], nlpt: Command
+    tiny_recipe: Callable[..., Path], nlpt: Command, time_for_steps: Callable[[float], None]
 ):
-    recipe = tiny_recipe(training={"epochs": 3000})
-    command = ("study", "--recipe", recipe, "--search", 2, "--minutes", 0.08)
+    recipe = tiny_recipe("classification", training={"epochs": 3}, evaluation={"bootstrap": 100})
+    command = ("study", "--recipe", recipe, "--search", 1, "--minutes", 9)
+    time_for_steps(4)
     code, out, err = nlpt(*command, "--seeds", 2)  # a first trial of one seed would be kept
     assert code == 0, err
     assert "recipe: --minutes are over; the same command goes on with it" in err
-    assert "0 of 2 trials are done: the same command goes on." in out
+    assert "0 of 1 trials are done: the same command goes on." in out
     assert [(row["name"], row["state"]) for row in _study()["rows"]] == [("recipe", "unfinished")]
+    time_for_steps(math.inf)
     code, _, err = nlpt(*command)
     assert code == 0, err
     assert "resuming at step" in err
+    assert [row["state"] for row in _study()["rows"]] == ["finished"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("arguments", [{}, {"eval_strategy": "steps", "eval_steps": 0.9}])
+@pytest.mark.parametrize("arguments", [{}, {"eval_strategy": "steps", "eval_steps": 50}])
 def test_a_first_trial_that_takes_too_long_is_scored_as_far_as_it_came(
-    arguments: dict[str, Any], tiny_recipe: Callable[..., Path], nlpt: Command
+    arguments: dict[str, Any],
+    tiny_recipe: Callable[..., Path],
+    nlpt: Command,
+    time_for_steps: Callable[[float], None],
 ):
     saved = {key.replace("eval", "save"): value for key, value in arguments.items()}
-    training = {"epochs": 3000, "arguments": {**arguments, **saved}}
-    command = ("study", "--recipe", tiny_recipe(training=training), "--search")
-    code, out, err = nlpt(*command, "--minutes", 0.08)
+    training = {"epochs": 30, "arguments": {**arguments, **saved}}
+    recipe = tiny_recipe("classification", training=training, evaluation={"bootstrap": 100})
+    time_for_steps(10)
+    code, out, err = nlpt("study", "--recipe", recipe, "--search", "--minutes", 9)
     assert code == 0, err
     (row,) = _study()["rows"]
-    assert 0 < row["stopped_at_epoch"] < 3000
+    metrics = json.loads((STUDY / "runs" / "recipe-seed42" / "metrics.json").read_text("utf-8"))
+    assert metrics["training"]["steps"] == 10
+    if arguments:
+        assert metrics["training"]["best_step"] == 10  # the only evaluation
+    assert row["stopped_at_epoch"] == pytest.approx(metrics["training"]["epochs"], abs=0.01)
     assert row["test"]
-    assert f"recipe was stopped at epoch {row['stopped_at_epoch']:g}, when --minutes were over" in (
-        " ".join(out.split())
-    )
-    code, _, err = nlpt(*command, "--minutes", 0.01)
-    assert (code, "no further trial fits into them" in err) == (0, True), err
+    said = f"recipe was stopped at epoch {row['stopped_at_epoch']:g}, when --minutes were over"
+    assert said in " ".join(out.split())
 
 
-def _worker(recipe: Path, folder: Path) -> subprocess.Popen[str]:
-    """Start a process that takes part in a study of two rows with three seeds each."""
+GRID = ("--seeds", "3", "--vary", "training.learning_rate=1e-3,5e-3")
+
+
+def _worker(recipe: Path, folder: Path, *asked: object) -> subprocess.Popen[str]:
+    """Start a process that takes part in a study: of two rows with three seeds each, or another."""
     command = [
         sys.executable,
         "-m",
@@ -443,7 +476,7 @@ def _worker(recipe: Path, folder: Path) -> subprocess.Popen[str]:
         "--output",
         folder,
     ]
-    command += ["--seeds", "3", "--vary", "training.learning_rate=1e-3,5e-3"]
+    command += asked or GRID
     return subprocess.Popen(
         [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -480,6 +513,23 @@ def test_sizes_of_training_data_give_a_forecast(tiny_recipe: Callable[..., Path]
     assert curve["overall"]["sentence"] in out
     assert "PER: F1" in out
     assert "Learning curve" in (STUDY / "study.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_workers_of_a_search_share_its_trials_and_what_auto_chose(
+    tiny_recipe: Callable[..., Path], tmp_path: Path
+):
+    recipe, folder = tiny_recipe("classification", strategy="auto", **ONE_EPOCH), tmp_path / "s"
+    workers = [_worker(recipe, folder, "--search", "3", "--minutes", "9") for _ in range(2)]
+    said = [worker.communicate()[0] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], said
+    found = _study(folder)
+    rows = [row for row in found["rows"] if row["state"] == "finished"]
+    assert found["rows"][0]["name"] == "auto"
+    assert len(_runs(folder)) == len(rows)
+    assert found["done"] == len(found["rows"]) == 3
+    assert [row["name"] for row in rows if row["test"]] == [found["best"]]
+    assert len([*folder.glob("test/*.json")]) == 1
 
 
 @pytest.mark.slow

@@ -23,8 +23,8 @@ from nlp_transfer.studies.study import Study
 
 log = logging.getLogger(__name__)
 
-_FOR_TESTING = 0.05
-"""Share of the minutes of a search that is left for scoring the best on the test split."""
+_FOR_TESTING = (0.1, 60.0)
+"""Share of the minutes of a search that is left for scores at its end, but no more than seconds."""
 
 
 def open_study(
@@ -81,7 +81,8 @@ def _seconds(minutes: float | None, plan: Plan) -> float:
     """Return how long runs may be begun; what follows a search has its part of the minutes."""
     if minutes is None:
         return math.inf
-    return 60 * minutes * (1 - _FOR_TESTING if plan.trials else 1)
+    share, most = _FOR_TESTING
+    return 60 * minutes - (min(60 * minutes * share, most) if plan.trials else 0)
 
 
 def _described(plan: Plan) -> str:
