@@ -64,7 +64,8 @@ def study_page(result: StudyResult) -> Page:
 
 def tables(result: StudyResult) -> tuple[Table, ...]:
     """Set the rows beside each other; names of trials do not say what they change."""
-    return (rows_table(result), *([settings_table(result)] if result.is_search else []))
+    changes = result.is_search and any(row.row.settings for row in result.rows)
+    return (rows_table(result), *([settings_table(result)] if changes else []))
 
 
 def rows_table(result: StudyResult) -> Table:
