@@ -97,7 +97,7 @@ def _runs(specification: Mapping[str, Any], options: argparse.Namespace) -> Iter
             ):
                 continue
             out = options.out / data
-            places = {"data": options.data, "out": out, "other": section.get("other"), "seed": seed}
+            places = {"data": options.data, "out": out, "seed": seed}
             base = _prepare(section, options.data, out, places)
             for row, keys in specification["rows"].items():
                 if (options.rows and row not in options.rows) or not _applies(keys, data):
