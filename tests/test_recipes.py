@@ -355,6 +355,7 @@ def hub(
             server.add_folder(name, folder)
             files = server.repos[name].files
             files |= {"tf_model.h5": b"", "onnx/model.onnx": b"", "README.md": b"# A model"}
+            files["1_Pooling/config.json"] = b"{}"
             if name in BIN_ONLY:
                 files["pytorch_model.bin"] = _as_bin(files.pop("model.safetensors"))
         for name, hosted in HOSTED.items():
@@ -475,6 +476,7 @@ def test_only_what_a_recipe_needs_is_downloaded(hub: tuple[Hub, Answers]) -> Non
     assert {
         "train/train_en.jsonl",
         "model.safetensors",
+        "1_Pooling/config.json",
         "en/train-00000-of-00001.parquet",
     } <= fetched
     needless = {"tf_model.h5", "onnx/model.onnx", "train/train_de.jsonl", "test/test_de.jsonl"}
