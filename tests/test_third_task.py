@@ -108,6 +108,7 @@ def commands(
         ["augmentation", "finetune", "--recipe", said, "strategies=full,augmentation,r_drop"],
         ["compare", "compare", *both],
         ["weights", "finetune", "--recipe", said, "training.class_weights=balanced", "--dry-run"],
+        ["auto", "finetune", "--recipe", said, "strategies=auto", "--dry-run"],
     ]
     online = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
     done = subprocess.run(
@@ -134,6 +135,13 @@ def yaml_with_columns(recipe: Path) -> Path:
 def test_a_third_task_goes_the_way_of_every_command(commands, command):
     code, out, err = commands[command]
     assert code == 0, out + err
+
+
+def test_what_is_chosen_for_it_goes_with_it(commands):
+    code, out, err = commands["auto"]
+    assert code == 0, out + err
+    assert "auto: 48 " in err
+    assert "head fitted" not in err
 
 
 def test_its_figures_predictions_and_card_are_its_own(commands, hub):
