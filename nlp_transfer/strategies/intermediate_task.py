@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from nlp_transfer.data.formats import AnyData
+from nlp_transfer.doctor.finding import counted
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.models.architecture import head_parameters, output_layer
 from nlp_transfer.models.pooling import pooling_of
@@ -73,10 +74,6 @@ class IntermediateTask(Strategy):
         False, description="learn the corpora alone, as the round before the run does"
     )
 
-    @property
-    def in_words(self) -> str:
-        return "head carried over by label" if self.head == "matched" else self.name
-
     @model_validator(mode="after")
     def _has_data(self) -> IntermediateTask:
         if self.only_data and not self.data:
@@ -89,6 +86,13 @@ class IntermediateTask(Strategy):
             if any(key in corpus.said() for corpus in self.data):
                 raise ValueError(f"data: {key} is not used of a corpus that comes first")
         return self
+
+    @property
+    def in_words(self) -> str:
+        if not self.data:
+            return "head carried over by label" if self.head == "matched" else self.name
+        corpora = counted(len(self.data), "corpus", "corpora")
+        return f"{corpora} {'alone' if self.only_data else 'first'}"
 
     def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
         """Refuse what would be lost, or could not learn corpora."""
