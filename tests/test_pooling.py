@@ -39,7 +39,8 @@ WITH_READOUT = (
     "xlm-roberta",
     "camembert",
 )
-WITHOUT = ("albert", "mpnet", "deberta")
+RARE = ("roformer", "nystromformer")
+WITHOUT = ("albert", "mpnet", "deberta", "ibert")
 LENGTHS = ([7, 7], [12, 5, 1], [40, 17, 3])
 
 
@@ -87,7 +88,7 @@ def _readout(model: Any) -> str:
     return f"{layers.name}.{len(layers.modules)}"
 
 
-@pytest.mark.parametrize("family", WITH_READOUT)
+@pytest.mark.parametrize("family", [*WITH_READOUT, *RARE])
 def test_logits_are_those_of_the_head_on_the_mean(family: str, checkpoint: Checkpoints) -> None:
     model = build(checkpoint(family), pooling="mean").model.eval()
     for lengths in LENGTHS:
