@@ -21,6 +21,7 @@ from nlp_transfer.strategies.ia3 import Ia3
 from nlp_transfer.strategies.intermediate_task import IntermediateTask
 from nlp_transfer.strategies.interpolate import Interpolate
 from nlp_transfer.strategies.l2_sp import L2Sp
+from nlp_transfer.strategies.label_examples import LabelExamples
 from nlp_transfer.strategies.label_names import LabelNames
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
 from nlp_transfer.strategies.linear_probe import LinearProbe
@@ -47,6 +48,7 @@ _Section = Annotated[
     | IntermediateTask
     | Interpolate
     | L2Sp
+    | LabelExamples
     | LayerwiseLr
     | LabelNames
     | LinearProbe

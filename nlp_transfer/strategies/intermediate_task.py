@@ -101,8 +101,8 @@ class IntermediateTask(Strategy):
         for other in recipe.strategies:
             if self.head == "matched" and _fits_head(other):
                 yield (
-                    f"intermediate_task: head: matched is lost where '{other.name}' fits the head; "
-                    "keep one"
+                    f"'intermediate_task' with head: matched is lost where '{other.name}' fits the "
+                    "head; keep one"
                 )
             if self.data and (other.group == ADAPTERS or not other.takes_steps):
                 yield (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -14,6 +13,7 @@ from nlp_transfer.models.architecture import output_labels, output_layer
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import RunContext, TransferRecipe
+from nlp_transfer.strategies.parts.label_words import in_words
 
 if TYPE_CHECKING:
     import torch
@@ -90,16 +90,6 @@ class LabelNames(Strategy):
                     layer.bias[index] = -float(row @ middle)
         log.info("head starts from the names of %d labels", len(names))
         return loaded
-
-
-def in_words(name: str) -> str:
-    """Write a label as words.
-
-    >>> in_words("card_arrival"), in_words("ProgrammingLanguage")
-    ('card arrival', 'programming language')
-    """
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return " ".join(re.split(r"[\W_]+", parted)).strip().lower() or name
 
 
 def _read(loaded: LoadedModel, texts: Sequence[str]) -> torch.Tensor:

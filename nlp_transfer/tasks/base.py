@@ -18,6 +18,7 @@ from nlp_transfer.tasks.optional import (
     Judge,
     SoftLoss,
     SpanRows,
+    TextLabels,
 )
 
 if TYPE_CHECKING:
@@ -112,6 +113,11 @@ class Task(Section):
     @property
     def span_rows(self) -> SpanRows | None:
         """Rows that are labelled by runs of their words; None: they are not."""
+        return None
+
+    @property
+    def text_labels(self) -> TextLabels | None:
+        """Rows that have a label as a whole; None: they have not."""
         return None
 
     @property

@@ -88,6 +88,13 @@ class SpanRows(Protocol):
         """Give a row these spans as its labels, from left to right."""
 
 
+class TextLabels(Protocol):
+    """Rows that have a label as a whole."""
+
+    def row(self, text: str, label: str) -> dict[str, Any]:
+        """Make a row of a text that has this label."""
+
+
 class Alterations(Protocol):
     """Ways of altering rows by which their labels still hold."""
 

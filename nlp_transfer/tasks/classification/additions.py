@@ -50,3 +50,12 @@ class ClassificationAdditions:
 
     def classes(self, row: Row) -> set[str | None]:
         return set(row["labels"])
+
+
+@dataclass(frozen=True)
+class ClassificationTextLabels:
+    """Texts of a class."""
+
+    def row(self, text: str, label: str) -> dict[str, Any]:
+        """Make a text of one class, that stands in no file."""
+        return {"text": text, "text_pair": None, "labels": [label], "where": f"the name {label}"}

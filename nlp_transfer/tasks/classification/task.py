@@ -11,7 +11,10 @@ from pydantic import Field, model_validator
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import LabelNames
 from nlp_transfer.tasks.base import Task
-from nlp_transfer.tasks.classification.additions import ClassificationAdditions
+from nlp_transfer.tasks.classification.additions import (
+    ClassificationAdditions,
+    ClassificationTextLabels,
+)
 from nlp_transfer.tasks.classification.alterations import ClassificationAlterations
 from nlp_transfer.tasks.classification.decoding import ClassificationDecoder
 from nlp_transfer.tasks.classification.head import ClassificationHead
@@ -155,6 +158,10 @@ class ClassificationTask(Task):
     @property
     def additions(self) -> ClassificationAdditions:
         return ClassificationAdditions(self.multi_label)
+
+    @property
+    def text_labels(self) -> ClassificationTextLabels:
+        return ClassificationTextLabels()
 
     @property
     def known_share(self) -> float | None:
