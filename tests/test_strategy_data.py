@@ -499,3 +499,35 @@ def test_corpora_that_cannot_come_first_are_refused(
     code, _, err = nlpt("finetune", "-r", tiny_recipe(strategy=[first(own)]), "--dry-run")
     assert (code, "stands in the data of the run itself" in err) == (2, True)
     assert nlpt("finetune", "-r", tiny_recipe(strategy=[first(str(strange))]), "--dry-run")[0] == 0
+
+
+# Names of classes as texts
+
+
+def test_names_of_classes_become_training_texts(tiny_recipe: Recipes) -> None:
+    rows = train_rows(tiny_recipe("classification", strategy=["full", "label_examples"]))
+    plain = train_rows(tiny_recipe("classification"))
+    named = rows[len(plain) :]
+    assert rows[: len(plain)] == plain
+    labels = {label for row in plain for label in row["labels"]}
+    assert {row["labels"][0]: row["text"] for row in named} == {
+        label: " ".join(label.split("_")) for label in labels
+    }
+    template = {"name": "label_examples", "template": "It is about {}."}
+    around = train_rows(tiny_recipe("classification", strategy=["full", template]))[len(plain) :]
+    assert [row["text"] for row in around] == [f"It is about {row['text']}." for row in named]
+
+
+@pytest.mark.parametrize("template", ["no place", "{} and {}"])
+def test_template_without_one_place_is_refused(template: str, tiny_recipe: Recipes) -> None:
+    strategy = ["full", {"name": "label_examples", "template": template}]
+    assert "must hold {} once" in refused(tiny_recipe("classification", strategy=strategy))
+
+
+def test_names_that_say_nothing_are_refused(tmp_path: Path, tiny_recipe: Recipes) -> None:
+    for split in ("train", "validation", "test"):
+        rows = "".join(f"{split} text {n},LABEL_{n % 2}\n" for n in range(20))
+        (tmp_path / f"{split}.csv").write_text("text,label\n" + rows, encoding="utf-8")
+    path = tiny_recipe("classification", strategy=["full", "label_examples"])
+    with pytest.raises(UserError, match="no name of a class says what it is"):
+        finetune(load_recipe(str(path), [f"data={{source: {tmp_path}}}"]), output=tmp_path / "run")
