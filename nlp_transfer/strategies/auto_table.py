@@ -13,14 +13,19 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
+from nlp_transfer.strategies.augmentation import Augmentation
 from nlp_transfer.strategies.auto_rules import Between, Case, Choice, Facts, Rule, first_that_hold
+from nlp_transfer.strategies.average_checkpoints import AverageCheckpoints
 from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.intermediate_task import IntermediateTask
+from nlp_transfer.strategies.label_examples import LabelExamples
 from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
-from nlp_transfer.strategies.linear_probe import LinearProbe
 from nlp_transfer.strategies.pseudo_labels import PseudoLabels
+from nlp_transfer.strategies.r_drop import RDrop
 
 WEIGHTS = "which weights learn"
+COPIES = "what is added to train"
+HELD = "how it is held"
 HEAD = "how the head starts"
 RATE = "how fast"
 BATCH = "how much at a time"
@@ -30,6 +35,8 @@ PATIENCE = "when to stop before"
 EVALUATIONS = "how often it is evaluated"
 TEXTS = "what is learned beside train"
 
+FEW = Between(below=50)
+"""Examples a class."""
 SMALL = Between(below=50e6)
 """Parameters of a small checkpoint; a base one has 85 M to 180 M."""
 
@@ -54,62 +61,64 @@ RULES: tuple[Rule, ...] = (
         strategies=(IntermediateTask(head="matched"),),
     ),
     Rule(
-        HEAD,
-        Case("texts"),
-        "to be measured",
-        strategies=(LinearProbe(),),
+        RATE,
+        Case("texts", examples_per_label=FEW, parameters=SMALL),
+        "banking77, 10 a class, all that is chosen below beside it: of 2,000 held-out texts 85.5 % "
+        "right, 84.5 at 5e-4",
+        training={"learning_rate": 3e-4, "head_learning_rate": 3e-3},
     ),
     Rule(
         RATE,
-        Case("texts", parameters=SMALL),
-        "to be measured",
-        training={"learning_rate": 1e-4, "head_learning_rate": 1e-3},
-    ),
-    Rule(
-        RATE,
-        Case("texts"),
-        "to be measured",
-        training={"learning_rate": 3e-5, "head_learning_rate": 1e-3},
-    ),
-    Rule(
-        RATE,
-        Case("words", parameters=SMALL),
-        "to be measured",
+        Case(parameters=SMALL),
+        "banking77, 10 a class, of 2,000 held-out texts 84.3 % right (1e-4: 83.7, 3e-4: 84.4); "
+        "CrossNER politics and WNUT-17: the best row of their tables has these rates",
         training={"learning_rate": 5e-4, "head_learning_rate": 3e-3},
     ),
     Rule(
         RATE,
-        Case("words"),
-        "to be measured",
+        Case(),
+        "all-mpnet-base-v2: validation .740 (UNER EWT), .681 (WNUT-17), .855 (NCBI), .938 "
+        "(banking77); a news corpus .9019 against .8603 with 2,048 pieces a step at full's rates",
         training={"learning_rate": 1e-4, "head_learning_rate": 1e-3},
     ),
     Rule(
         BATCH,
         Case(examples=Between(below=2_000)),
-        "to be measured",
+        "few examples are few steps: 512 pieces are about 40 texts or 20 sentences",
         training={"tokens_per_batch": 512},
     ),
-    Rule(BATCH, Case(), "to be measured", training={"tokens_per_batch": 1024}),
+    Rule(
+        BATCH,
+        Case(),
+        "news corpus, 3 epochs: .8753 in 147 s with 1,024, .8727 in 253 s with 512, .8549 with "
+        "2,048 (samples/minilm, one seed)",
+        training={"tokens_per_batch": 1024},
+    ),
     Rule(
         EPOCHS,
         Case("words", Between(below=500)),
-        "to be measured",
+        "CrossNER, validation: politics 65.5 after 20 and 64.6 after 10, ai 54.3 and 51.7",
         training={"epochs": 20},
     ),
     Rule(
         EPOCHS,
-        Case("words", Between(below=2_000)),
-        "to be measured",
-        training={"epochs": 10},
+        Case("texts", examples_per_label=FEW),
+        "banking77, 10 a class: best at the end of 10 to 15; twice as many scored no higher",
+        training={"epochs": 12},
     ),
-    Rule(EPOCHS, Case("words"), "to be measured", training={"epochs": 4}),
     Rule(
         EPOCHS,
-        Case("texts", Between(below=2_000)),
-        "to be measured",
+        Case(examples=Between(below=2_000)),
+        "UNER EWT (1,524 sentences), validation: best after 8 of 10",
         training={"epochs": 10},
     ),
-    Rule(EPOCHS, Case("texts"), "to be measured", training={"epochs": 3}),
+    Rule(
+        EPOCHS,
+        Case(examples=Between(below=10_000)),
+        "WNUT-17 and NCBI still rose after 3",
+        training={"epochs": 5},
+    ),
+    Rule(EPOCHS, Case(), "a news corpus (14,041 sentences): .8753", training={"epochs": 3}),
     Rule(
         STEPS,
         Case(),
@@ -120,7 +129,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         PATIENCE,
         Case(examples=Between(below=2_000)),
-        "to be measured",
+        "the best evaluation is mostly among the last three: it seldom ends a run",
         training={"early_stopping": 4},
     ),
     Rule(
@@ -128,6 +137,26 @@ RULES: tuple[Rule, ...] = (
         Case(validation_share=Between(0.5)),
         "an epoch is learned in the time that its evaluation takes",
         most_evaluations=8,
+    ),
+    Rule(
+        COPIES,
+        Case("words", Between(below=500)),
+        "CrossNER, validation: politics 67.0 against 65.5, ai 55.1 against 54.3",
+        strategies=(Augmentation(),),
+    ),
+    Rule(
+        COPIES,
+        Case("texts", examples_per_label=FEW),
+        "banking77, of 2,000 held-out texts: 5 a class 80.3 % right against 76.8, 10 a class the "
+        "same",
+        strategies=(LabelExamples(),),
+    ),
+    Rule(
+        HELD,
+        Case("texts", examples_per_label=FEW),
+        "clinc150, 10 a class, validation: 94.0 against 93.0; banking77, 387 validation texts: "
+        "88.3 against 85.2 and of 2,000 others 84.5 against 84.0 (5e-4)",
+        strategies=(RDrop(), AverageCheckpoints()),
     ),
     Rule(
         TEXTS,

@@ -23,6 +23,7 @@ class LinearProbe(Strategy):
     stage: ClassVar[Stage] = Stage.WEIGHTS
     # Once all is there that the head reads: adapters and prompts too.
     order: ClassVar[int] = 90
+    experimental: ClassVar[bool] = True
 
     exclusive: ClassVar[tuple[str, ...]] = (HEAD,)
 
