@@ -27,6 +27,7 @@ READERS = {
 }  # fmt: skip
 ALLOWED = {
     ("models/loading.py", "from_pretrained"),
+    ("models/loading.py", "from_config"),  # runs code of a checkpoint only where it is trusted
     ("models/loading.py", "load_peft_weights"),  # safetensors, or tensors alone
     ("data/sources/saved.py", "load_from_disk"),  # Arrow tables and JSON
 }

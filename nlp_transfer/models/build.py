@@ -15,7 +15,6 @@ from nlp_transfer.models.architecture import (
     stack_of,
 )
 from nlp_transfer.models.carry_over import keep_layers, with_new_head
-from nlp_transfer.models.damage import explaining_damage, quiet_transformers
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.fit import check_encoder, check_length, check_vocabulary
 from nlp_transfer.models.hostile import check_size, weight_files
@@ -26,6 +25,7 @@ from nlp_transfer.models.loading import (
     load_model,
     load_tokenizer,
     set_attention,
+    without_weights,
 )
 from nlp_transfer.models.pooling import check_pooling, pool_by_mean, pools_itself, wanted_pooling
 from nlp_transfer.models.readout import drop_readout, has_readout
@@ -128,16 +128,10 @@ def outline(folder: Path, auto_class: AutoClass, options: ModelSection) -> PreTr
     auto_class: of the models that it is to become
     raises:     UserError for what `build_model` refuses by the configuration alone
     """
-    import torch
-    from transformers import AutoModel
-
     config = _config(folder, options)
     _check_is_encoder(config, auto_class, folder)
     check_size(config, weight_files(folder, "pytorch_model*.bin"), f"{_KEY}: {folder}")
-    with torch.device("meta"), quiet_transformers(), explaining_damage(folder, _KEY):
-        model: PreTrainedModel = AutoModel.from_config(
-            config, trust_remote_code=options.trust_remote_code
-        )
+    model = without_weights(config, folder, _KEY, trust_remote_code=options.trust_remote_code)
     drop_readout(model)
     if options.layers is not None:
         kept = options.layers if isinstance(options.layers, int) else len(options.layers)

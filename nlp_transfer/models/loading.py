@@ -1,8 +1,8 @@
 """A model's folder in; its configuration, tokenizer, weights and adapters out.
 
-The only place of the package that calls `from_pretrained`: no code that lies beside the weights is
-run unless a recipe trusts it (`model.trust_remote_code`), nothing is asked on standard input, and
-weights are safetensors or pickles of nothing but tensors.
+The only place of the package that calls `from_pretrained` and `from_config`: no code that lies
+beside the weights is run unless a recipe trusts it (`model.trust_remote_code`), nothing is asked on
+standard input, and weights are safetensors or pickles of nothing but tensors.
 """
 
 from __future__ import annotations
@@ -115,6 +115,18 @@ def load_model(
     if has_readout(config):
         missing -= hold_readout(model, missing, f"{setting}: {folder}")
     return model, Weights(missing, resized, frozenset(info["unexpected_keys"]))
+
+
+def without_weights(
+    config: PreTrainedConfig, folder: Path, setting: str, *, trust_remote_code: bool = False
+) -> PreTrainedModel:
+    """Build the encoder that a configuration describes; its weights take no memory."""
+    import torch
+    from transformers import AutoModel
+
+    with torch.device("meta"), quiet_transformers(), explaining_damage(folder, setting):
+        model: PreTrainedModel = AutoModel.from_config(config, trust_remote_code=trust_remote_code)
+    return model
 
 
 def load_adapter_config(folder: Path, setting: str) -> PeftConfig:
