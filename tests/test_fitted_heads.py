@@ -67,7 +67,7 @@ def test_a_fitted_head_answers_as_the_regression_it_is(
     recipe = tiny_recipe("classification", source=short_texts, checkpoint=start, strategy="frozen")
     training = _run(recipe, tmp_path / "run")["training"]
     assert (training["steps"], training["epochs"], training["best_step"]) == (0, 0, 0)
-    assert training["seconds"] >= training["evaluation_seconds"] > 0
+    assert training["seconds"] >= training["evaluation_seconds"] >= 0
     found = training["strategies"]["frozen"]
     assert found["items"] == 24
     # A text is one item here, so that both figures are of the same answers.

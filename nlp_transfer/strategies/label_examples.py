@@ -10,7 +10,6 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from nlp_transfer.data.added import with_added
-from nlp_transfer.errors import UserError
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import RunContext
@@ -65,10 +64,11 @@ class LabelExamples(Strategy):
         ]
         added = not_in(splits, rows, additions)
         if not added:
-            raise UserError(
-                "strategies label_examples: no name of a class says what it is, or all are texts "
-                f"of the data already ({', '.join(splits.labels[:5])}...). Leave the strategy out."
+            log.warning(
+                "label_examples: nothing is added: no name of a class says what it is, or all "
+                "are texts of the data already"
             )
+            return splits
         log.info(
             "label_examples: the names of %d of %d classes are training texts",
             len(added),
