@@ -10,6 +10,7 @@ from pydantic import Field
 
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.models.architecture import output_labels, output_layer
+from nlp_transfer.models.features import reading
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import RunContext, TransferRecipe
@@ -105,14 +106,10 @@ def _read(loaded: LoadedModel, texts: Sequence[str]) -> torch.Tensor:
     )  # fmt: skip
     counts = (1 - inputs.pop("special_tokens_mask")).unsqueeze(-1).float()
     found: list[torch.Tensor] = []
-    layer: Any = loaded.model.get_submodule(output_layer(loaded.model))
-    hook = layer.register_forward_pre_hook(lambda _, given: found.append(given[0].float()))
-    try:
-        with torch.no_grad():
-            loaded.model(**inputs)
-    finally:
-        hook.remove()
-    read = found[0]
+    layer = loaded.model.get_submodule(output_layer(loaded.model))
+    with torch.no_grad(), reading(layer, found):
+        loaded.model(**inputs)
+    read = found[0].float()
     if read.dim() == 2:
         return read
     mean: torch.Tensor = (read * counts).sum(dim=1) / counts.sum(dim=1).clamp_min(1)
