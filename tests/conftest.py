@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,22 @@ def nlpt(
         return (0, *capfd.readouterr())
 
     return run
+
+
+_opened: Counter[str] | None = None
+
+
+def _note(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "open" and _opened is not None:
+        _opened[str(arguments[0])] += 1
+
+
+sys.addaudithook(_note)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count, by path, how often this process opens files."""
+    counts: Counter[str] = Counter()
+    monkeypatch.setattr(sys.modules[__name__], "_opened", counts)
+    return counts

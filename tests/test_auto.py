@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,23 +25,6 @@ from nlp_transfer.strategies.auto_table import choose
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Run = Callable[..., tuple[int, str, str]]
-_opened: Counter[str] | None = None
-
-
-def _note(event: str, arguments: tuple[object, ...]) -> None:
-    if event == "open" and _opened is not None:
-        _opened[str(arguments[0])] += 1
-
-
-sys.addaudithook(_note)
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count, by path, how often this process opens files."""
-    counts: Counter[str] = Counter()
-    monkeypatch.setattr(sys.modules[__name__], "_opened", counts)
-    return counts
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -94,24 +93,6 @@ def test_a_format_of_one_file_and_one_line_is_recognised_read_and_written(
 
 
 # --- opened once ----------------------------------------------------------------------------------
-
-_opened: Counter[str] | None = None
-
-
-def _note(event: str, arguments: tuple[object, ...]) -> None:
-    if event == "open" and _opened is not None:
-        _opened[str(arguments[0])] += 1
-
-
-sys.addaudithook(_note)
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count, by path, how often this process opens files."""
-    counts: Counter[str] = Counter()
-    monkeypatch.setattr(sys.modules[__name__], "_opened", counts)
-    return counts
 
 
 def _json(rows: Iterable[object]) -> bytes:
