@@ -249,7 +249,7 @@ def test_the_table_says_which_is_best_or_that_it_cannot_tell(nlpt, tiny_recipe, 
 
 
 def test_a_trained_run_is_told_from_what_has_learned_nothing(nlpt, tiny_recipe, tiny_bert):
-    recipe = tiny_recipe("classification", training={"epochs": 6, "learning_rate": 3e-3})
+    recipe = tiny_recipe("ner", training={"epochs": 6, "learning_rate": 3e-3})
     assert nlpt("finetune", "--recipe", recipe, "--output", "run")[0] == 0
     found = rank_checkpoints(load_recipe(str(recipe)), [tiny_bert, "run"])
     assert [row.checkpoint for row in found.rows] == ["run", str(tiny_bert)]
