@@ -24,10 +24,10 @@ quickstart: setup  ## fine-tune on the embedded data and print the report
 	$(BIN)/nlpt finetune --recipe $(RECIPE) --fresh
 
 test: setup  ## the fast tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup  ## the slow tests too
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'slow or not slow'
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'slow or not slow'
 
 test-oldest:  ## quickstart and fast tests with the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv $(VENV)-oldest
