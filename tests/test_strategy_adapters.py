@@ -98,6 +98,20 @@ def test_family_that_ia3_does_not_know_is_asked_for_its_modules(
     _built(tiny_recipe(strategy={"name": "ia3", **given}, checkpoint=checkpoint("distilbert")))
 
 
+def test_ia3_merges_where_the_head_has_several_layers(
+    tiny_recipe: Recipes, checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = tiny_recipe(
+        "classification", strategy="ia3", checkpoint=checkpoint("roberta"), training=SHORT
+    )
+    finetune(load_recipe(str(path)), output=tmp_path / "run")
+    merged, apart = (
+        [answer["scores"] for answer in Predictor.from_run(folder, precision="fp32")(["my parcel"])]
+        for folder in (tmp_path / "run", tmp_path / "run" / "adapter")
+    )
+    assert merged[0] == pytest.approx(apart[0], abs=1e-5)
+
+
 # Soft prompts
 
 

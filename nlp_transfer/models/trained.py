@@ -84,7 +84,7 @@ def _with_adapter(
     adapted = load_adapter(model, folder, adapter, setting)
     if adapter.is_prompt_learning:
         return aligned(adapted)
-    return adapted if shared is not None else adapted.merge_and_unload()
+    return adapted if shared is not None else merged(adapted)
 
 
 def _load_base(
@@ -100,6 +100,21 @@ def _load_base(
     model, weights = load_model(auto_class, base, whole, setting)
     drop_readout(model)
     return model, weights
+
+
+def merged(model: PeftModel) -> PreTrainedModel:
+    """Put an adapter into the weights of its base, which is changed in place."""
+    from peft.utils import ModulesToSaveWrapper
+
+    base = model.get_base_model()
+    # peft 0.21 merges IA3 only where what learned whole is a single layer; RoBERTa's head is not.
+    for name, part in list(base.named_modules()):
+        if isinstance(part, ModulesToSaveWrapper):
+            learned = part.unload_and_optionally_merge_module(
+                merge=True, safe_merge=False, adapter_names=None
+            )
+            base.set_submodule(name, learned)
+    return model.merge_and_unload()
 
 
 def aligned(model: PeftModel) -> PeftModel:

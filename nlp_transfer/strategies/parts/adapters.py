@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.models.trained import merged
 from nlp_transfer.strategies.base import ADAPTERS, WEIGHTS, Kept, Strategy
 from nlp_transfer.strategies.context import Outcome, RunContext, TransferRecipe
 
@@ -71,7 +72,7 @@ class ModuleAdapter(Adapter):
 
     def finish(self, model: PreTrainedModel, outcome: Outcome) -> Kept:
         """Merge the adapter into the weights, if wanted."""
-        return Kept(model.merge_and_unload() if self.merge else model)
+        return Kept(merged(model) if self.merge else model)
 
 
 def check_modules(model: PreTrainedModel, names: Iterable[str], setting: str) -> None:
