@@ -21,6 +21,7 @@ from optuna.trial import create_trial
 from nlp_transfer import UserError, files, load_recipe, resolve
 from nlp_transfer.studies import budget, callback, liveness, opening, requirements, worker
 from nlp_transfer.studies.budget import within_time
+from nlp_transfer.studies.first_trial import chosen_for, with_auto
 from nlp_transfer.studies.folder import StudyFolder
 from nlp_transfer.studies.journal import Journal
 from nlp_transfer.studies.plan import Row, Run
@@ -336,6 +337,18 @@ def test_a_search_begins_with_what_auto_chooses_and_tries_what_is_around_it(
     code, _, err = nlpt(*command, 2)  # what was chosen is not chosen again
     assert code == 0, err
     assert "auto:" not in err
+
+
+def test_a_search_is_evaluated_as_auto_chooses_where_the_recipe_gives_other_arguments(
+    tiny_recipe: Callable[..., Path],
+):
+    training = {"epochs": 50, "arguments": {"max_grad_norm": 0.5}}
+    path = tiny_recipe("classification", strategy="auto", training=training)
+    swapped = "data.splits={train: validation.csv, validation: train.csv}"
+    recipe = load_recipe(str(path), [swapped])
+    first = with_auto(recipe, chosen_for(recipe))
+    assert first.training.arguments["eval_strategy"] == "steps"
+    assert first.training == resolve(recipe).training
 
 
 def test_a_search_without_a_number_has_as_many_trials_as_fit_into_its_minutes(

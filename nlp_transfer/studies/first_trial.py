@@ -19,10 +19,9 @@ def chosen_for(recipe: AnyRecipe) -> Settings:
     from nlp_transfer.training.choosing import resolve
 
     resolved = resolve(recipe).recipe.model_dump(mode="json")
-    given = recipe.training.given()
-    training = {key: value for key, value in resolved["training"].items() if key not in given}
-    left = type(recipe.training)().model_dump(mode="json")
-    chosen = {f"training.{key}": value for key, value in training.items() if value != left[key]}
+    own = recipe.training.model_dump(mode="json")
+    training = resolved["training"].items()
+    chosen = {f"training.{key}": value for key, value in training if value != own[key]}
     return {"strategies": resolved["strategies"], **chosen}
 
 
