@@ -17,9 +17,8 @@ from nlp_transfer.inference.precision import resolve_precision, usable_precision
 from nlp_transfer.inference.sample import Sample, draw_sample
 from nlp_transfer.logs import quiet
 from nlp_transfer.metrics.transferability import Moments, h_score, log_me, shrinkage
-from nlp_transfer.models.build import LoadedModel, build_model
+from nlp_transfer.models.build import LoadedModel, NewHead, build_model
 from nlp_transfer.models.checkpoint import resolve_checkpoint
-from nlp_transfer.models.readout import drop_readout
 from nlp_transfer.recipe import ModelSection, Recipe, Section
 from nlp_transfer.records import Splits
 from nlp_transfer.tasks.base import Task
@@ -80,21 +79,25 @@ class Probe:
 
     def build(self, checkpoint: str) -> LoadedModel:
         """Load a checkpoint as fine-tuning would begin with it; code beside it is never run."""
-        head = self.recipe.task.head.new(self.splits.labels)
-        return build_model(self.find(checkpoint), head, self._options(checkpoint))
+        return build_model(self.find(checkpoint), self._head, self._options(checkpoint))
+
+    @property
+    def _head(self) -> NewHead:
+        return self.recipe.task.head.new(self.splits.labels)
 
     def _options(self, checkpoint: str) -> ModelSection:
         options = self.recipe.model
         revision = options.revision if checkpoint == options.checkpoint else None
         own = {"checkpoint": checkpoint, "revision": revision, "trust_remote_code": False}
-        return options.model_copy(update=own)
+        # Hidden states are read, no head: a layer that pools for one would be none of them.
+        pooling = "auto" if self._head.reads_pieces else "first"
+        return options.model_copy(update={**own, "pooling": pooling})
 
     def measure(self, checkpoint: str) -> Expectation:
         """Read the examples once with a checkpoint, and score what it makes of them."""
         start = time.monotonic()
         with quiet():  # what there is to say of it was said when it was checked
             loaded = self.build(checkpoint)
-        drop_readout(loaded.model)  # no layer of the checkpoint's own
         task, options = self.recipe.task, self._options(checkpoint)
         try:
             items = self._items(loaded, options)
