@@ -33,10 +33,10 @@ def fit_heads(tasks: Sequence[TaskWindows], loaded: LoadedModel, trainer: Transf
     start = time.monotonic()
     found: dict[str, dict[str, Any]] = {}
     for number, task in enumerate(tasks):
+        layer = _output_layer(task, number, loaded, trainer)
         for strategy in tasks[0].recipe.strategies:
             if strategy.needs(task.recipe.task) is None:
                 continue
-            layer = _output_layer(task, number, loaded, trainer)
             if figures := strategy.fit_head(layer):
                 for parameter in layer.module.parameters():  # the same to the last bit
                     parameter.data.copy_(broadcast(parameter.data))
