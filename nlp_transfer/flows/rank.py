@@ -34,16 +34,16 @@ def rank_checkpoints(
     device:      auto, cpu, cuda, cuda:1, mps...
     raises:      UserError that names all that cannot be ranked, before any is
     """
-    recipe = located(recipe)
     names = [str(checkpoint) for checkpoint in checkpoints]
+    if not names:
+        raise UserError("Name checkpoints to be ranked: Hub ids, model folders or run folders.")
+    recipe = located(recipe)
     log.info("%s: ranks %s by its training data", recipe.name, ", ".join(names))
     from nlp_transfer.inference.precision import resolve_device
     from nlp_transfer.inference.transfer import Probe
     from nlp_transfer.report.ranking import ranking
     from nlp_transfer.tasks.splits import load_splits
 
-    if not names:
-        raise UserError("Name checkpoints to be ranked: Hub ids, model folders or run folders.")
     where, rows = resolve_device(device), recipe.task.rows
     splits = load_splits(recipe, ("train",))
     if not rows.label_counts(splits["train"]):

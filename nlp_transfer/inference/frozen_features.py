@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_transfer.data.arrow_tables import iterate
-from nlp_transfer.inference.engine import check_outputs, token_batches
+from nlp_transfer.inference.engine import check_outputs, suitable_tokens, token_batches
 from nlp_transfer.inference.hidden_states import hidden_states
 from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.tasks.objective import IGNORED
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from nlp_transfer.recipe import ModelSection
     from nlp_transfer.tasks.base import Task
     from nlp_transfer.tasks.faces import WindowRow
-
-_CPU_TOKENS = 1024
-_GPU_TOKENS = 8192
 
 
 @dataclass(frozen=True)
@@ -62,8 +59,7 @@ def read_items(
         {**window, "example": number} for number, (own, _) in enumerate(encoded) for window in own
     ]
     features: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(windows)
-    on_cpu = model.device.type == "cpu"
-    for batch in token_batches(windows, _CPU_TOKENS if on_cpu else _GPU_TOKENS):
+    for batch in token_batches(windows, suitable_tokens(model)):
         inputs = task.windows.collate([windows[n] for n in batch], loaded.tokenizer.pad_token_id)
         placed = {name: tensor.to(model.device) for name, tensor in inputs.items()}
         states = hidden_states(model, placed, precision=precision, fast_cpu=fast_cpu)

@@ -85,7 +85,7 @@ class Ranking:
         if not others:
             return f"best: {best}"
         alike = ", ".join(others)
-        return f"best: {best}, but these {self.examples:,} {self._noun} cannot tell it from {alike}"
+        return f"best: {best}, but these {self._read} cannot tell it from {alike}"
 
     def cautions(self) -> list[str]:
         """Say whose scores are too high."""
@@ -96,8 +96,8 @@ class Ranking:
         ]
 
     @property
-    def _noun(self) -> str:
-        return counted(self.examples, self.nouns.example).partition(" ")[2]
+    def _read(self) -> str:
+        return counted(self.examples, self.nouns.example)
 
     def table(self) -> Table:
         """Set the checkpoints beside each other, the best first."""
@@ -105,8 +105,8 @@ class Ranking:
             "checkpoint", "rank", "score", "", "parameters", "seconds", "cased", "pieces a word",
             "unknown words",
         )  # fmt: skip
-        part = counted(self.examples, self.nouns.example)
-        share = part if self.examples == self.of_examples else f"{part} of {self.of_examples:,}"
+        is_all = self.examples == self.of_examples
+        share = self._read if is_all else f"{self._read} of {self.of_examples:,}"
         note = (
             f"score: LogME over the mean of all layers, in nats a label, of {share} of the "
             "training split; higher is better. It is no accuracy."
