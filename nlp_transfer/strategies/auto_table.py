@@ -1,7 +1,7 @@
 """The table of `strategies: auto`: what a run is to do, by facts of its data and checkpoint.
 
 A rule is a line of data with what was measured; of those that decide the same, the first that holds
-is taken. docs/strategies.md shows the table.
+is taken. docs/auto.md shows the table.
 
 The device is no fact: a recipe is to give the same model on all of them. What depends on it is
 decided elsewhere and changes no result (`training.precision: auto`, `training.tokens_at_once`).
@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from nlp_transfer.strategies.augmentation import Augmentation
 from nlp_transfer.strategies.auto_rules import Between, Case, Choice, Facts, Rule, first_that_hold
 from nlp_transfer.strategies.average_checkpoints import AverageCheckpoints
+from nlp_transfer.strategies.base import HEAD, WEIGHTS
 from nlp_transfer.strategies.frozen import Frozen
 from nlp_transfer.strategies.intermediate_task import IntermediateTask
 from nlp_transfer.strategies.label_examples import LabelExamples
@@ -23,10 +24,8 @@ from nlp_transfer.strategies.layerwise_lr import LayerwiseLr
 from nlp_transfer.strategies.pseudo_labels import PseudoLabels
 from nlp_transfer.strategies.r_drop import RDrop
 
-WEIGHTS = "which weights learn"
 COPIES = "what is added to train"
 HELD = "how it is held"
-HEAD = "how the head starts"
 RATE = "how fast"
 BATCH = "how much at a time"
 EPOCHS = "how long"
