@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.covariance import ledoit_wolf_shrinkage
 
 from nlp_transfer.doctor.pieces import PieceFigures, count_pieces
 from nlp_transfer.errors import UserError
@@ -16,7 +17,7 @@ from nlp_transfer.inference.frozen_features import Items, read_items
 from nlp_transfer.inference.precision import resolve_precision, usable_precision
 from nlp_transfer.inference.sample import Sample, draw_sample
 from nlp_transfer.logs import quiet
-from nlp_transfer.metrics.transferability import Moments, h_score, log_me, shrinkage
+from nlp_transfer.metrics.transferability import Moments, h_score, log_me
 from nlp_transfer.models.build import LoadedModel, NewHead, build_model
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.recipe import ModelSection, Recipe, Section
@@ -116,7 +117,7 @@ class Probe:
         )
         return Expectation(
             log_me=log_me(whole),
-            h_score=h_score(whole, shrinkage=shrinkage(items.features)),
+            h_score=h_score(whole, shrinkage=ledoit_wolf_shrinkage(items.features)),
             without=np.array([log_me(whole - part) for part in parts]),
             items=len(items.features),
             parameters=sum(weights.numel() for weights in loaded.model.parameters()),

@@ -62,29 +62,14 @@ class Moments:
         return Moments(*(getattr(self, of.name) - getattr(other, of.name) for of in fields(self)))
 
 
-def shrinkage(features: NDArray[np.floating[Any]]) -> float:
-    """Choose how far the covariance of features gives way to that of a ball, 0 to 1.
-
-    features: (items, hidden), in whose precision it is computed
-    source:   Ledoit and Wolf 2004, as `sklearn.covariance.ledoit_wolf` has it
-    """
-    items, hidden = features.shape
-    centred = features - features.mean(axis=0)
-    covariance = centred.T @ centred / items
-    squared = float((covariance**2).sum())
-    fourth = float(((centred**2).sum(axis=1) ** 2).mean())
-    distance = squared - float(np.trace(covariance)) ** 2 / hidden
-    error = (fourth - squared) / items
-    return float(np.clip(error / distance, 0.0, 1.0)) if distance > 0 else 0.0
-
-
 def h_score(moments: Moments, *, shrinkage: float) -> float:
     """Measure how much of the features' variance is between labels: tr(cov(f)^-1 cov(E[f|y])).
 
     It is the sum of the squared canonical correlations of features and labels, so items may bear
     any number of labels; 0 where nothing is told apart, at most one less than there are labels.
 
-    shrinkage: of `shrinkage`, 0 for that of Bao et al.
+    shrinkage: how far the covariance gives way to that of a ball, 0 to 1, as
+               `sklearn.covariance.ledoit_wolf_shrinkage` has it; 0 for that of Bao et al.
     """
     items, mean = moments.items, moments.features / moments.items
     covariance = moments.squares / items - np.outer(mean, mean)
