@@ -16,7 +16,7 @@ from tiny import FAMILIES, write_recipe
 from torch.nn.functional import layer_norm
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-from nlp_transfer import Predictor, export, finetune, load_recipe, merge
+from nlp_transfer import Predictor, export, finetune, load_recipe, merge, pretrain
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.architecture import layers_of, without_adapter
 from nlp_transfer.models.build import LoadedModel, build_masked_lm, build_model
@@ -29,6 +29,7 @@ from nlp_transfer.tasks.ner.task import NerTask
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Checkpoints = Callable[..., Path]
+Recipes = Callable[..., Path]
 
 WITH_READOUT = (
     "bert",
@@ -324,6 +325,22 @@ def test_a_run_that_averages_is_a_start_that_averages(runs: Folders) -> None:
     assert build(one, NerTask()).model.config.num_hidden_layers == 2
     masked = build_masked_lm(one, ModelSection(checkpoint="x", max_pieces=48)).model
     assert masked.config.num_hidden_layers == 2
+
+
+def test_pretraining_goes_on_with_what_texts_are_read_by(
+    runs: Folders, encoder_folder: Path, tiny_bert: Path, tiny_recipe: Recipes, tmp_path: Path
+) -> None:
+    by_first = sentence_encoder(tiny_bert, tmp_path / "first", pooling_mode_cls_token=True)
+    for number, (start, pooling) in enumerate(
+        ((encoder_folder, "mean"), (runs(), "mean"), (by_first, "first"), (tiny_bert, None))
+    ):
+        few = {"epochs": 0.1, "texts": None}
+        path = tiny_recipe("classification", checkpoint=start, pretraining=few)
+        run, _ = pretrain(load_recipe(str(path)), output=tmp_path / str(number))
+        assert trained_pooling(run / "model") == pooling
+        assert build(run / "model").model.config.num_hidden_layers == (
+            3 if pooling == "mean" else 2
+        )
 
 
 def test_a_head_is_carried_over_where_it_reads_the_same(

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.files import write_json
 from nlp_transfer.models.architecture import in_encoder, is_fine_tuned, output_layer
+from nlp_transfer.models.loading import load_config
 from nlp_transfer.models.readout import add_readout, has_readout
 from nlp_transfer.recipe import ModelSection
 
@@ -25,6 +27,8 @@ _KEY = "model.pooling"
 _FIRST = {"cls": "cls", "late": "bos"}
 """What families that pool by themselves call the first piece, by what they read if not told."""
 _LARGEST = 2**20  # bytes
+_BEFORE = "pooling_mode_"
+"""How the keys of earlier versions begin, which hold true or false; none is true: the mean."""
 _START = 0.3
 """Times the identity is where a head's own dense layer starts: what it reads goes through, and its
 tanh is far from its bounds."""
@@ -151,8 +155,33 @@ def trained_pooling(folder: Path) -> str | None:
     return "first" if modes == ("cls",) else " and ".join(modes)
 
 
-_BEFORE = "pooling_mode_"
-"""How the keys of earlier versions begin, which hold true or false; none is true: the mean."""
+def pooling_to_keep(folder: Path) -> str | None:
+    """Tell what of a text a checkpoint was trained to be read by: mean or first; None: not told."""
+    if has_readout(load_config(folder, "model.checkpoint")):
+        return "mean"
+    trained = trained_pooling(folder)
+    return trained if trained in ("first", "mean") else None
+
+
+def write_pooling(folder: Path, pooling: str, *, hidden: int) -> None:
+    """Say beside a model how its texts are read, as sentence-transformers says it.
+
+    pooling: mean or first
+    hidden:  size of a hidden state
+    """
+    kind, path = "sentence_transformers.models", "1_Pooling"
+    modules = [
+        {"idx": 0, "name": "0", "path": "", "type": f"{kind}.Transformer"},
+        {"idx": 1, "name": "1", "path": path, "type": f"{kind}.Pooling"},
+    ]
+    said = {
+        "word_embedding_dimension": hidden,
+        f"{_BEFORE}cls_token": pooling == "first",
+        f"{_BEFORE}mean_tokens": pooling == "mean",
+    }
+    (folder / path).mkdir()
+    write_json(folder / path / "config.json", said)
+    write_json(folder / "modules.json", modules)
 
 
 def _modes(said: dict[str, Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from nlp_transfer.files import whole_folder, write_json
 from nlp_transfer.models.architecture import is_adapted
 from nlp_transfer.models.build import LoadedModel
+from nlp_transfer.models.pooling import write_pooling
 from nlp_transfer.models.saved import adopt_settings, save_model
 from nlp_transfer.processes import is_main_process, wait_for_all
 from nlp_transfer.runs.run_folder import RunFolder
@@ -49,6 +50,9 @@ def write_pretrained(folder: RunFolder, reading: Reading, metrics: dict[str, Any
     if is_main_process():
         with whole_folder(folder.model, replace=True) as temporary:
             save_model(reading.loaded, temporary)
+            if reading.pooling is not None:
+                hidden = reading.loaded.model.config.hidden_size
+                write_pooling(temporary, reading.pooling, hidden=hidden)
         write_json(folder.path / "metrics.json", metrics)
         folder.remove_checkpoints()
     wait_for_all()

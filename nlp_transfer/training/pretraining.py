@@ -22,6 +22,7 @@ from nlp_transfer.inference.precision import autocast
 from nlp_transfer.metrics.flat import by_path
 from nlp_transfer.models.build import LoadedModel, build_masked_lm, log_new_parameters
 from nlp_transfer.models.checkpoint import resolve_checkpoint
+from nlp_transfer.models.pooling import pooling_to_keep
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.context import Batch, Forward, TransferRecipe
 from nlp_transfer.tasks.arrays import pad
@@ -47,6 +48,8 @@ class Reading:
     counts: Mapping[str, int]
     read: Read
     """Fingerprints of the texts and the checkpoint."""
+    pooling: str | None
+    """What of a text the checkpoint was trained to be read by: mean or first; None: not told."""
 
 
 def load_texts(recipe: TransferRecipe) -> Reading:
@@ -84,7 +87,7 @@ def load_texts(recipe: TransferRecipe) -> Reading:
         "pieces": sum(lengths),
     }
     read = texts_read(recipe, texts, start=folder)
-    return Reading(loaded, train, held_out, lengths, counts, read)
+    return Reading(loaded, train, held_out, lengths, counts, read, pooling_to_keep(folder))
 
 
 def describe_texts(reading: Reading) -> dict[str, Any]:
