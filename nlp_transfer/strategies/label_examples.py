@@ -14,7 +14,7 @@ from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import Stage, Strategy
 from nlp_transfer.strategies.context import RunContext
 from nlp_transfer.strategies.parts.label_words import in_words
-from nlp_transfer.strategies.parts.texts import not_in
+from nlp_transfer.strategies.parts.texts import additions_of, not_in
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.optional import TextLabels
 
@@ -55,14 +55,13 @@ class LabelExamples(Strategy):
 
     def add_rows(self, splits: Splits, run: RunContext) -> Splits:
         """Add a text for every class whose name says something."""
-        labels, additions = self.needs(run.recipe.task), run.recipe.task.additions
+        labels = self.needs(run.recipe.task)
         assert labels is not None
-        assert additions is not None
         names = telling(splits.labels)
         rows = [
             labels.row(self.template.replace(_NAME, words), label) for label, words in names.items()
         ]
-        added = not_in(splits, rows, additions)
+        added = not_in(splits, rows, additions_of(run))
         if not added:
             log.warning(
                 "label_examples: nothing is added: no name of a class says what it is, or all "
