@@ -151,7 +151,6 @@ def test_an_interrupted_run_keeps_what_its_probe_found(
 def test_a_dry_run_of_a_fitted_head_has_no_steps(tiny_recipe: Recipes) -> None:
     found = dry_run(load_recipe(str(tiny_recipe(strategy="frozen"))))
     assert found.steps == 0
-    assert found.estimated_seconds > 0 or found.estimated_seconds == 0.0
     assert dry_run(load_recipe(str(tiny_recipe(strategy="linear_probe")))).steps > 0
 
 
