@@ -24,7 +24,7 @@ class PlannedTask:
     key: str = ""
     """Where a recipe names it, for error messages."""
     facts: Facts | None = None
-    """What of it was chosen by; None: the recipe said all itself."""
+    """The facts by which its recipe was chosen; None: the recipe left nothing to `auto`."""
     splits: Splits | None = None
     """Its data, where it is read already."""
 
@@ -57,7 +57,7 @@ def plan_of(
 ) -> Plan:
     """Resolve the strategies that take several rounds or several tasks.
 
-    facts, splits: what was chosen by and is read already, as `PlannedTask` has them
+    facts, splits: as `PlannedTask` has them
     """
     plan = Plan(recipe, (PlannedTask(recipe, facts=facts, splits=splits),))
     for strategy in recipe.strategies:

@@ -1,4 +1,4 @@
-"""A recipe that says `auto`, and facts, in; the recipe that says itself what is done out."""
+"""A recipe that says `auto`, and facts, in; the recipe that says what is done in its place out."""
 
 from __future__ import annotations
 

@@ -55,7 +55,6 @@ class Plan:
     trials: int = 0
     """Of a search, the recipe as it is among them; 0: the rows are a grid; MOST_RUNS: no number
     was asked for, and there are as many as the time allows."""
-
     auto: Settings = field(default_factory=dict)
     """What the recipe of a search leaves to `auto`, as it is in all trials, by key."""
 

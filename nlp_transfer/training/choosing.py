@@ -1,4 +1,4 @@
-"""A recipe in; the recipe that says all itself out, chosen from its data and checkpoint."""
+"""A recipe in, the same without `auto` out: what that stands for fits data and checkpoint."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ AsReadT = TypeVar("AsReadT", bound=TransferRecipe, covariant=True)
 
 @dataclass(frozen=True)
 class Resolved(Generic[AsReadT]):
-    """A recipe that says all itself, and what was read to resolve it."""
+    """A recipe that leaves nothing to `auto`, and what was read to resolve it."""
 
     recipe: AsReadT
     facts: Facts | None = None
-    """What was chosen by; None: the recipe said all itself."""
+    """The facts by which it was chosen; None: the recipe left nothing to `auto`."""
     splits: Splits | None = None
     """Its data, where it was read."""
 
@@ -46,7 +46,7 @@ class Resolved(Generic[AsReadT]):
 def resolve(recipe: RecipeT, known: Facts | None = None) -> Resolved[RecipeT]:
     """Choose what a recipe leaves to `auto`; one that leaves nothing to it is as it was.
 
-    known:  what a run was chosen by that has begun: it is gone on with as it began
+    known:  the facts of a run that has begun, which goes on as it began
     raises: UserError for what a run would refuse of data and checkpoint
     """
     if not is_open(recipe):
@@ -77,7 +77,7 @@ def needed_splits(recipe: TransferRecipe) -> tuple[str, ...]:
 
 
 def facts_of(recipe: TransferRecipe, splits: Splits, folder: Path) -> Facts:
-    """Collect what is chosen by; of the checkpoint, which lies in `folder`, no weight is read."""
+    """Collect what `auto` looks at; of the checkpoint in `folder` no weight is read."""
     task = recipe.task
     model = outline(folder, task.head.auto_class, recipe.model)
     heads = " ".join(model.config.architectures or ())
