@@ -153,6 +153,20 @@ def test_strategies_beside_it_stay_and_take_the_place_of_what_it_chooses(
     assert {"name": "reinit", "layers": 1} in anew
 
 
+def test_nothing_that_waits_for_evaluations_is_chosen_where_there_are_none(
+    nlpt: Run, mine: Run
+) -> None:
+    recipe = mine("classification")
+    shown = resolved(nlpt, recipe)
+    assert shown["training"]["early_stopping"]
+    assert "average_checkpoints" in [one["name"] for one in shown["strategies"]]
+    none = "training.arguments={eval_strategy: no, save_strategy: no}"
+    shown = resolved(nlpt, recipe, none)
+    assert shown["training"]["early_stopping"] is None
+    assert "average_checkpoints" not in [one["name"] for one in shown["strategies"]]
+    done(nlpt("finetune", "--recipe", recipe, none, "training.epochs=1", "--output", "run"))
+
+
 def test_a_large_validation_split_is_scored_less_often(
     nlpt: Run, mine: Run, ner_data: Path
 ) -> None:

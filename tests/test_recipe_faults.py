@@ -113,6 +113,8 @@ def test_short_forms_are_read_in_a_file_and_reached_into_by_overrides() -> None:
         ("data=folder", "must be a section (source, config, "),
         ("training.epochs=true", "must be a number above 0 up to 10000, found 'true'"),
         ("training.early_stopping=true", "must be a whole number from 1"),
+        ("training={early_stopping: 2, arguments: {eval_strategy: no, save_strategy: no}}",
+         "training.early_stopping: it waits for evaluations, but training.arguments.eval_strategy"),
         ("training.class_weights={A: true}", "class_weights.A: must be a number"),
         ("model.layers=[true]", "layers.0: must be a whole number"),
         ("evaluation.splits=[]", "at least one"),

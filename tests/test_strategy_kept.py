@@ -133,6 +133,10 @@ def test_more_evaluations_than_the_run_has_are_refused_before_it(
 ) -> None:
     with pytest.raises(UserError, match=r"count is 5, a run of 2 epochs has 2 evaluations"):
         _run(tiny_recipe(strategy=_averaging(count=5)), tmp_path / "run")
+    none = {"arguments": {"eval_strategy": "no", "save_strategy": "no"}}
+    recipe = tiny_recipe(strategy=_averaging(count=3), training={"epochs": 4, **none})
+    with pytest.raises(UserError, match=r"count is 3, a run of 4 epochs has 0 evaluations"):
+        _run(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

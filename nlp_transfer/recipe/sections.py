@@ -173,6 +173,11 @@ class TrainingSection(Section):
         if self.optimizer != "adamw" and "optim" in self.arguments:
             both = f"it is {self.optimizer}, training.arguments.optim is {self.arguments['optim']}"
             yield Fault("optimizer", f"{both}. Keep one")
+        if self.early_stopping is not None and self.arguments.get("eval_strategy") == "no":
+            problem = (
+                "it waits for evaluations, but training.arguments.eval_strategy is no. Keep one"
+            )
+            yield Fault("early_stopping", problem)
         if isinstance(self.class_weights, dict) and not any(self.class_weights.values()):
             yield Fault("class_weights", "all are 0, so nothing would be learned")
         if self.schedule_arguments or self.schedule in _WITH_ARGUMENTS:

@@ -162,6 +162,8 @@ def first_that_hold(rules: Iterable[Rule], facts: Facts, given: Mapping[str, Jso
         training |= _raised(rule, facts, {**training, **given})
     for rule in held.values():
         training |= _less_often(rule, {**training, **given})
+    if _arguments(given).get("eval_strategy") == "no":
+        training.pop("early_stopping", None)  # it waits for evaluations
     return Choice(tuple(one for rule in held.values() for one in rule.strategies), training)
 
 
@@ -174,10 +176,15 @@ def _raised(rule: Rule, facts: Facts, training: Mapping[str, JsonValue]) -> Mapp
 
 def _less_often(rule: Rule, training: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
     """Evaluate by shares of a run, where it has more epochs than a rule lets it be evaluated."""
-    said = training.get("arguments") or {}
-    assert isinstance(said, dict)
+    said = _arguments(training)
     if not 0 < rule.most_evaluations < float(str(training["epochs"])) or said.keys() & _RHYTHM:
         return {}
     share = round(1 / rule.most_evaluations, 4)
     steps: dict[str, JsonValue] = {"eval_strategy": "steps", "eval_steps": share}
     return {"arguments": {**said, **steps, "save_strategy": "steps", "save_steps": share}}
+
+
+def _arguments(training: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    said = training.get("arguments") or {}
+    assert isinstance(said, dict)
+    return said

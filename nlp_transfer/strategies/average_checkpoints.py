@@ -40,8 +40,10 @@ class AverageCheckpoints(Strategy):
     def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
         """Refuse to average more evaluations than there will be."""
         training = recipe.training
-        evaluations = math.ceil(training.epochs)  # one an epoch, unless arguments say otherwise
-        if self.count > evaluations and not {"eval_strategy", "max_steps"} & {*training.arguments}:
+        rhythm = training.arguments.get("eval_strategy", "epoch")
+        evaluations = 0 if rhythm == "no" else math.ceil(training.epochs)
+        is_known = rhythm == "no" or (rhythm == "epoch" and "max_steps" not in training.arguments)
+        if is_known and self.count > evaluations:
             yield (
                 f"average_checkpoints: count is {self.count}, a run of {training.epochs:g} epochs "
                 f"has {evaluations} evaluations. Average fewer, or evaluate more often with "
