@@ -456,6 +456,25 @@ def test_a_corpus_gives_no_sentence_that_is_scored(
     assert parts.splits.labels == ("LOC", "ORG", "PER", "PLACE")
 
 
+def test_what_corpora_are_validated_on_is_a_share_of_all_that_is_learned(
+    tiny_recipe: Recipes, corpora: list[Path]
+) -> None:
+    (corpora[0] / "validation.conll").write_text(
+        (corpora[1] / "train.conll").read_text("utf-8"), "utf-8"
+    )
+    (corpora[0] / "test.conll").write_text("Oslo B-PLACE\n", "utf-8")
+    data = {"source": str(corpora[0]), "validation_share": 0.5}
+    scored = {"splits": ["validation"]}
+
+    def held_out(**keys: Any) -> list[str]:
+        strategy = [first({**data, **keys}, only_data=True)]
+        splits = built(load_recipe(str(tiny_recipe(strategy=strategy, evaluation=scored)))).splits
+        assert (len(splits["train"]), len(splits["validation"])) == (30, 30)
+        return [" ".join(row["words"]) for row in splits["validation"]]
+
+    assert held_out() != held_out(split_seed=7)
+
+
 def test_a_teacher_hands_on_what_it_learned_of_corpora(
     tmp_path: Path, tiny_recipe: Recipes, corpora: list[Path], caplog: Any
 ) -> None:

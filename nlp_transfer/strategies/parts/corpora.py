@@ -37,7 +37,9 @@ class Corpus:
     def load(cls, key: str, data: DataSection, task: Task) -> Corpus:
         """Load and check a corpus."""
         try:
-            splits = task.of_other_labels().rows.load(data)
+            # What is held out is a share of all its parts, by these two (`_with_validation`).
+            whole = data.where_lapses(("validation_share", "split_seed"))
+            splits = task.of_other_labels().rows.load(whole)
             task.rows.check(splits, ("train",))
         except UserError as error:
             raise UserError(f"{key}: {error}") from None
