@@ -23,6 +23,7 @@ from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.data.tags import spans, to_iob2
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.reader import variants
+from nlp_transfer.strategies.parts.label_words import in_words
 from nlp_transfer.tasks.classification.alterations import TextAlterer
 from nlp_transfer.tasks.ner.alterations import SentenceAlterer
 
@@ -550,3 +551,27 @@ def test_names_that_say_nothing_are_no_texts(tmp_path: Path, tiny_recipe: Recipe
     data = f"data={{source: {tmp_path}, {shares}}}"
     path = tiny_recipe("classification", strategy=["full", "label_examples"])
     assert {row["text"] for row in train_rows(path, data)} < {f"some text {n}" for n in range(20)}
+
+
+def test_names_of_classes_are_no_pairs(
+    tmp_path: Path, tiny_recipe: Recipes, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = "".join(f"premise {n},it follows,{'yes' if n % 2 else 'never'}\n" for n in range(20))
+    (tmp_path / "train.csv").write_text("text,text_pair,label\n" + rows, encoding="utf-8")
+    path = tiny_recipe("classification", source=tmp_path, strategy=["full", "label_examples"])
+    assert {row["text_pair"] for row in train_rows(path)} == {"it follows"}
+    assert "nothing is added: texts are pairs" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("हिन्दी_भाषा", "हिन्दी भाषा"),
+        ("e\u0301conomie", "e\u0301conomie"),
+        ("ไทยรัฐ", "ไทยรัฐ"),
+        ("card-arrival_2", "card arrival 2"),
+        ("__", "__"),
+    ],
+)
+def test_names_keep_the_marks_that_words_are_written_with(name: str, words: str) -> None:
+    assert in_words(name) == words

@@ -57,6 +57,9 @@ class LabelExamples(Strategy):
         """Add a text for every class whose name says something."""
         labels = self.needs(run.recipe.task)
         assert labels is not None
+        if not labels.are_single(splits["train"]):
+            log.warning("label_examples: nothing is added: texts are pairs, and a name is none")
+            return splits
         names = telling(splits.labels)
         rows = [
             labels.row(self.template.replace(_NAME, words), label) for label, words in names.items()

@@ -91,6 +91,9 @@ class SpanRows(Protocol):
 class TextLabels(Protocol):
     """Rows that have a label as a whole."""
 
+    def are_single(self, rows: Dataset) -> bool:
+        """Tell whether each row is one text."""
+
     def row(self, text: str, label: str) -> dict[str, Any]:
         """Make a row of a text that has this label."""
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.items import Item
 from nlp_transfer.data.words import Splitter
 from nlp_transfer.records import Prediction, Row
 from nlp_transfer.tasks.classification.decoding import Classification
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ class ClassificationAdditions:
 @dataclass(frozen=True)
 class ClassificationTextLabels:
     """Texts of a class."""
+
+    def are_single(self, rows: Dataset) -> bool:
+        """Tell texts from pairs of them."""
+        return bool(rows.data["text_pair"].null_count == len(rows.data))
 
     def row(self, text: str, label: str) -> dict[str, Any]:
         """Make a text of one class, that stands in no file."""
