@@ -331,6 +331,7 @@ def test_all_that_cannot_be_ranked_is_named_before_any_is(nlpt, tiny_recipe, tin
     ("arguments", "said"),
     [
         (["model.max_pieces=64"], "Name checkpoints to be ranked"),
+        (["CHECKPOINT", ""], "One of the checkpoints has an empty name"),
         (["CHECKPOINT", "--device", "cuda:77"], "--device: 'cuda:77' is not here"),
         (["CHECKPOINT", "model.layers=99"], "model.layers is 99, this checkpoint has"),
         (["CHECKPOINT", "model.max_pieces=100000"], "max_pieces"),

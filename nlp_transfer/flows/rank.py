@@ -35,8 +35,11 @@ def rank_checkpoints(
     raises:      UserError that names all that cannot be ranked, before any is
     """
     names = [str(checkpoint) for checkpoint in checkpoints]
-    if not names:
-        raise UserError("Name checkpoints to be ranked: Hub ids, model folders or run folders.")
+    if not names or not all(name.strip() for name in names):
+        without = "One of the checkpoints has an empty name. " if names else ""
+        raise UserError(
+            f"{without}Name checkpoints to be ranked: Hub ids, model folders or run folders."
+        )
     recipe = located(recipe)
     log.info("%s: ranks %s by its training data", recipe.name, ", ".join(names))
     from nlp_transfer.inference.precision import resolve_device
