@@ -274,6 +274,46 @@ def unlabelled(tiny_recipe: Recipes, task: str, texts: Path | None, *strategies:
     return path
 
 
+def test_a_run_that_is_sure_of_no_text_goes_on_without(
+    tmp_path: Path, tiny_recipe: Recipes, caplog: Any
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("the parcel is lost\nmoney back please\n", "utf-8")
+    sure = {"name": "pseudo_labels", "threshold": 1}
+    path = unlabelled(tiny_recipe, "classification", texts, "frozen", sure)
+    report = finetune(load_recipe(str(path)), output=tmp_path / "run")
+    assert "sure enough of no text" in caplog.text
+    assert "Nothing is added" in caplog.text
+    plain = finetune(load_recipe(str(path), ["strategies=frozen"]), output=tmp_path / "plain")
+    assert report.metrics["splits"] == plain.metrics["splits"]
+
+
+def test_a_file_without_labels_is_read_by_the_columns_of_the_data(
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any
+) -> None:
+    texts = tmp_path / "more.csv"
+    texts.write_text("text,words\na title,what is to be read\n", "utf-8")
+    path = pseudo(tiny_recipe, "classification", teacher("classification"), texts, threshold=0)
+    source = tmp_path / "data"
+    source.mkdir()
+    for file in Path(load_recipe(str(path)).data.source).iterdir():
+        renamed = file.read_text("utf-8").replace("text,label", "words,label", 1)
+        (source / file.name).write_text(renamed, "utf-8")
+    rows = train_rows(path, f"data.source={source}", "data.columns={text: words}")
+    assert rows[-1]["text"] == "what is to be read"
+
+
+def test_what_cannot_be_read_without_labels_is_told_without_keys_that_are_not_for_it(
+    tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_bytes("wo ist das Päckchen\n".encode("latin-1"))
+    path = unlabelled(tiny_recipe, "classification", texts, "frozen", "pseudo_labels")
+    said = refused(path)
+    assert said.startswith(f"data.unlabelled: {texts}:1: byte 0xE4")
+    assert "not for this file. Save it as UTF-8" in said
+
+
 def test_without_a_teacher_the_run_itself_is_the_first_round(
     tmp_path: Path, tiny_recipe: Recipes, caplog: Any
 ) -> None:

@@ -6,20 +6,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nlp_transfer.data.inputs import read_inputs
-from nlp_transfer.data.items import Item, ItemReader
+from nlp_transfer.data.items import Item, ItemReader, kept_columns
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import DataSection
 
+_HOW_TO = (
+    "Keys and options named here are not for this file. Save it as UTF-8, one text a line, or with "
+    "the texts in a column `text`."
+)
 
-def unlabelled_items(path: str, *, setting: str) -> Iterator[tuple[str, Item]]:
+
+def unlabelled_items(path: str, *, setting: str, data: DataSection) -> Iterator[tuple[str, Item]]:
     """Read texts, without those that are empty, each with its place for people.
 
     path:    text file (one text a line), JSON lines, CSV... as `nlpt predict` reads them
     setting: the recipe key that names the file, for error messages
+    data:    the labelled data: what a model reads of it is looked for in the same columns
     """
     if not Path(path).is_file():
         raise UserError(f"{setting}: there is no file {path!r}.")
-    items = ItemReader({}).items(read_inputs(DataSection(source=path)))
-    for number, item in enumerate(items, start=1):
-        if item.as_text().strip():
-            yield f"{path}:{number}", item
+    columns = kept_columns(dict(data.columns.items()))
+    try:
+        items = ItemReader(columns).items(read_inputs(DataSection(source=path), columns))
+        for number, item in enumerate(items, start=1):
+            if item.as_text().strip():
+                yield f"{path}:{number}", item
+    except UserError as error:
+        raise UserError(f"{setting}: {error}\n{_HOW_TO}") from None

@@ -166,11 +166,8 @@ class PseudoLabels(Strategy):
             len(labelled) - len(named),
         )
         if not taken:
-            best = max((confidence for _, confidence in named), default=0.0)
-            raise UserError(
-                f"{_KEY}: the teacher is sure enough of no text (at most {best:.3f}). Lower "
-                "threshold, or set top_share instead."
-            )
+            self._tell_that_none_is_sure(named)
+            return splits
         return with_added(splits, taken)
 
     @property
@@ -193,6 +190,20 @@ class PseudoLabels(Strategy):
     def _teacher_name(self, run: RunContext) -> str | None:
         """Name the teacher; None before there is one: in its own round, and in a dry run."""
         return (run.earlier_round if self._is_taught_by_round else None) or self.teacher
+
+    def _tell_that_none_is_sure(self, labelled: Sequence[Labelled]) -> None:
+        """Refuse a teacher that is sure of nothing, before any training.
+
+        One that this run has trained costs the run nothing more: it goes on without the texts.
+        """
+        best = max((confidence for _, confidence in labelled), default=0.0)
+        said = (
+            f"{_KEY}: the teacher is sure enough of no text (at most {best:.3f}). Lower threshold, "
+            "or set top_share instead."
+        )
+        if self.teacher is not None and not self._is_taught_by_round:
+            raise UserError(said)
+        log.warning("%s Nothing is added", said)
 
     def _taken(self, labelled: Sequence[Labelled], additions: Additions) -> list[dict[str, Any]]:
         """Choose the rows to learn from, the surest first."""

@@ -46,7 +46,7 @@ def _texts(recipe: TransferRecipe) -> Iterator[str]:
     """Read the texts of a file, or those of the training split; never those that are scored."""
     if (file := _file_of(recipe)) is not None:
         setting = "data.unlabelled" if recipe.pretraining.texts is None else "pretraining.texts"
-        for _, item in unlabelled_items(file, setting=setting):
+        for _, item in unlabelled_items(file, setting=setting, data=recipe.data):
             yield " ".join(filter(None, (item.as_text(), item.text_pair)))
         return
     splits = recipe.task.rows.load(recipe.data)

@@ -46,7 +46,7 @@ def unlabelled_rows(path: str, run: RunContext, *, setting: str) -> list[dict[st
     additions, split = additions_of(run), partial(split_words, rule=run.recipe.data.words)
     return [
         {**additions.unlabelled(item, split), "where": where}
-        for where, item in unlabelled_items(path, setting=setting)
+        for where, item in unlabelled_items(path, setting=setting, data=run.recipe.data)
     ]
 
 
