@@ -159,6 +159,7 @@ def test_model_that_answers_always_the_same_is_warned_of(
     assert f"{phrase} of the test split" in " ".join(out.split())
     notes = json.loads(Path("runs/tiny/metrics.json").read_text("utf-8"))["notes"]
     assert phrase in notes[-1]
+    assert "or by other strategies" in notes[-1]
     _, out, _ = nlpt("evaluate", "runs/tiny", "-r", recipe, "--json")
     assert json.loads(out)["notes"] == notes
 

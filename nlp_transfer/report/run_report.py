@@ -88,7 +88,8 @@ def build_report(
     }
     constant = [
         f"The model predicts {answer} of the {split} split: it has not learned to tell them apart. "
-        "Train longer or at another training.learning_rate; nlpt inspect looks at the data."
+        "Train longer, at another training.learning_rate or by other strategies; nlpt inspect "
+        "looks at the data."
         for split in predictions
         if (answer := task.scores.constant_answer(rows[split], predictions[split]))
     ]
