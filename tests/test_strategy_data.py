@@ -539,7 +539,11 @@ def test_corpora_that_cannot_come_first_are_refused(
     strange = tmp_path / "strange.conll"
     write_conll(strange, [[("Rome", "B-CITY"), ("is", "O")], [("Oslo", "B-CITY")]] * 9)
     own = load_recipe(str(tiny_recipe())).data.source
+    single = tmp_path / "single.conll"
+    scored = (Path(own) / "test.conll").read_text("utf-8").split("\n\n")[1:3]
+    single.write_text("\n\n".join([*scored, "Oslo B-CITY"]) + "\n", "utf-8")
     for strategies, message in (
+        ([first(str(single))], "single.conll has 1 sentence to learn, too few to hold one out"),
         ([first(str(texts))], "strategies intermediate_task: data: "),
         ([first([str(corpora[0]), "no/such.conll"])], "intermediate_task.data.1"),
         ([first(str(strange), head="matched")], "data shares no label with the data of the run"),

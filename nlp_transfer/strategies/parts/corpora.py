@@ -87,6 +87,12 @@ def as_one(corpora: Sequence[Corpus], own: Splits, task: Task, *, setting: str) 
     if joined.left_out:
         stand = f"{counted(joined.left_out, nouns.example)} {agree(joined.left_out, 'is', 'are')}"
         log.warning("%s: %s left out: in the run's own validation or test split", setting, stand)
+    for rows, data in parts:
+        if len(rows) == 1:
+            raise UserError(
+                f"{setting}: {data.source} has 1 {nouns.example} to learn, too few to hold one out "
+                "for validation. Leave it out, or give it more."
+            )
     tables = _with_validation([(rows, data) for rows, data in parts if len(rows)])
     count, held = (counted(len(table), nouns.example) for table in tables.values())
     log.info("%s: %s come first, and %s to validate on", setting, count, held)
