@@ -41,6 +41,7 @@ ROOMS = (
     "logs",
     "processes",
     "recipe",
+    "manifest",
     "files",
     "records",
     "shown",

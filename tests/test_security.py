@@ -15,6 +15,7 @@ import torch
 from interrupting import interrupted
 
 from nlp_transfer import Predictor, finetune, load_recipe
+from nlp_transfer.manifest import write_manifest
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -249,7 +250,9 @@ def test_going_on_with_a_copied_run_unpickles_no_code(
 ) -> None:
     recipe, there = stopped
     run = shutil.copytree(there, tmp_path / "run")
-    torch.save({"x": _Code(proof)}, run / "checkpoints" / "checkpoint-2" / file)
+    hostile = run / "checkpoints" / "checkpoint-2"
+    torch.save({"x": _Code(proof)}, hostile / file)
+    write_manifest(hostile)  # who copies a run of his own has one that fits
     code, _, err = nlpt("finetune", "--recipe", recipe, "--output", run)
     assert not proof.exists()
     if file == "training_args.bin":  # which is not read
@@ -259,5 +262,5 @@ def test_going_on_with_a_copied_run_unpickles_no_code(
     assert err.splitlines()[-1].startswith("error: --output: the state of training in ")
     assert "--fresh" in err
     if file == "optimizer.pt":  # the way that the message names
-        shutil.rmtree(run / "checkpoints" / "checkpoint-2")
+        shutil.rmtree(hostile)
         assert nlpt("finetune", "--recipe", recipe, "--output", run)[0] == 0

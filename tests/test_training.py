@@ -363,16 +363,6 @@ def test_a_damaged_file_of_a_run_is_the_users_error(tmp_path: Path, text: str) -
         RunFolder(tmp_path).read_json("metrics.json")
 
 
-def test_broken_checkpoint_is_passed_over(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path)
-    assert folder.last_checkpoint() is None
-    for name in ("checkpoint-9", "checkpoint-10", "checkpoint-11"):
-        (folder.checkpoints / name).mkdir(parents=True)
-    for name in ("checkpoint-9", "checkpoint-10"):
-        (folder.checkpoints / name / "trainer_state.json").touch()
-    assert folder.last_checkpoint() == folder.checkpoints / "checkpoint-10"
-
-
 SCRIPT = """
 import sys, torch
 torch.set_num_threads(1)

@@ -13,6 +13,7 @@ from nlp_transfer import files
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
+from nlp_transfer.runs.checkpoints import newest_whole
 from nlp_transfer.runs.disk import check_writable
 from nlp_transfer.strategies.auto_rules import Facts
 from nlp_transfer.strategies.context import TransferRecipe
@@ -111,13 +112,8 @@ class RunFolder:
             files.remove(path)
 
     def last_checkpoint(self) -> Path | None:
-        """Find the newest whole checkpoint; trainer_state.json is the last file of one."""
-        whole = [
-            path
-            for path in self.checkpoints.glob("checkpoint-*")
-            if (path / "trainer_state.json").is_file()
-        ]
-        return max(whole, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
+        """Find the newest checkpoint that is whole; say what is wrong with newer ones."""
+        return newest_whole(self.checkpoints)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Read one of the folder's JSON files.

@@ -1,17 +1,26 @@
-"""The checkpoint of an interrupted run in, the state of training out; damage said in one line.
+"""Checkpoints of a run: written whole or not at all, and read to go on; damage said in one line.
 
-Its files may be another's, where a run folder was copied: they are read as tensors only.
+Their files may be another's, where a run folder was copied: they are read as tensors only.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 from transformers import Trainer, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
+from nlp_transfer import files
+from nlp_transfer.manifest import write_manifest
 from nlp_transfer.models.damage import explaining_damage
+from nlp_transfer.processes import wait_for_all
+
+_BESIDE = ".saving"
+"""Folder of the checkpoint that is being written."""
 
 
 def read_state(checkpoint: Path) -> TrainerState:
@@ -30,7 +39,60 @@ def patience_is_over(state: TrainerState) -> bool:
     )
 
 
-class ResumingTrainer(Trainer):
+class WholeCheckpoints(Trainer):
+    """A Trainer whose checkpoints take their names when they are whole.
+
+    Each is written beside its place by all processes, gets a manifest, and is moved there; older
+    ones are deleted after that.
+    """
+
+    _beside: Path | None = None
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self._beside or super()._get_output_dir(trial))
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        place = Path(self.args.output_dir)
+        self._beside = place / _BESIDE
+        if self.args.should_save:
+            files.remove(self._beside)  # of a process that was killed
+        wait_for_all()
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self._beside = None
+        wait_for_all()
+        name = f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
+        if self.state.best_global_step == self.state.global_step:
+            self.state.best_model_checkpoint = str(place / name)
+        if self.args.should_save:
+            self._take_place(place / _BESIDE / name, place / name)
+        wait_for_all()
+
+    def _take_place(self, written: Path, place: Path) -> None:
+        """Move a checkpoint that is written to its place, and delete those that it replaces."""
+        self.state.save_to_json(str(written / TRAINER_STATE_NAME))  # which now names the best one
+        write_manifest(written)
+        files.remove(place)
+        written.replace(place)
+        files.remove(written.parent)
+        rotate_checkpoints(
+            output_dir=str(place.parent),
+            save_total_limit=self.args.save_total_limit,
+            best_model_checkpoint=self.state.best_model_checkpoint,
+            use_mtime=True,
+        )
+
+    def _init_training_state(self, *arguments: Any) -> tuple[int, int]:
+        """Find the best checkpoint where the run's folder is now: it may have been moved."""
+        found: tuple[int, int] = super()._init_training_state(*arguments)
+        best = Path(self.args.output_dir, f"{PREFIX_CHECKPOINT_DIR}-{self.state.best_global_step}")
+        if best.is_dir():
+            self.state.best_model_checkpoint = str(best)
+        return found
+
+
+class ResumingTrainer(WholeCheckpoints):
     """A Trainer that says which file of a checkpoint it cannot go on from."""
 
     def _load_from_checkpoint(

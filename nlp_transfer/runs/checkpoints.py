@@ -1,0 +1,39 @@
+"""The checkpoints that an unfinished run has left, and the one that it can go on from."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+from nlp_transfer.manifest import damage
+
+log = logging.getLogger(__name__)
+
+
+def newest_whole(checkpoints: Path) -> Path | None:
+    """Find the newest checkpoint that is as it was written; say what is wrong with newer ones.
+
+    The one of the best evaluation, which a run loads at its end, must be whole too.
+    """
+    found = sorted(checkpoints.glob("checkpoint-*"), key=_step, reverse=True)
+    for checkpoint in found:
+        wrong = damage(checkpoint) or _damage_of_best(checkpoint)
+        if wrong is None:
+            return checkpoint
+        log.warning("%s is damaged (%s): not used", checkpoint, wrong)
+    return None
+
+
+def _step(checkpoint: Path) -> int:
+    number = checkpoint.name.rpartition("-")[2]
+    return int(number) if number.isdecimal() else -1
+
+
+def _damage_of_best(checkpoint: Path) -> str | None:
+    state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+    if not state["best_model_checkpoint"]:
+        return None
+    best = checkpoint.with_name(f"checkpoint-{state['best_global_step']}")
+    found = damage(best)
+    return f"of {best.name}, the best until then: {found}" if found else None
