@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import islice
+from signal import SIGINT, Signals
 
 _LONGEST_LINE = 2000
 _LONGEST_NAME = 100
@@ -30,8 +31,31 @@ def _bounded(line: str) -> str:
     return f"{line[:half]}... ({left_out:,} characters left out) ...{line[-half:]}"
 
 
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, with what becomes of the work: the command line prints it and exits with code 130."""
+ENDING = tuple(s for s in Signals if s.name in ("SIGINT", "SIGTERM", "SIGUSR1"))
+"""Signals that ask a process to end: Ctrl-C, and what schedulers send."""
+
+
+class Stopped(KeyboardInterrupt):
+    """One of the signals that ask this process to end."""
+
+    def __init__(self, said: str = "", *, by: int = SIGINT) -> None:
+        """by: number of the signal."""
+        super().__init__(said)
+        self.by = by
+
+
+class Interrupted(Stopped):
+    """A signal, with what becomes of the work: the command line prints it and exits accordingly."""
+
+    @classmethod
+    def after(cls, stop: KeyboardInterrupt, said: str) -> Interrupted:
+        """Say what becomes of the work that a signal has ended."""
+        return cls(said, by=ending_signal(stop))
+
+
+def ending_signal(stop: KeyboardInterrupt) -> int:
+    """Return the number of the signal that has ended something."""
+    return stop.by if isinstance(stop, Stopped) else SIGINT
 
 
 def nearest(name: str, known: Iterable[str], *, shown: Mapping[str, str] | None = None) -> str:

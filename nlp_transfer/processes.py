@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from functools import cache
+from typing import Any
 
 
 def is_main_process() -> bool:
@@ -28,3 +30,22 @@ def wait_for_all() -> None:
     from accelerate import PartialState
 
     PartialState(cpu=not torch.accelerator.is_available()).wait_for_everyone()
+
+
+def greatest(value: int) -> int:
+    """Return the greatest of the values that all processes give, without waiting for a GPU."""
+    if world_size() == 1:
+        return value
+    import torch
+    from torch import distributed
+
+    told = torch.tensor(value)
+    distributed.all_reduce(told, op=distributed.ReduceOp.MAX, group=_on_cpus())
+    return int(told)
+
+
+@cache
+def _on_cpus() -> Any:
+    from torch import distributed
+
+    return distributed.new_group(backend="gloo")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +13,10 @@ from typing import Any
 
 import pytest
 from interrupting import interrupted, interrupted_forward
+from safetensors.torch import load_file
 from tiny import tagged_sentences
+
+from nlp_transfer.runs.run_folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -39,8 +41,13 @@ def nlpt(nlpt: Run) -> Run:
 
 def _press(*_: Any, **__: Any) -> None:
     """Press Ctrl-C, in place of what a command would do next."""
-    os.kill(os.getpid(), signal.SIGINT)
+    _press_in_a_step()
     raise AssertionError("not interrupted")
+
+
+def _press_in_a_step() -> None:
+    """Press Ctrl-C while a batch is learned: the step still comes to its end."""
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def rows() -> dict[str, list[Any]]:
@@ -65,12 +72,12 @@ def test_interrupted_training_says_where_the_same_command_goes_on(
     nlpt: Run, tiny_recipe: Recipes
 ) -> None:
     recipe = tiny_recipe(training={"epochs": 3, "tokens_per_batch": 128})
-    with interrupted(at_step=9, by=_press):
+    with interrupted(at_step=9, by=_press_in_a_step):
         code, out, err = nlpt("finetune", "-r", recipe)
     assert (code, out) == (130, "")
     said = _last_line(err)
     found = re.fullmatch(
-        r"interrupted: the same command goes on after step (\d+) of (\d+) \(epoch (\d)\)", said
+        r"interrupted: the same command goes on after step (\d+) of (\d+) \(epoch ([\d.]+)\)", said
     )
     assert found, said
     code, _, err = nlpt("finetune", "-r", recipe)
@@ -86,7 +93,7 @@ def test_fresh_is_not_to_be_said_again(nlpt: Run, tiny_recipe: Recipes) -> None:
     Path("press").unlink()
     assert (code, _last_line(err)) == (130, "interrupted: nothing was changed in runs/tiny")
     assert nlpt("report", "runs/tiny")[0] == 0
-    with interrupted(at_step=9, by=_press):
+    with interrupted(at_step=9, by=_press_in_a_step):
         code, _, err = nlpt("finetune", "-r", recipe, "--fresh")
     assert code == 130
     assert "the same command without --fresh goes on after step" in _last_line(err)
@@ -101,7 +108,7 @@ def test_fresh_run_interrupted_in_an_earlier_round_leaves_the_finished_one(
     strategy = {"name": "pseudo_labels", "teacher": "teacher", "texts": "texts.txt", "rounds": 2}
     recipe = tiny_recipe("ner", strategy={**strategy, "threshold": 0})
     assert nlpt("finetune", "-r", recipe)[0] == 0
-    with interrupted(at_step=1, by=_press):
+    with interrupted(at_step=1, by=_press_in_a_step):
         code, _, err = nlpt("finetune", "-r", recipe, "--fresh")
     assert (code, _last_line(err)) == (
         130,
@@ -111,20 +118,23 @@ def test_fresh_run_interrupted_in_an_earlier_round_leaves_the_finished_one(
     assert nlpt("report", "runs/tiny")[0] == 0
 
 
-def test_before_the_first_checkpoint_it_says_how_to_have_more(
+def test_the_step_of_the_first_press_is_saved_and_the_second_press_ends_at_once(
     nlpt: Run, tiny_recipe: Recipes
 ) -> None:
     recipe = tiny_recipe(training={"tokens_per_batch": 64})
-    with interrupted(at_step=2, by=_press):
+
+    def press_twice() -> None:
+        _press_in_a_step()
+        _press()
+
+    with interrupted(at_step=2, by=press_twice):
         code, _, err = nlpt("finetune", "-r", recipe)
-    said = _last_line(err)
     assert code == 130
-    assert "no checkpoint yet, so the same command starts over" in said
-    hint = shlex.split(said[said.index("--fresh") :].replace("100", "2"))
-    with interrupted(at_step=3, by=_press):
-        code, _, err = nlpt("finetune", "-r", recipe, *hint)
+    assert "no checkpoint yet, so the same command starts over" in _last_line(err)
+    with interrupted(at_step=2, by=_press_in_a_step):
+        code, _, err = nlpt("finetune", "-r", recipe)
     assert code == 130
-    assert "goes on after step 2" in _last_line(err)
+    assert "interrupted: the same command goes on after step 3 of" in _last_line(err)
 
 
 @pytest.mark.parametrize(
@@ -154,14 +164,20 @@ def test_every_command_says_what_becomes_of_it(
     assert expected in _last_line(err)
 
 
-def test_interrupted_pretraining_says_that_it_starts_over(
+def test_interrupted_pretraining_goes_on_to_the_same_weights(
     nlpt: Run, tiny_recipe: Recipes, checkpoint: Callable[..., Path]
 ) -> None:
-    recipe = tiny_recipe(checkpoint=checkpoint("bert", masked_lm=True), pretraining={})
-    with interrupted(by=_press):
-        code, out, err = nlpt("pretrain", "-r", recipe)
+    recipe = tiny_recipe(
+        checkpoint=checkpoint("bert", masked_lm=True), pretraining={"tokens_per_batch": 256}
+    )
+    with interrupted(at_step=1, by=_press_in_a_step):
+        code, out, err = nlpt("pretrain", "-r", recipe, "-o", "cut")
     assert (code, out) == (130, "")
-    assert "no checkpoint yet" in _last_line(err)
+    assert "the same command goes on after step 2 of" in _last_line(err)
+    for name in ("cut", "whole"):
+        assert nlpt("pretrain", "-r", recipe, "-o", name)[0] == 0
+    cut, whole = (load_file(f"{name}/model/model.safetensors") for name in ("cut", "whole"))
+    assert all(cut[name].equal(tensor) for name, tensor in whole.items())
 
 
 def test_interrupted_prediction_names_resume(
@@ -197,9 +213,10 @@ def _started(*command: object) -> subprocess.Popen[str]:
 @pytest.mark.parametrize(
     ("presses", "number", "expected"),
     [
-        (1, signal.SIGINT, "the same command goes on after step"),
+        (1, signal.SIGINT, "interrupted: the same command goes on after step"),
         (2, signal.SIGINT, ""),
-        (1, signal.SIGTERM, ""),
+        (1, signal.SIGTERM, "ended by SIGTERM: the same command goes on after step"),
+        (1, signal.SIGUSR1, "ended by SIGUSR1: the same command goes on after step"),
     ],
 )
 def test_a_signal_in_training_ends_the_process_without_a_traceback(
@@ -216,8 +233,11 @@ def test_a_signal_in_training_ends_the_process_without_a_traceback(
         rest = process.stderr.read()
     assert "Traceback" not in rest
     assert expected in rest
-    assert process.returncode == (130 if number == signal.SIGINT else -number)
-    assert (tmp_path / "run" / "recipe.yaml").is_file()
+    assert process.returncode == 128 + number
+    if presses == 1:
+        step = int(re.search(r"after step (\d+) ", rest)[1])
+        assert step % 3, "of the step of the signal, not of the end of the epoch before"
+        assert RunFolder(tmp_path / "run").last_checkpoint().name == f"checkpoint-{step}"
 
 
 @pytest.mark.slow

@@ -8,11 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -434,18 +432,32 @@ def test_early_stopped_run_learns_no_more_when_it_is_resumed(
     assert all(best[name].equal(tensor) for name, tensor in _weights(run).items())
 
 
+def test_time_alone_saves_too_and_changes_nothing(tmp_path: Path, tiny_recipe: Recipes) -> None:
+    training = {"epochs": 2, "tokens_per_batch": 200}
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    _run(tiny_recipe(training=training), whole)
+    steps = _metrics(whole)["training"]["steps"]
+    recipe = tiny_recipe(training={**training, "save_minutes": 1e-6})
+    with interrupted(at_step=steps // 2 - 1), pytest.raises(KeyboardInterrupt):
+        _run(recipe, cut)
+    checkpoint = RunFolder(cut).last_checkpoint()
+    assert checkpoint is not None
+    assert checkpoint.name == f"checkpoint-{steps // 2 - 1}", "in the first epoch"
+    _run(recipe, cut)
+    assert all(_weights(cut)[name].equal(tensor) for name, tensor in _weights(whole).items())
+    assert _metrics(cut)["splits"] == _metrics(whole)["splits"]
+
+
 def test_run_that_a_signal_ended_is_not_finished(tmp_path: Path, tiny_recipe: Recipes) -> None:
     whole = _run(tiny_recipe(), tmp_path / "whole")
     cut = tmp_path / "cut"
-    recipe = tiny_recipe(training={"epochs": 2, "arguments": {"enable_jit_checkpoint": True}})
+    recipe = tiny_recipe()
+    said = "ended by SIGTERM: the same command goes on after step 1 of"
 
     def end() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
-        (timer,) = (thread for thread in threading.enumerate() if isinstance(thread, Timer))
-        timer.cancel()  # the seconds that the Trainer waits for a second signal
-        timer.function()
 
-    with interrupted(by=end), pytest.raises(KeyboardInterrupt, match="stopped at step 1"):
+    with interrupted(by=end), pytest.raises(KeyboardInterrupt, match=said):
         _run(recipe, cut)
     assert RunFolder(cut).state() == "unfinished"
     _run(recipe, cut)

@@ -31,29 +31,33 @@ from nlp_transfer.cli import (
     study,
 )
 from nlp_transfer.cli.mistakes import missing_recipe, unknown_command, unknown_option
-from nlp_transfer.errors import UserError
+from nlp_transfer.errors import ENDING, Stopped, UserError, ending_signal
 from nlp_transfer.files import NO_SPACE
 from nlp_transfer.processes import is_main_process
 from nlp_transfer.processes import rank as process_number
 
-_INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+_BY_SIGNAL = 128
+"""Exit code, as shells have it, after signal 0; after Ctrl-C it is 130, after SIGTERM 143."""
 
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 class _StoppedError(Exception):
-    """Ctrl-C, under a name for which typer has no ending of its own."""
+    """A signal that ends the command, under a name for which typer has no ending of its own."""
+
+    def __init__(self, stop: KeyboardInterrupt) -> None:
+        super().__init__(str(stop))
+        self.by = ending_signal(stop)
 
 
 class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; typer would make a silent exit of Ctrl-C."""
+        """Run a command; typer would make a silent exit of a signal."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
-            raise _StoppedError(str(stop)) from None
+            raise _StoppedError(stop) from None
         except _UsageError as error:
             if message := _explained(error):
                 raise UserError(message) from None
@@ -129,10 +133,11 @@ def _options(
 def main() -> None:
     """Run the command line.
 
-    Exit codes: 0 done, 2 the user's input (one message, no traceback), 130 interrupted, 1 else.
+    Exit codes: 0 done, 2 the user's input (one message, no traceback), 130 after Ctrl-C, 143 after
+    SIGTERM, 138 after SIGUSR1, 1 else.
     """
     try:
-        with _interrupts():
+        with _ending_in_order():
             app()
     except UserError as error:
         _fail(str(error))
@@ -141,7 +146,8 @@ def main() -> None:
     except (KeyboardInterrupt, _StoppedError) as stop:
         if is_main_process():
             typer.echo(str(stop) or "interrupted: the same command starts over", err=True)
-        sys.exit(_INTERRUPTED)
+        by = stop.by if isinstance(stop, _StoppedError) else ending_signal(stop)
+        sys.exit(_BY_SIGNAL + by)
     except OSError as error:
         if error.errno in NO_SPACE:
             _fail(f"The disk is full: {error}. Free some space and run the same command again.")
@@ -151,29 +157,31 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def _interrupts() -> Iterator[None]:
-    """Let the first Ctrl-C end the command in order, and the second one at once."""
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield  # ignored, as for a job in the background, or the caller's own
-        return
+def _ending_in_order() -> Iterator[None]:
+    """Let the first signal that asks to end do so in order, and the second one at once."""
     own = os.getpid()
 
-    def end_at_once(*_: object) -> None:
-        os._exit(_INTERRUPTED)
+    def end_at_once(number: int, _: FrameType | None) -> None:
+        os._exit(_BY_SIGNAL + number)
 
     def first(number: int, frame: FrameType | None) -> None:
         if os.getpid() != own:  # a worker, which the terminal tells as well
-            end_at_once()
-        signal.signal(signal.SIGINT, end_at_once)
-        raise KeyboardInterrupt
+            end_at_once(number, frame)
+        for each in ours:
+            signal.signal(each, end_at_once)
+        raise Stopped(by=number)
 
-    signal.signal(signal.SIGINT, first)
+    # One that is ignored, as for a job in the background, or the caller's own, stays as it is.
+    untouched = (signal.SIG_DFL, signal.default_int_handler)
+    ours = [number for number in ENDING if signal.getsignal(number) in untouched]
+    before = {number: signal.signal(number, first) for number in ours}
     try:
         yield
     finally:
-        # What Python tidies up after a Ctrl-C can be cut short too.
-        if signal.getsignal(signal.SIGINT) is first:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in before.items():
+            # What Python tidies up after a signal can be cut short too.
+            if signal.getsignal(number) is first:
+                signal.signal(number, handler)
 
 
 def _fail(message: str) -> None:

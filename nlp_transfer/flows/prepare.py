@@ -32,9 +32,10 @@ def prepare(recipe: AnyRecipe, *, processes: int = 1) -> DataSizes:
     try:
         tasks = add_rows(load(planned(recipe)))
         encoded = encode(tasks, build(tasks), processes=processes)
-    except KeyboardInterrupt:
-        raise Interrupted(
+    except KeyboardInterrupt as stop:
+        raise Interrupted.after(
+            stop,
             "interrupted: splits that were tokenized to their end are kept; the same command goes "
-            "on with the others"
+            "on with the others",
         ) from None
     return data_sizes(encoded, kept=True)

@@ -67,8 +67,8 @@ def predict_in_parts(
     _begin(folder, {**job, "processes": world_size()}, resume=resume)
     try:
         _predict_share(predict, items, _part(folder, rank()))
-    except KeyboardInterrupt:
-        raise Interrupted(f"interrupted: {folder} {_KEPT}") from None
+    except KeyboardInterrupt as stop:
+        raise Interrupted.after(stop, f"interrupted: {folder} {_KEPT}") from None
     except OSError as error:
         if not files.is_full(folder, error):
             raise

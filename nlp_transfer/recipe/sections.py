@@ -137,6 +137,12 @@ class TrainingSection(Section):
         description="stop after so many evaluations without a better score",
         examples=[3],
     )
+    save_minutes: float | None = Field(
+        15,
+        gt=0,
+        description="save what is learned at least so often, without an evaluation",
+        examples=[5],
+    )
     seed: int = Field(
         42, ge=0, lt=2**32, description="of the head, the order of batches and dropout"
     )

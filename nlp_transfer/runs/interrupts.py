@@ -1,40 +1,37 @@
-"""Ctrl-C in a run: what the same command will do next."""
+"""A signal that ends a run: what the same command will do next."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 from collections.abc import Iterator
+from signal import SIGINT, Signals
 
-from nlp_transfer.errors import Interrupted
+from nlp_transfer.errors import Interrupted, ending_signal
 from nlp_transfer.runs.run_folder import RunFolder
-
-_OFTEN = (
-    "training.arguments={eval_strategy: steps, eval_steps: 100, save_strategy: steps, "
-    "save_steps: 100}"
-)
-"""The override for more checkpoints; those that are compared need an evaluation each."""
 
 
 @contextlib.contextmanager
 def explaining_interrupt(folder: RunFolder, *, begun: bool, fresh: bool) -> Iterator[None]:
-    """Say what the same command will do after Ctrl-C.
+    """Say what the same command will do after a signal.
 
     begun: the run's own files are written
     fresh: the command says --fresh
     """
     try:
         yield
-    except Interrupted:  # in the round before this one, which knows better
+    except Interrupted as stop:  # in the round before this one, which knows better
         if not fresh:
             raise
-        raise Interrupted(
+        raise Interrupted.after(
+            stop,
             f"interrupted in the round before: nothing was changed in {folder.path}; the same "
-            "command starts over"
+            "command starts over",
         ) from None
     except KeyboardInterrupt as stop:
-        said = str(stop) or "interrupted"
-        raise Interrupted(f"{said}: {_after_interrupt(folder, begun, fresh)}") from None
+        by = ending_signal(stop)
+        said = "interrupted" if by == SIGINT else f"ended by {Signals(by).name}"
+        raise Interrupted.after(stop, f"{said}: {_after_interrupt(folder, begun, fresh)}") from None
 
 
 def _after_interrupt(folder: RunFolder, begun: bool, fresh: bool) -> str:
@@ -52,6 +49,5 @@ def _after_interrupt(folder: RunFolder, begun: bool, fresh: bool) -> str:
         return f"training had not begun; {command} starts it"
     return (
         f"there was no checkpoint yet, so {command} starts over. Checkpoints are kept when the "
-        "model is evaluated, by default after every epoch; for one every 100 steps start it "
-        f'with --fresh "{_OFTEN}"'
+        "model is evaluated, every training.save_minutes, and at the end of the step of a signal"
     )

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainingArguments
+from transformers import PreTrainedModel, TrainingArguments
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.inference.precision import resolve_precision
+from nlp_transfer.inference.precision import resolve_precision, usable_precision
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Strategy
 from nlp_transfer.training.optimization import (
@@ -48,6 +48,21 @@ def training_arguments(
     check_optimizer(args)
     check_packages(args)
     return args
+
+
+def settle_precision(model: PreTrainedModel, args: TrainingArguments, *, fast_cpu: bool) -> None:
+    """Let a model that cannot compute in the wanted half precision learn in fp32."""
+    if args.fsdp or args.deepspeed:  # no process has the whole model to try it with
+        return
+    wanted = precision_of(args)
+    if usable_precision(model.to(args.device), wanted, fast_cpu=fast_cpu) != wanted:
+        args.bf16 = args.fp16 = False
+        args.mixed_precision = "no"
+
+
+def precision_of(args: TrainingArguments) -> str:
+    """Return the precision to compute in: bf16, fp16 or fp32."""
+    return "bf16" if args.bf16 else "fp16" if args.fp16 else "fp32"
 
 
 def _settings(section: TrainingSection, checkpoints: Path) -> dict[str, Any]:

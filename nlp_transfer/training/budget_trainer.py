@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from transformers import (
     EarlyStoppingCallback,
-    PreTrainedModel,
     PrinterCallback,
     TrainerControl,
     TrainingArguments,
@@ -20,16 +19,17 @@ from transformers import (
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import NotFiniteError
-from nlp_transfer.inference.precision import usable_precision
 from nlp_transfer.models.fast_cpu import memory_kept, sped_up
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.context import Batch
+from nlp_transfer.training.arguments import precision_of, settle_precision
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
 from nlp_transfer.training.checkpoints import patience_is_over, read_state
 from nlp_transfer.training.loss_watch import LossWatch, advice_on_batch, advice_on_rate
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.out_of_memory import SplittingTrainer
 from nlp_transfer.training.progress import Progress
+from nlp_transfer.training.save_points import SavePoints
 from nlp_transfer.training.trackers import keep_in
 
 _NOT_READ = ("labels", "windows")
@@ -66,7 +66,7 @@ class BudgetTrainer(SplittingTrainer):
         self._window_tasks = window_tasks
         self._temperature = temperature
         args = parts["args"]
-        _settle_precision(parts["model"], args, fast_cpu=training.fast_cpu)
+        settle_precision(parts["model"], args, fast_cpu=training.fast_cpu)
         if training.tokens_at_once is not None:
             args.gradient_accumulation_steps = self._sampler(args).accumulation_for(
                 training.tokens_at_once, args.world_size
@@ -75,6 +75,8 @@ class BudgetTrainer(SplittingTrainer):
         self.remove_callback(PrinterCallback)
         self._watch = LossWatch(self.accelerator, self._blame)
         self.add_callback(self._watch)
+        self._save_points = SavePoints(training.save_minutes, self._steps_an_epoch)
+        self.add_callback(self._save_points)
         keep_in(Path(args.output_dir).parent / "tracking", self.callback_handler.callbacks)
         # Ours is the loss: models that offer to normalise theirs must not be asked to.
         self.model_accepts_loss_kwargs = False
@@ -83,7 +85,7 @@ class BudgetTrainer(SplittingTrainer):
         """Train to the end and load the best weights.
 
         checkpoint: of an interrupted run, to go on from
-        raises:     KeyboardInterrupt when a signal ended training early
+        raises:     Stopped when a signal ended training early
         """
         if checkpoint:
             state = read_state(checkpoint)
@@ -98,6 +100,7 @@ class BudgetTrainer(SplittingTrainer):
             sped_up(self.model, enabled=self.fast_cpu),
             memory_kept(enabled=self._training.fast_cpu),
             contextlib.closing(self.clock),
+            self._save_points.watching(),
         ):
             self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if self.state.global_step < self.state.max_steps and not self._stopped_by_patience():
@@ -162,15 +165,20 @@ class BudgetTrainer(SplittingTrainer):
         self._watch.note(loss, self.state.global_step + 1)
         return loss
 
+    @property
+    def _steps_an_epoch(self) -> int:
+        accumulated: int = self.args.gradient_accumulation_steps
+        return len(self._sampler(self.args)) // accumulated
+
     @abstractmethod
     def place(self, window: int) -> str:
         """Say where a training window comes from."""
 
     def _blame(self, step: int) -> str:
         """Name the batch of a step whose loss is no number, and what to do about it."""
-        sampler = self._sampler(self.args)
-        epoch, number = divmod(step - 1, len(sampler) // self.args.gradient_accumulation_steps)
-        places = [*dict.fromkeys(map(self.place, sampler.global_batches(epoch)[number]))]
+        epoch, number = divmod(step - 1, self._steps_an_epoch)
+        batches = self._sampler(self.args).global_batches(epoch)
+        places = [*dict.fromkeys(map(self.place, batches[number]))]
         return advice_on_batch(places, step, self._training.learning_rate, self.precision)
 
     def compute_loss(
@@ -220,7 +228,7 @@ class BudgetTrainer(SplittingTrainer):
     @property
     def precision(self) -> str:
         """The precision that the model computes in: bf16, fp16 or fp32."""
-        return _precision(self.args)
+        return precision_of(self.args)
 
     @property
     def pieces_an_epoch(self) -> float:
@@ -231,17 +239,3 @@ class BudgetTrainer(SplittingTrainer):
     def clock(self) -> Progress:
         """What tells the training time of the whole run, over every resume."""
         return next(c for c in self.callback_handler.callbacks if isinstance(c, Progress))
-
-
-def _precision(args: TrainingArguments) -> str:
-    return "bf16" if args.bf16 else "fp16" if args.fp16 else "fp32"
-
-
-def _settle_precision(model: PreTrainedModel, args: TrainingArguments, *, fast_cpu: bool) -> None:
-    """Let a model that cannot compute in the wanted half precision learn in fp32."""
-    if args.fsdp or args.deepspeed:  # no process has the whole model to try it with
-        return
-    wanted = _precision(args)
-    if usable_precision(model.to(args.device), wanted, fast_cpu=fast_cpu) != wanted:
-        args.bf16 = args.fp16 = False
-        args.mixed_precision = "no"

@@ -76,11 +76,13 @@ class WholeCheckpoints(Trainer):
         files.remove(place)
         written.replace(place)
         files.remove(written.parent)
+        for later in place.parent.glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
+            if int(later.name.rpartition("-")[2]) > self.state.global_step:
+                files.remove(later)  # was damaged, so the run has gone on from one before it
         rotate_checkpoints(
             output_dir=str(place.parent),
             save_total_limit=self.args.save_total_limit,
             best_model_checkpoint=self.state.best_model_checkpoint,
-            use_mtime=True,
         )
 
     def _init_training_state(self, *arguments: Any) -> tuple[int, int]:

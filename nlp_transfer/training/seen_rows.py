@@ -8,12 +8,19 @@ parameters 192 million are rows of 250,002 pieces, of which one language needs a
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
+
+from nlp_transfer.files import write_json
+
+_DECAYS = "seen_rows.json"
+"""File of a checkpoint."""
 
 
 class SeenRows(nn.Module):
@@ -42,6 +49,8 @@ class SeenRows(nn.Module):
         self._padding = place if place < len(seen) else None
         self.weight = nn.Parameter(self._table[: len(seen)].clone())
         self._decay = 1.0  # of the other rows, since the table was last written
+        self._decays: list[float] = []  # those that it was written with
+        self._has_decayed = False
         self.register_state_dict_post_hook(_save_whole)
         self.register_load_state_dict_pre_hook(_load_whole)
         self.train(embedding.training)
@@ -67,8 +76,25 @@ class SeenRows(nn.Module):
 
     def whole(self) -> torch.Tensor:
         """Return a copy of all rows, in the order of the ids."""
-        self._write()
-        return self._table[self._places]
+        others = self._table[len(self.weight) :]
+        return torch.cat([self.weight.detach(), others * self._decay])[self._places]
+
+    def keep_decays(self, checkpoint: Path) -> None:
+        """Write into a checkpoint how the other rows have come to be what they are."""
+        write_json(checkpoint / _DECAYS, [*self._decays, self._decay])
+
+    def decay_as_before(self, checkpoint: Path) -> None:
+        """Let the other rows become what they were at a checkpoint, when its weights are read.
+
+        The same products are taken once more: from the weights themselves a run would go on with
+        other roundings than one that was never stopped.
+        """
+        if not (checkpoint / _DECAYS).is_file():
+            return
+        *decays, self._decay = json.loads((checkpoint / _DECAYS).read_text("utf-8"))
+        for decay in decays:
+            self._table[len(self.weight) :] *= decay
+        self._decays, self._has_decayed = decays, True
 
     def give_back(self, embedding: nn.Embedding) -> None:
         """Return its weight to the embedding that it was taken from."""
@@ -79,15 +105,23 @@ class SeenRows(nn.Module):
 
         returns: what the parameter is to be
         """
-        self._table[self._places] = weight.to(self._table)
-        self._decay = 1.0
-        return self._table[: len(self.weight)]
+        seen = len(self.weight)
+        if self._has_decayed:  # the others are there already
+            ids = self._places.argsort()[:seen]
+            self._table[:seen] = weight[ids].to(self._table)
+            self._has_decayed = False
+        else:
+            self._table[self._places] = weight.to(self._table)
+            self._decay = 1.0
+        return self._table[:seen]
 
     def _write(self) -> None:
         seen, others = self._table.tensor_split([len(self.weight)])
         seen.copy_(self.weight.detach())
-        others *= self._decay
-        self._decay = 1.0
+        if self._decay != 1:
+            others *= self._decay
+            self._decays.append(self._decay)
+            self._decay = 1.0
 
 
 def _save_whole(rows: SeenRows, state: dict[str, Any], prefix: str, _: Any) -> None:

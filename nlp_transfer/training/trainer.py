@@ -102,6 +102,8 @@ class TransferTrainer(BudgetTrainer):
     def learn(self, checkpoint: Path | None) -> None:
         """Train as every BudgetTrainer does, rows of unseen pieces left out where they can be."""
         with self._seen_rows() as self._rows:
+            if self._rows is not None and checkpoint is not None:
+                self._rows.decay_as_before(checkpoint)
             super().learn(checkpoint)
 
     def place(self, window: int) -> str:
@@ -136,6 +138,11 @@ class TransferTrainer(BudgetTrainer):
             new = [parameter for name, parameter in own if name in self._new_parameters]
             _set_learning_rate(optimizer, new, head_rate)
         return optimizer
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        super()._save_optimizer_and_scheduler(output_dir)
+        if self._rows is not None and self.args.should_save:
+            self._rows.keep_decays(Path(output_dir))
 
     def score(self, model: PreTrainedModel | None = None) -> float:
         """Compute the headline figure of the validation split.
