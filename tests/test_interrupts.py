@@ -236,7 +236,6 @@ def test_a_signal_in_training_ends_the_process_without_a_traceback(
     assert process.returncode == 128 + number
     if presses == 1:
         step = int(re.search(r"after step (\d+) ", rest)[1])
-        assert step % 3, "of the step of the signal, not of the end of the epoch before"
         assert RunFolder(tmp_path / "run").last_checkpoint().name == f"checkpoint-{step}"
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from safetensors.torch import load_file
 
 from nlp_transfer import finetune, load_recipe
+from nlp_transfer.runs.run_folder import RunFolder
 
 
 def _launch(launcher: list[str], recipe: Path, output: Path) -> str:
@@ -122,3 +126,35 @@ def test_two_processes_predict_what_one_does_in_the_same_order(
     for row, (one, two) in zip(rows, answers, strict=True):
         assert (one["text"], one["tags"]) == (two["text"], two["tags"])
         assert (one["uid"], one["text"], one["input_tags"]) == tuple(row.values())
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_process_lets_all_save_and_end(
+    tiny_recipe: Callable[..., Path], tmp_path: Path
+) -> None:
+    recipe = tiny_recipe("ner", training={"epochs": 400, "tokens_per_batch": 96})
+    run = RunFolder(tmp_path / "run")
+    command = [sys.executable, *LAUNCHERS["torchrun"], "-m", "nlp_transfer", "finetune"]
+    with subprocess.Popen(
+        [*command, "--recipe", str(recipe), "--output", str(run.path)],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as launcher:
+        assert launcher.stderr
+        for line in launcher.stderr:
+            if line.startswith("epoch 3/"):
+                break
+        workers = psutil.Process(launcher.pid).children()
+        (other,) = (one for one in workers if one.environ()["RANK"] == "1")
+        other.send_signal(signal.SIGUSR1)
+        said = launcher.stderr.read()
+    found = re.search(r"ended by SIGUSR1: the same command goes on after step (\d+) of", said)
+    assert found, said
+    assert not psutil.wait_procs(workers, timeout=60)[1]
+    checkpoint = run.last_checkpoint()
+    assert checkpoint is not None
+    assert checkpoint.name == f"checkpoint-{found[1]}"
+    assert {file.name for file in checkpoint.glob("rng_state*")} == {
+        "rng_state_0.pth",
+        "rng_state_1.pth",
+    }

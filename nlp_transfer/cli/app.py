@@ -136,9 +136,13 @@ def main() -> None:
     Exit codes: 0 done, 2 the user's input (one message, no traceback), 130 after Ctrl-C, 143 after
     SIGTERM, 138 after SIGUSR1, 1 else.
     """
+    with _ending_in_order():
+        _run()
+
+
+def _run() -> None:
     try:
-        with _ending_in_order():
-            app()
+        app()
     except UserError as error:
         _fail(str(error))
     except BrokenPipeError:

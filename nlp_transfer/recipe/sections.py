@@ -140,6 +140,7 @@ class TrainingSection(Section):
     save_minutes: float | None = Field(
         15,
         gt=0,
+        le=100_000,
         description="save what is learned at least so often, without an evaluation",
         examples=[5],
     )

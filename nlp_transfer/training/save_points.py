@@ -14,7 +14,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from nlp_transfer.errors import ENDING, Stopped
-from nlp_transfer.processes import greatest
+from nlp_transfer.processes import greatest, world_size
 
 _GRACE = 20
 """Seconds that a step, or an evaluation, may still take after a signal."""
@@ -32,7 +32,9 @@ class SavePoints(TrainerCallback):
         self._seconds = None if minutes is None else 60 * minutes
         self._steps_an_epoch = steps_an_epoch
         self._saved = time.monotonic()
-        self._asked = 0
+        self._process = os.getpid()
+        self._asked = 0  # by which signal this process was; 0: none
+        self._agreed = 0  # what all processes know of it since the last step
         self._again: threading.Timer | None = None
 
     @contextmanager
@@ -52,10 +54,16 @@ class SavePoints(TrainerCallback):
         finally:
             if self._again is not None:
                 self._again.cancel()
+            # A launcher sends SIGTERM to the others as soon as one of them has ended.
+            ends_with_others = self._agreed and world_size() > 1
             for number, handler in before.items():
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_IGN if ends_with_others else handler)
+        if self._asked:  # after the last step
+            raise Stopped(by=self._asked)
 
     def _note(self, number: int, _: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a worker, which the terminal tells as well
+            return
         if self._asked:
             raise Stopped(by=self._asked)
         self._asked = number
@@ -67,22 +75,22 @@ class SavePoints(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Save at this step where it is time, or a process was asked to end."""
-        self._asked = greatest(self._asked)
+        self._agreed = greatest(self._asked)
         # At the end of an epoch the evaluation comes first: a run that goes on would leave it out.
         if state.global_step % self._steps_an_epoch:
-            control.should_save |= bool(self._asked or greatest(self._is_time()))
+            control.should_save |= bool(self._agreed or greatest(self._is_time()))
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Save after the evaluation where a process was asked to end."""
-        control.should_save |= bool(self._asked)
+        control.should_save |= bool(self._agreed)
 
     def on_save(self, *_: object, **__: object) -> None:
         """End training where a process was asked to; the Trainer would evaluate once more."""
         self._saved = time.monotonic()
-        if self._asked:
-            raise Stopped(by=self._asked)
+        if self._agreed:
+            raise Stopped(by=self._agreed)
 
     def _is_time(self) -> bool:
         return self._seconds is not None and time.monotonic() - self._saved >= self._seconds
