@@ -475,6 +475,21 @@ def test_a_first_trial_that_takes_too_long_is_scored_as_far_as_it_came(
     assert said in " ".join(out.split())
 
 
+def test_a_search_leaves_a_model_also_where_opening_it_takes_all_its_minutes(
+    tiny_recipe: Callable[..., Path], nlpt: Command
+):
+    recipe = tiny_recipe("classification", **ONE_EPOCH)
+    command = ("study", "--recipe", recipe, "--search", "--minutes", 1e-9)
+    for _ in range(2):  # a second time nothing is left to begin
+        code, _, err = nlpt(*command)
+        assert code == 0, err
+        (row,) = _study()["rows"]
+        assert (row["name"], row["state"], _study()["best"]) == ("recipe", "finished", "recipe")
+        assert row["test"]
+    metrics = json.loads((STUDY / "runs" / "recipe-seed42" / "metrics.json").read_text("utf-8"))
+    assert metrics["training"]["steps"] == 1
+
+
 GRID = ("--seeds", "3", "--vary", "training.learning_rate=1e-3,5e-3")
 
 

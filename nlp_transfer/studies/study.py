@@ -28,7 +28,7 @@ class Study:
     tests: Journal
     """Scorings of finished runs on the test split."""
     until: float = math.inf
-    """By `time.monotonic`: no run is begun later, and no trial of a search goes on."""
+    """By `time.monotonic`: no run but a search's first is begun later, and no trial goes on."""
 
     @classmethod
     def open(cls, folder: StudyFolder, recipe: AnyRecipe, *, until: float = math.inf) -> Study:

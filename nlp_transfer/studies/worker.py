@@ -18,7 +18,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.report.report import Report
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.studies.budget import TimeOverError
-from nlp_transfer.studies.journal import Claim, ClaimLostError, Journal, Propose, is_open
+from nlp_transfer.studies.journal import Claim, ClaimLostError, Journal, Propose, is_left, is_open
 from nlp_transfer.studies.plan import Run
 from nlp_transfer.studies.proposals import next_of, next_run, runs_of
 from nlp_transfer.studies.results import headline_of
@@ -61,6 +61,8 @@ def work(study: Study, flows: Flows, *, after_each: Callable[[], None]) -> None:
     after_each: is called when a run has ended
     """
     trained = _Loop(study.runs, lambda claim: _train(study, flows.train, claim), after_each)
+    if study.plan.trials and all(map(is_left, study.runs.trials().values())):
+        trained.take_on(next_run(study))  # there is a model, whatever the time
     is_done = trained.go_on(next_run(study), until=study.until)
     if study.plan.trials and len(study.runs.trials()) < study.plan.trials:
         log.info("--minutes are over: no further trial fits into them")
@@ -128,11 +130,7 @@ class _Loop:
         """
         is_waiting = False
         while time.monotonic() < until:
-            claim = self.journal.claim(propose)
-            if claim is not None:
-                with claim:
-                    self._try(claim)
-                self.after_each()
+            if self.take_on(propose):
                 is_waiting = False
             elif not is_open(self.journal.trials()):
                 return True
@@ -142,6 +140,16 @@ class _Loop:
                 is_waiting = True
                 time.sleep(PAUSE)
         return False
+
+    def take_on(self, propose: Propose) -> bool:
+        """Do one job, if there is one to take on."""
+        claim = self.journal.claim(propose)
+        if claim is None:
+            return False
+        with claim:
+            self._try(claim)
+        self.after_each()
+        return True
 
     def _try(self, claim: Claim) -> None:
         """Do a job; that it cannot be done is noted, and stops no others."""
