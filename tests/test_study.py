@@ -315,6 +315,21 @@ def test_a_search_begins_with_the_recipe_and_keeps_to_its_space(
     assert _runs() == before
 
 
+def test_a_search_that_would_vary_nothing_that_is_read_is_refused(
+    tiny_recipe: Callable[..., Path], nlpt: Command
+):
+    recipe = tiny_recipe("classification", strategy="frozen")
+    command = ("study", "--recipe", recipe, "--search", 2)
+    for key in ((), ("search.training.epochs=[1, 2]",)):
+        code, _, err = nlpt(*command, *key)
+        assert (code, STUDY.exists()) == (2, False)
+        assert "none of which is read: the head is fitted without gradient steps" in err
+        assert "training.epochs" in err
+    code, _, err = nlpt(*command, "search.training.class_weights=[null, balanced]")
+    assert code == 0, err
+    assert len(_study()["rows"]) == 2
+
+
 def test_a_search_begins_with_what_auto_chooses_and_tries_what_is_around_it(
     tiny_recipe: Callable[..., Path], nlpt: Command
 ):

@@ -19,6 +19,7 @@ from nlp_transfer.studies.journal import count_ended
 from nlp_transfer.studies.plan import Plan
 from nlp_transfer.studies.proposals import runs_of
 from nlp_transfer.studies.sizes import check_sizes
+from nlp_transfer.studies.space import check_space
 from nlp_transfer.studies.study import Study
 
 log = logging.getLogger(__name__)
@@ -59,11 +60,13 @@ def open_study(
         )
     if wanted.trials and not wanted.auto:
         wanted = replace(wanted, auto=chosen_for(recipe))
+    settled = with_auto(recipe, wanted.auto)
+    if wanted.trials:
+        check_space(settled)
     if fresh:  # only now that all is well
         folder.clear()
         folder.check(recipe)
     folder.path.mkdir(parents=True, exist_ok=True)
-    settled = with_auto(recipe, wanted.auto)
     study = Study.open(folder, settled, until=start + _seconds(minutes, wanted))
     with study.runs.locked():  # others may have begun or added to it meanwhile
         folder.check(recipe)

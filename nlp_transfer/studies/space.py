@@ -15,8 +15,10 @@ from optuna.distributions import (
 )
 from pydantic import JsonValue
 
+from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.search_section import Range, Settings
 from nlp_transfer.strategies.any_recipe import AnyRecipe
+from nlp_transfer.strategies.steps import is_of_steps, takes_steps
 
 Tried: TypeAlias = Range | tuple[JsonValue, ...]
 Space = Mapping[str, Tried]
@@ -26,6 +28,21 @@ Space = Mapping[str, Tried]
 def space_of(recipe: AnyRecipe) -> Space:
     """Return the recipe's search section, or the default space around what the recipe says."""
     return recipe.search or _default(recipe)
+
+
+def check_space(recipe: AnyRecipe) -> None:
+    """Refuse a search of which no trial would be another than the first.
+
+    raises: UserError
+    """
+    tried = space_of(recipe)
+    if not takes_steps(recipe) and all(map(is_of_steps, tried)):
+        raise UserError(
+            f"--search: it would try {', '.join(tried)}, none of which is read: the head is fitted "
+            "without gradient steps. Say in the recipe's search section what to try (Example: "
+            "'search.training.class_weights=[null, balanced]'), or let steps be taken (strategies "
+            "frozen: layers: N or head: trained)."
+        )
 
 
 _WEIGHTS: tuple[JsonValue, ...] = (

@@ -17,6 +17,7 @@ from nlp_transfer.models.saved import keep_calibration
 from nlp_transfer.models.shared_encoder import release_sides
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.context import Outcome
+from nlp_transfer.strategies.steps import takes_steps
 from nlp_transfer.tasks.calibrating import calibrated
 from nlp_transfer.tasks.optional import Calibration
 from nlp_transfer.training.examples import TaskWindows
@@ -88,7 +89,7 @@ def fit(
     learning.trackers.hold(trainer)
     if resume_from is None:
         fit_heads(tasks, loaded, trainer)
-    if all(strategy.takes_steps for strategy in tasks[0].recipe.strategies):
+    if takes_steps(tasks[0].recipe):
         trainer.learn(resume_from)
     else:
         _take_no_steps(trainer)
