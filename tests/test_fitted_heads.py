@@ -270,6 +270,23 @@ def test_what_would_have_no_effect_is_refused(
         load_recipe(str(tiny_recipe(strategy=strategies)))
 
 
+def test_keys_that_only_steps_depend_on_are_named(
+    tmp_path: Path, tiny_recipe: Recipes, nlpt: Callable[..., tuple[int, str, str]]
+) -> None:
+    training = {"epochs": 50, "learning_rate": 1, "early_stopping": 2, "seed": 7}
+    model = {"max_pieces": 48, "overlap": 4, "dropout": 0.2}
+    path = tiny_recipe("classification", strategy="frozen", training=training, model=model)
+    run = tmp_path / "run"
+    code, _, err = nlpt("finetune", "--recipe", path, "--output", run)
+    assert code == 0, err
+    (line,) = [line for line in err.splitlines() if "not read:" in line]
+    keys = "model.dropout, training.epochs, training.learning_rate, training.tokens_per_batch"
+    assert f"not read: {keys}, training.early_stopping. The head is fitted" in line
+    trained = "strategies=[{name: frozen, head: trained}]"
+    code, _, err = nlpt("finetune", "--recipe", path, trained, "training.epochs=1", "--dry-run")
+    assert (code, "not read" in err) == (0, False), err
+
+
 def test_a_trained_head_goes_with_what_needs_steps(tiny_recipe: Recipes) -> None:
     for beside in ("r_drop", "linear_probe", "layerwise_lr"):
         load_recipe(str(tiny_recipe(strategy=[TRAINED_HEAD, beside])))

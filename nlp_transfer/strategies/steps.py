@@ -1,6 +1,8 @@
-"""A recipe in; whether it takes gradient steps, and which of its keys depend on them, out."""
+"""A recipe in; whether it takes gradient steps, and what it says of them in vain, out."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.context import TransferRecipe
@@ -21,3 +23,13 @@ def is_of_steps(key: str) -> bool:
         return key == "model.dropout"
     own = below.split(".")[0]
     return own in TrainingSection.model_fields and own not in _READ_ANYWAY
+
+
+def said_in_vain(recipe: TransferRecipe) -> Iterator[str]:
+    """Name the keys of steps that a recipe sets where it takes none; defaults say nothing."""
+    if takes_steps(recipe):
+        return
+    for name, section in (("model", recipe.model), ("training", recipe.training)):
+        for key in section.model_dump(exclude_defaults=True):
+            if is_of_steps(f"{name}.{key}"):
+                yield f"{name}.{key}"

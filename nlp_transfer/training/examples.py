@@ -21,6 +21,7 @@ from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.records import EncodedSplit, Repeats, Splits
 from nlp_transfer.strategies.context import OpenModels, RunContext, TransferRecipe
 from nlp_transfer.strategies.plan import Plan, PlannedTask
+from nlp_transfer.strategies.steps import said_in_vain
 from nlp_transfer.tasks.splits import check_lost, load_repeats, load_splits
 from nlp_transfer.training.choosing import needed_splits
 from nlp_transfer.training.fingerprints import FACTS_KEY, Read, what_is_read
@@ -110,11 +111,18 @@ def _loaded(task: PlannedTask, earlier_round: str | None, start_at: str | None) 
 
 
 def _say_unread(recipe: TransferRecipe) -> None:
-    """Warn of unlabelled texts that nothing learns from."""
+    """Warn of what a recipe says and nothing learns from: unlabelled texts, settings of steps."""
     if recipe.data.unlabelled and not any(one.reads_unlabelled for one in recipe.strategies):
         log.warning(
             "data.unlabelled is not read: no strategy of the recipe learns from it (pseudo_labels "
             "does, where its texts are null)"
+        )
+    in_vain = ", ".join(said_in_vain(recipe))
+    if in_vain:
+        log.warning(
+            "not read: %s. The head is fitted without gradient steps; strategies frozen: layers: N "
+            "or head: trained lets steps be taken",
+            in_vain,
         )
 
 
