@@ -14,6 +14,7 @@ from torch.nn.functional import cosine_similarity
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.errors import UserError
+from nlp_transfer.flows.dry_run import dry_run
 from nlp_transfer.strategies.contrastive import contrastive_loss
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -95,7 +96,18 @@ def test_a_reader_that_does_not_learn_is_refused(tmp_path: Path, tiny_recipe: Re
     trained = {"name": "frozen", "head": "trained"}
     recipe = load_recipe(str(tiny_recipe(strategy=[trained, "contrastive"])))
     with pytest.raises(UserError, match="nothing that the output layer reads learns"):
+        dry_run(recipe)  # before any step
+    with pytest.raises(UserError, match="nothing that the output layer reads learns"):
         finetune(recipe, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("weights", ["gradual_unfreezing", "lora", {"name": "prompt", "tokens": 2}])
+def test_a_reader_that_learns_later_or_by_other_weights_is_not(
+    weights: object, tmp_path: Path, tiny_recipe: Recipes
+) -> None:
+    recipe = load_recipe(str(tiny_recipe(strategy=[weights, "contrastive"])))
+    assert finetune(recipe, output=tmp_path / "run").metrics["training"]["steps"] > 0
 
 
 @pytest.mark.parametrize("key", ["weight=1", "weight=0", "temperature=0", "temperature=11"])

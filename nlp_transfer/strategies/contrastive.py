@@ -10,13 +10,21 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.models.architecture import output_layer, without_adapter
 from nlp_transfer.models.features import reading
 from nlp_transfer.strategies.base import Stage, Strategy
-from nlp_transfer.strategies.context import Batch, Forward, LossFunction, TrainingData
+from nlp_transfer.strategies.context import (
+    Batch,
+    Forward,
+    LossFunction,
+    RunContext,
+    TrainingData,
+)
 from nlp_transfer.tasks.base import Task
 from nlp_transfer.tasks.objective import IGNORED, labelled_items
 from nlp_transfer.tasks.optional import SoftLoss
 
 if TYPE_CHECKING:
     import torch
+
+    from nlp_transfer.models.build import LoadedModel
 
 _BLOCK = 512
 """Items that are compared with all others at a time: memory grows with their number, not with its
@@ -51,6 +59,20 @@ class Contrastive(Strategy):
         """Tell labels apart: numbers have none in common."""
         return task.soft_loss
 
+    def choose_weights(self, loaded: LoadedModel, run: RunContext) -> LoadedModel:
+        """Refuse a model of which nothing below its output layer learns.
+
+        No recipe says it: a head may have layers below that one, and they may be new or not.
+        """
+        model = without_adapter(loaded.model)
+        last = {id(own) for own in model.get_submodule(output_layer(model)).parameters()}
+        if not any(own.requires_grad and id(own) not in last for own in loaded.model.parameters()):
+            raise UserError(
+                "contrastive: nothing that the output layer reads learns, so that it cannot "
+                "change it. Let layers learn (strategies frozen: layers: N), or leave it out."
+            )
+        return loaded
+
     def wrap_loss(self, loss: LossFunction, data: TrainingData) -> LossFunction:
         """Return (1 - weight) * loss + weight * contrastive loss of the batch."""
         model = without_adapter(data.loaded.model)
@@ -62,11 +84,6 @@ class Contrastive(Strategy):
                 of_labels = loss(forward, batch, items)
             if not read:  # a batch of a side task, which has an output layer of its own
                 return of_labels
-            if not read[0].requires_grad:
-                raise UserError(
-                    "contrastive: nothing that the output layer reads learns, so that it cannot "
-                    "change it. Let layers learn (strategies frozen: layers: N), or leave it out."
-                )
             states, labels, has_label = labelled_items(read[0], batch["labels"])
             contrast = contrastive_loss(states[has_label], labels[has_label], self.temperature)
             # A text counts as often among the items as it has labels to be told, yes or no.
