@@ -85,9 +85,25 @@ def test_batches_without_partners_are_learned_too(labels: list[int]) -> None:
 def test_it_goes_with_all_that_learns_by_steps(tmp_path: Path, tiny_recipe: Recipes) -> None:
     others = [{"name": "frozen", "layers": 1}, "layerwise_lr", "linear_probe", "r_drop"]
     recipe = tiny_recipe("classification", strategy=[*others, "contrastive"])
-    finetune(load_recipe(str(recipe)), output=tmp_path / "run")
-    loss = [json.loads(line).get("train_loss") for line in (tmp_path / "run/log.jsonl").open()]
-    assert loss[-1] > 0
+    assert _loss(recipe, tmp_path / "run") > 0
+
+
+def test_weight_shares_the_loss_of_a_training_out(tmp_path: Path, tiny_recipe: Recipes) -> None:
+    training = {"learning_rate": 1e-9, "epochs": 1}  # the same two losses, whatever is learned
+    recipe = tiny_recipe("classification", strategy="contrastive", training=training)
+    little, half, much = (
+        _loss(recipe, tmp_path / f"{weight}", f"strategies.0.weight={weight}")
+        for weight in (0.1, 0.5, 0.9)
+    )
+    assert abs(little - much) > 0.1
+    assert half == pytest.approx((little + much) / 2, rel=1e-4)
+
+
+def _loss(recipe: Path, run: Path, *overrides: str) -> float:
+    """Return the mean loss of the steps of a run."""
+    finetune(load_recipe(str(recipe), list(overrides)), output=run)
+    lines = [json.loads(line) for line in (run / "log.jsonl").open()]
+    return float(lines[-1]["train_loss"])
 
 
 def test_a_reader_that_does_not_learn_is_refused(tmp_path: Path, tiny_recipe: Recipes) -> None:
