@@ -542,7 +542,12 @@ def test_corpora_that_cannot_come_first_are_refused(
     single = tmp_path / "single.conll"
     scored = (Path(own) / "test.conll").read_text("utf-8").split("\n\n")[1:3]
     single.write_text("\n\n".join([*scored, "Oslo B-CITY"]) + "\n", "utf-8")
+    alone = tmp_path / "alone.conll"
+    alone.write_text("Oslo B-CITY\n", "utf-8")
+    unread = {"source": str(texts), "columns": {"text": "nothing"}}
     for strategies, message in (
+        ([first(str(alone))], "alone.conll has too few examples to hold one out for validation."),
+        ([first(unread)], "are those of this corpus, under strategies intermediate_task: data."),
         ([first(str(single))], "single.conll has 1 sentence to learn, too few to hold one out"),
         ([first(str(texts))], "strategies intermediate_task: data: "),
         ([first([str(corpora[0]), "no/such.conll"])], "intermediate_task.data.1"),

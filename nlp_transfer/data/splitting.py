@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class TooFewError(UserError):
+    """There is nothing to hold out."""
+
+
 def hold_out(
     rows: Dataset, share: float, *, seed: int, split: str, classes: list[str]
 ) -> tuple[Dataset, Dataset]:
@@ -25,13 +29,14 @@ def hold_out(
 
     classes: of each row; empty where rows have none
     returns: the remaining rows and the held-out rows, both in their first order
+    raises:  TooFewError for a single row
     """
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
     indexes = list(range(len(rows)))
     documents = rows["document"]
     if len(indexes) < 2:
-        raise UserError(
+        raise TooFewError(
             f"The data has {len(indexes)} example(s): too few to split off a {split} split. Give "
             f"one with data.splits.{split}=FILE."
         )

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.arrow_tables import fingerprint, iterate, write_table
-from nlp_transfer.data.splitting import hold_out
+from nlp_transfer.data.splitting import TooFewError, hold_out
 from nlp_transfer.doctor.finding import agree, counted
 from nlp_transfer.doctor.rows import loose_key, texts
 from nlp_transfer.errors import UserError
@@ -41,8 +41,13 @@ class Corpus:
             whole = data.where_lapses(("validation_share", "split_seed"))
             splits = task.of_other_labels().rows.load(whole)
             task.rows.check(splits, ("train",))
+        except TooFewError:
+            raise UserError(
+                f"{key}: {data.source} has too few examples to hold one out for "
+                "validation. Leave it out, or give it more."
+            ) from None
         except UserError as error:
-            raise UserError(f"{key}: {error}") from None
+            raise UserError(f"{key}: {error}{_where_keys_stand(str(error), key)}") from None
         return cls(key, data, splits)
 
     def labelled(self) -> Iterator[Dataset]:
@@ -58,6 +63,11 @@ class Corpus:
         """Count what reading cost those parts."""
         read = (of for split, of in self.splits.losses.items() if split != "test")
         return sum(read, LossLedger())
+
+
+def _where_keys_stand(said: str, key: str) -> str:
+    """Say where keys of the data section belong that a message names: what it is of is a corpus."""
+    return f"\nKeys data... are those of this corpus, under {key}." if "data." in said else ""
 
 
 def as_one(corpora: Sequence[Corpus], own: Splits, task: Task, *, setting: str) -> Splits:
