@@ -409,7 +409,11 @@ def test_encoder_of_another_task_is_a_start_and_its_head_is_not(
     finetune(load_recipe(str(path)), output=tmp_path / "run")
     for start, head, message in (
         (master, "matched", "is a model for classification, the recipe is for ner"),
-        (checkpoint("bert"), "new", "has no head"),
+        (
+            checkpoint("bert"),
+            "new",
+            "has no head to start.*data: SOURCE in strategies intermediate_task",
+        ),
         (teacher("ner"), "some", "head"),
     ):
         bad = tiny_recipe(checkpoint=start, strategy=["full", {**step, "head": head}])

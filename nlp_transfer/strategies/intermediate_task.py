@@ -12,7 +12,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from nlp_transfer.data.formats import AnyData
 from nlp_transfer.doctor.finding import counted
 from nlp_transfer.errors import UserError, shortened
-from nlp_transfer.models.architecture import head_parameters, output_layer
+from nlp_transfer.models.architecture import head_parameters, is_fine_tuned, output_layer
+from nlp_transfer.models.loading import load_config
 from nlp_transfer.models.pooling import pooling_of
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.base import ADAPTERS, HEAD, Stage, Strategy
@@ -79,9 +80,7 @@ class IntermediateTask(Strategy):
         if self.only_data and not self.data:
             raise ValueError("only_data: there is no data to learn")
         if not self.data and self.epochs != _EPOCHS:
-            raise ValueError(
-                "epochs are of data, which is not there; training.epochs are the run's"
-            )
+            raise ValueError("epochs are of data, and there is none; training.epochs are the run's")
         for key in ("test_share", "slices", "unlabelled"):
             if any(key in corpus.said() for corpus in self.data):
                 raise ValueError(f"data: {key} is not used of a corpus that comes first")
@@ -144,8 +143,7 @@ class IntermediateTask(Strategy):
         return {corpus.key: corpus.splits for corpus in self._corpora(recipe.task)}
 
     def _corpora(self, task: Task) -> list[Corpus]:
-        alone = len(self.data) == 1
-        keys = (_DATA if alone else f"{_DATA}.{number}" for number in range(len(self.data)))
+        keys = [_DATA] if len(self.data) == 1 else [f"{_DATA}.{n}" for n in range(len(self.data))]
         return [Corpus.load(key, data, task) for key, data in zip(keys, self.data, strict=True)]
 
     def add_rows(self, splits: Splits, run: RunContext) -> Splits:
@@ -160,10 +158,15 @@ class IntermediateTask(Strategy):
 
     def check(self, splits: Splits, run: RunContext) -> None:
         """Refuse a checkpoint that is not fine-tuned, or whose head cannot be matched."""
-        if (source := self._source(run)) is None:
-            return
-        task = run.recipe.task
-        if self.head == "matched" and not self.data:
+        trusted = run.recipe.model.trust_remote_code
+        config = load_config(run.start, _KEY, trust_remote_code=trusted)
+        if not self.data and not is_fine_tuned(config):
+            raise UserError(
+                f"{_KEY}: {run.recipe.model.checkpoint} has no head to start from. Name one that "
+                "is fine-tuned, or corpora (data: SOURCE in strategies intermediate_task)."
+            )
+        source, task = self._source(run), run.recipe.task
+        if source is not None and self.head == "matched" and not self.data:
             if source.task.name != task.name:
                 raise UserError(
                     f"{_KEY} is a model for {source.task.name}, the recipe is for {task.name}: its "
