@@ -220,6 +220,23 @@ def test_texts_of_a_split_are_not_learned_again(
     assert "1 of 2 texts taken (1 are in a split already" in caplog.text
 
 
+@pytest.mark.parametrize("command", ["finetune", "pretrain"])
+def test_what_an_unlabelled_file_lacks_is_said_of_it(
+    command: str, tmp_path: Path, tiny_recipe: Recipes, nlpt: Any
+) -> None:
+    texts = tmp_path / "texts.txt"
+    path = unlabelled(
+        tiny_recipe, "classification", texts, {"name": "pseudo_labels", "threshold": 0}
+    )
+    for content, says in (("a\n\nb c\n", "1 of 3 texts of"), ("", "holds no text")):
+        texts.write_text(content, "utf-8")
+        _, _, err = nlpt(command, "-r", path, "-o", tmp_path / f"{says[0]}", "training.epochs=1")
+        assert says in err
+        assert "data.unlabelled" in err
+        assert "nothing to predict" not in err
+        assert "their answers" not in err
+
+
 def test_a_further_round_is_taught_by_the_model_of_the_last(
     tmp_path: Path, tiny_recipe: Recipes, teacher: Any
 ) -> None:

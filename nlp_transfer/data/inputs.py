@@ -60,26 +60,31 @@ def check_inputs(data: DataSection) -> None:
 
 
 def read_inputs(data: DataSection, kept: Columns | None = None) -> Iterator[RawRow]:
-    """Read what is to be predicted, in order; labels are fields like any other.
+    """Read what is to be predicted, and say where that is nothing; else as `read_rows`."""
+    some = False
+    for row in read_rows(data, kept):
+        some = True
+        yield row
+    if not some:
+        name = "stdin" if data.source == "-" else data.source
+        log.warning("%s: there is nothing to predict, it holds no text", name)
+
+
+def read_rows(data: DataSection, kept: Columns | None = None) -> Iterator[RawRow]:
+    """Read an input, in order; labels are fields like any other.
 
     data:   source: a file, a folder, or - for stdin; format and options as in a recipe
     kept:   columns that the model learned from; the recipe's own columns go first
     raises: UserError for what cannot be read
     """
     if data.source == "-":
-        rows = _stdin(data)
-    else:
-        path = Path(data.source)
-        files = _files(path, data)
-        _say_order(path, files)
-        rows = (row for file in files for row in _rows(file, data, kept or {}))
-    some = False
-    for row in rows:
-        some = True
-        yield row
-    if not some:
-        name = "stdin" if data.source == "-" else data.source
-        log.warning("%s: there is nothing to predict, it holds no text", name)
+        yield from _stdin(data)
+        return
+    path = Path(data.source)
+    files = _files(path, data)
+    _say_order(path, files)
+    for file in files:
+        yield from _rows(file, data, kept or {})
 
 
 def read_items(data: DataSection, kept: Columns) -> Iterator[Item]:

@@ -56,12 +56,19 @@ class ItemReader:
     kept:  columns of the model; where a row lacks one, its role may stand under its own name
     named: columns that the user names, which must be there
     word_lists: an item may be a list of words
+    answers: each item is to have one, also those that hold no text
     """
 
     def __init__(
-        self, kept: Columns, named: Columns | None = None, *, word_lists: bool = False
+        self,
+        kept: Columns,
+        named: Columns | None = None,
+        *,
+        word_lists: bool = False,
+        answers: bool = True,
     ) -> None:
         self._word_lists = word_lists
+        self._answers = answers
         self._named = dict(named or {})
         self._kept = {role: name for role, name in kept.items() if role not in self._named}
         self._reads_pairs = "text_pair" in kept or "text_pair" in self._named
@@ -86,7 +93,7 @@ class ItemReader:
                     shortened(list(item.fields)),
                 )
             yield item
-        if empty:
+        if empty and self._answers:
             log.warning("%d of %d items hold no text; their answers mean nothing", empty, count)
         if alone:
             log.warning("%d of %d items have no second text: the first was read", alone, count)
