@@ -7,7 +7,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from interrupting import interrupted
 
 from nlp_transfer import load_recipe, resolve
 from nlp_transfer.recipe import TrainingSection
-from nlp_transfer.strategies.auto_rules import Facts
-from nlp_transfer.strategies.auto_table import choose
+from nlp_transfer.strategies.auto_rules import Case, Facts
+from nlp_transfer.strategies.auto_table import RULES, choose
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -388,7 +388,6 @@ FACTS = st.builds(
     validation=st.integers(0, 10**6),
     parameters=st.integers(0, 10**9),
     layers=st.integers(0, 50),
-    sentence_encoder=st.booleans(),
     fine_tuned=st.booleans(),
     shared_labels=st.booleans(),
     unlabelled=st.booleans(),
@@ -428,10 +427,17 @@ def test_epochs_are_raised_where_there_are_few_steps_and_only_there(facts: Facts
     assert float(str(fewer["epochs"])) >= float(str(more["epochs"]))
 
 
+def test_no_fact_is_found_out_that_no_rule_is_for() -> None:
+    wanted = {name for rule in RULES for name, _ in rule.case.wanted()}
+    assert wanted == {fact.name for fact in fields(Case)}
+    counts = {"labels", "pieces", "validation"}  # shares and steps are counted with them
+    assert {fact.name for fact in fields(Facts)} - wanted == counts
+
+
 @pytest.mark.parametrize("change", [{"labelled": "x"}, {"examples": 0}, {"pieces": 10**400},
                                     {"layers": "2"}, {"new": 1}, {"fine_tuned": 1}])  # fmt: skip
 def test_facts_of_another_version_are_none(change: dict[str, object]) -> None:
-    known = Facts("words", 9, 2, 99, 9, 99, 2, True, True, True, False).as_dict()
+    known = Facts("words", 9, 2, 99, 9, 99, 2, True, True, False).as_dict()
     assert Facts.read(known)
     assert Facts.read({**known, **change}) is None
     assert Facts.read(None) is None

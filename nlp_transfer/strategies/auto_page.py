@@ -32,7 +32,6 @@ _NOUNS = {
 }
 """What the numbers of a case count."""
 _YES_OR_NO = {
-    "sentence_encoder": ("a sentence encoder", "no sentence encoder"),
     "fine_tuned": ("a model of the same task", "no model of the same task"),
     "shared_labels": ("with labels of the data", "without labels of the data"),
     "unlabelled": ("`data.unlabelled`", "no `data.unlabelled`"),

@@ -34,8 +34,6 @@ class Facts:
     """Of the checkpoint's encoder."""
     layers: _Count
     """Of the encoder, with weights of their own: those of ALBERT are one."""
-    sentence_encoder: bool
-    """Whether the checkpoint was trained to tell how like two texts are."""
     fine_tuned: bool
     """Whether the checkpoint is a model of the same task already."""
     shared_labels: bool
@@ -90,7 +88,6 @@ class Case:
     parameters: Between | None = None
     layers: Between | None = None
     validation_share: Between | None = None
-    sentence_encoder: bool | None = None
     fine_tuned: bool | None = None
     shared_labels: bool | None = None
     unlabelled: bool | None = None

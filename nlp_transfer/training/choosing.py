@@ -14,7 +14,6 @@ from nlp_transfer.models.architecture import is_fine_tuned, layers_of, output_la
 from nlp_transfer.models.build import outline
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.loading import load_tokenizer
-from nlp_transfer.models.pooling import trained_pooling
 from nlp_transfer.recipe.reader import check_paths
 from nlp_transfer.records import Splits
 from nlp_transfer.strategies.auto_rules import Facts
@@ -91,7 +90,6 @@ def facts_of(recipe: TransferRecipe, splits: Splits, folder: Path) -> Facts:
         validation=len(splits["validation"]),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         layers=len(layers_of(model).modules),
-        sentence_encoder=trained_pooling(folder) is not None,
         fine_tuned=fine_tuned,
         shared_labels=fine_tuned and bool(shared),
         unlabelled=recipe.data.unlabelled is not None,
