@@ -108,7 +108,7 @@ def test_top_layer_starts_anew_and_nothing_else(
         ([{"name": "gradual_unfreezing", "until": 0}], r"gradual_unfreezing\.until"),
         ([{"name": "gradual_unfreezing", "until": 1.5}], r"gradual_unfreezing\.until"),
         ([{"name": "reinit", "layers": 0}], r"reinit\.layers"),
-        (["reinit", "frozen"], "'frozen' and 'reinit' do not work together"),
+        (["reinit", "frozen"], "'reinit' and 'frozen' do not work together"),
     ],
 )
 def test_bad_recipes_are_refused(strategies: Any, message: str, tiny_recipe: Recipes) -> None:

@@ -240,7 +240,7 @@ def test_penalty_draws_to_zero_what_learns(
         ([{"name": "r_drop", "alpha": -1}], r"r_drop\.alpha"),
         ([{"name": "fgm", "epsilon": 0}], r"fgm\.epsilon"),
         ([{"name": "fgm", "epsilon": 1}], r"fgm\.epsilon"),
-        (["fgm", "r_drop"], "'fgm' and 'r_drop' do not work together|'r_drop' and 'fgm' do"),
+        (["fgm", "r_drop"], "has 1 fault:.*'r_drop' and 'fgm' do not work together"),
         ([{"name": "l2_sp", "alpha": -1}], r"l2_sp\.alpha"),
         (["l2_sp", "lora"], "'lora' and 'l2_sp' do not work together"),
         (["penalty"], "l1 and l2 are both 0; set one of them"),
@@ -249,5 +249,5 @@ def test_penalty_draws_to_zero_what_learns(
     ],
 )
 def test_bad_recipes_are_refused(strategies: Any, message: str, tiny_recipe: Recipes) -> None:
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=f"(?s){message}"):
         load_recipe(str(tiny_recipe(strategy=strategies)))

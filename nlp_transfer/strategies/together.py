@@ -29,8 +29,8 @@ def misfits(recipe: TransferRecipe) -> Iterator[str]:
             yield (
                 f"strategy '{name}' does not work with task '{recipe.task.name}', only with {able}"
             )
-        for other in recipe.strategies:
-            if {other.name, other.group} & {*strategy.excludes}:
+        for other in recipe.strategies[:number]:
+            if _excludes(strategy, other) or _excludes(other, strategy):
                 yield f"strategies '{other.name}' and '{name}' do not work together"
         for decision in strategy.exclusive:
             if decision in exclusive:
@@ -41,3 +41,7 @@ def misfits(recipe: TransferRecipe) -> Iterator[str]:
             exclusive[decision] = name
         if fits_task:
             yield from strategy.misfits(recipe)
+
+
+def _excludes(strategy: Strategy, other: Strategy) -> bool:
+    return bool({other.name, other.group} & {*strategy.excludes})
