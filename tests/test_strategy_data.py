@@ -619,6 +619,13 @@ def test_names_that_say_nothing_are_no_texts(tmp_path: Path, tiny_recipe: Recipe
     assert {row["text"] for row in train_rows(path, data)} < {f"some text {n}" for n in range(20)}
 
 
+def test_a_single_letter_is_a_name_where_it_is_a_word(tmp_path: Path, tiny_recipe: Recipes) -> None:
+    rows = "".join(f"some text {n},{'ab家車'[n % 4]}\n" for n in range(40))
+    (tmp_path / "train.csv").write_text("text,label\n" + rows, encoding="utf-8")
+    path = tiny_recipe("classification", source=tmp_path, strategy=["full", "label_examples"])
+    assert {row["text"] for row in train_rows(path) if len(row["text"]) == 1} == {"家", "車"}
+
+
 def test_names_of_classes_are_no_pairs(
     tmp_path: Path, tiny_recipe: Recipes, caplog: pytest.LogCaptureFixture
 ) -> None:

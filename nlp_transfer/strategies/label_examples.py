@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
@@ -82,13 +83,15 @@ class LabelExamples(Strategy):
 def telling(labels: Sequence[str]) -> Mapping[str, str]:
     """Write names as words, where they differ from all others by more than digits.
 
-    >>> telling(["card_arrival", "LABEL_1", "LABEL_2"])
-    {'card_arrival': 'card arrival'}
+    A single letter says something where it is a word, as in Chinese and Japanese.
+
+    >>> telling(["card_arrival", "LABEL_1", "LABEL_2", "a", "家"])
+    {'card_arrival': 'card arrival', '家': '家'}
     """
     letters = {label: "".join(filter(str.isalpha, label)).casefold() for label in labels}
     often = Counter(letters.values())
     return {
         label: in_words(label)
         for label, said in letters.items()
-        if len(said) > 1 and often[said] == 1
+        if often[said] == 1 and (len(said) > 1 or "W" in map(unicodedata.east_asian_width, said))
     }
