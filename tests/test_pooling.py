@@ -176,6 +176,7 @@ def test_files_of_sentence_transformers_tell_the_pooling(
         ("modules.json", '[{"type": "x.Pooling", "path": "gone"}]'),
         ("1_Pooling/config.json", "null"),
         ("1_Pooling/config.json", '{"pooling_mode": {"a": 1}}'),
+        ("1_Pooling/config.json", '{"pooling_mode": []}'),
     ],
 )
 def test_damaged_files_of_sentence_transformers_leave_the_first_piece(
@@ -186,6 +187,7 @@ def test_damaged_files_of_sentence_transformers_leave_the_first_piece(
     with caplog.at_level("WARNING"):
         assert build(folder).model.config.num_hidden_layers == 2
     assert caplog.text.count("model.pooling: first") == 1
+    assert "pooling , which" not in caplog.text
 
 
 def test_a_head_of_pieces_has_nothing_to_pool(tiny_bert: Path, tmp_path: Path) -> None:
@@ -416,6 +418,21 @@ def test_runs_that_average_are_merged_and_interpolated(runs: Folders, tmp_path: 
     assert depth(moved) == 3
     with pytest.raises(UserError, match="are not of one architecture"):
         merge([runs(), runs("first-teacher", model={"pooling": "first"})], tmp_path / "no")
+
+
+def test_what_labelled_words_says_that_it_does_not_tell_how_texts_are_read(
+    runs: Folders, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = runs("words", "ner") / "model"
+    with caplog.at_level("INFO"):
+        assert build(folder).model.config.num_hidden_layers == 2
+    assert "model.pooling: first;" in caplog.text
+    assert "was trained to label words" in caplog.text
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        build(folder, pooling="mean")
+        build(folder, NerTask())
+    assert "was trained to label words" not in caplog.text
 
 
 @pytest.mark.parametrize("own", ["ner", pytest.param("classification", marks=pytest.mark.slow)])

@@ -27,7 +27,7 @@ from nlp_transfer.models.loading import (
     set_attention,
     without_weights,
 )
-from nlp_transfer.models.pooling import check_pooling, pool_by_mean, pools_itself, wanted_pooling
+from nlp_transfer.models.pooling import check_pooling, pool_by_mean, set_own_pooling, wanted_pooling
 from nlp_transfer.models.readout import drop_readout, has_readout
 from nlp_transfer.recipe import ModelSection
 
@@ -83,7 +83,7 @@ def build_model(folder: Path, head: NewHead, options: ModelSection) -> LoadedMod
     check_pooling(options, pooled=not head.reads_pieces)
     fine_tuned, averaged = is_fine_tuned(config), has_readout(config)
     pooling = None if head.reads_pieces else wanted_pooling(folder, config, options)
-    averages_itself = pools_itself(config, pooling)
+    averages_itself = set_own_pooling(config, pooling)
     config.num_labels = len(head.labels)
     config.id2label = dict(enumerate(head.labels))
     config.label2id = {name: index for index, name in enumerate(head.labels)}

@@ -51,6 +51,15 @@ def wanted_pooling(folder: Path, config: PreTrainedConfig, options: ModelSection
     if options.pooling != "auto":
         return options.pooling
     if is_fine_tuned(config):
+        if any("TokenClassification" in name for name in config.architectures or ()):
+            log.info(
+                "%s: %s; %s was trained to label words, which does not tell how it reads a text. "
+                "If it began as a sentence encoder: %s=mean",
+                _KEY,
+                pooling_of(config),
+                options.checkpoint,
+                _KEY,
+            )
         return "mean" if has_readout(config) else None
     trained = trained_pooling(folder)
     if trained in (None, "first", "mean"):
@@ -70,8 +79,11 @@ def pooling_of(config: PreTrainedConfig) -> str:
     return "mean" if averages else "first"
 
 
-def pools_itself(config: PreTrainedConfig, wanted: str | None) -> bool:
-    """Tell whether a family pools as its configuration says; let it say what is wanted."""
+def set_own_pooling(config: PreTrainedConfig, wanted: str | None) -> bool:
+    """Let the configuration of a family that pools by itself say what is wanted.
+
+    returns: whether it is one
+    """
     if not hasattr(config, "classifier_pooling"):
         return False
     default = type(config)().classifier_pooling
@@ -151,7 +163,7 @@ def trained_pooling(folder: Path) -> str | None:
     said = _json(folder / paths[0] / "config.json") if beside else None
     if not isinstance(said, dict):
         return "that its files do not tell"
-    modes = _modes(said)
+    modes = _modes(said) or ("that its files do not tell",)
     return "first" if modes == ("cls",) else " and ".join(modes)
 
 
