@@ -247,10 +247,14 @@ def test_a_further_round_is_taught_by_the_model_of_the_last(
     run = tmp_path / "run"
     finetune(load_recipe(str(path)), output=run)
     assert not (run / "earlier-round").exists(), "kept only while it is needed"
+    took = json.loads((run / "metrics.json").read_text("utf-8"))["training"]
+    assert took["earlier_rounds_seconds"] > 0
     first, second = tmp_path / "first", tmp_path / "second"
     for folder, its_teacher in ((first, model), (second, first)):
         once = pseudo(tiny_recipe, "classification", its_teacher, texts, threshold=0)
         finetune(load_recipe(str(once)), output=folder)
+        once_took = json.loads((folder / "metrics.json").read_text("utf-8"))["training"]
+        assert "earlier_rounds_seconds" not in once_took
     of_rounds, by_hand = (
         load_file(folder / "model" / "model.safetensors") for folder in (run, second)
     )

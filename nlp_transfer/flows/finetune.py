@@ -117,7 +117,7 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
         finished = calibrate(windows, finish(windows, fitted))
         save_models(folder, tasks, finished.models)
         predictions = predict(windows, finished)
-        report = score(windows, predictions, finished.figures)
+        report = score(windows, predictions, finished.figures, before=folder.earlier_round)
         card = card_text(plan.recipe, report, tasks[0].splits.labels)
         write_results(folder, windows, predictions, report, card=card)  # metrics.json: finished
         learning.trackers.log(report.named_figures)

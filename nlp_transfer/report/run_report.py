@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datasets import Dataset
@@ -29,17 +31,29 @@ def score(
     tasks: Sequence[TaskWindows],
     predictions: Sequence[Mapping[str, Sequence[Prediction]]],
     training: Mapping[str, Fact],
+    *,
+    before: Path,
 ) -> Report:
     """Score what a run has predicted, for its own task and for those that learned along.
 
     predictions: of each task, by split
     training:    figures of the training
+    before:      folder of the round before it, if it has one
     """
     reports = [
         _task_report(task, by_split) for task, by_split in zip(tasks, predictions, strict=True)
     ]
     sides = {task.planned.name: of for task, of in zip(tasks[1:], reports[1:], strict=True)}
-    return replace(reports[0], training=training, tasks=sides)
+    return replace(reports[0], training={**training, **_earlier_seconds(before)}, tasks=sides)
+
+
+def _earlier_seconds(run: Path) -> Mapping[str, Fact]:
+    """Count what all rounds before a run took to train: its own `seconds` leave them out."""
+    file = run / "metrics.json"
+    if not file.is_file():
+        return {}
+    said = json.loads(file.read_text("utf-8"))["training"]
+    return {"earlier_rounds_seconds": said["seconds"] + said.get("earlier_rounds_seconds", 0)}
 
 
 def _task_report(task: TaskWindows, predictions: Mapping[str, Sequence[Prediction]]) -> Report:
