@@ -108,7 +108,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         EPOCHS,
         Case(examples=Between(below=2_000)),
-        "UNER EWT (1,524 sentences), validation: best after 8 of 10",
+        "UNER EWT (1,524 sentences of its development file), validation: best after 8 of 10",
         training={"epochs": 10},
     ),
     Rule(
