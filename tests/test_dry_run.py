@@ -14,7 +14,7 @@ from nlp_transfer.flows.dry_run import dry_run
 
 PACKAGE = Path(nlp_transfer.__file__).parent
 ROOMS = ("training", "strategies")
-NOT_A_STEP = ("evaluate", "_save_checkpoint", "_load_best_model")
+NOT_A_STEP = ("evaluate", "_save_checkpoint", "on_save", "_load_best_model")
 """What a Trainer does between steps and at the end, which two steps alone do not need."""
 
 

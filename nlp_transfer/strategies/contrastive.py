@@ -37,10 +37,10 @@ class Contrastive(Strategy):
     source: Khosla et al. 2020 (SupCon); beside the cross-entropy: Gunel et al. 2021
     """
 
-    stage: ClassVar[Stage] = Stage.LOSS
-    # Beside the labels' loss, before that of two passes: r_drop's second pass is a partner of every
-    # item, as in SimCSE (Gao et al. 2021).
-    order: ClassVar[int] = 25
+    stage: ClassVar[Stage] = Stage.WEIGHTS
+    # When all others have said what learns. Its loss stands beside the labels', before that of two
+    # passes: r_drop's second pass is a partner of every item, as in SimCSE (Gao et al. 2021).
+    order: ClassVar[int] = 95
     experimental: ClassVar[bool] = True
 
     name: Literal["contrastive"] = "contrastive"

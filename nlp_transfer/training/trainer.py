@@ -102,8 +102,6 @@ class TransferTrainer(BudgetTrainer):
     def learn(self, checkpoint: Path | None) -> None:
         """Train as every BudgetTrainer does, rows of unseen pieces left out where they can be."""
         with self._seen_rows() as self._rows:
-            if self._rows is not None and checkpoint is not None:
-                self._rows.decay_as_before(checkpoint)
             super().learn(checkpoint)
 
     def place(self, window: int) -> str:
@@ -138,6 +136,13 @@ class TransferTrainer(BudgetTrainer):
             new = [parameter for name, parameter in own if name in self._new_parameters]
             _set_learning_rate(optimizer, new, head_rate)
         return optimizer
+
+    def _load_from_checkpoint(
+        self, resume_from_checkpoint: str, model: nn.Module | None = None
+    ) -> None:
+        if self._rows is not None:
+            self._rows.decay_as_before(Path(resume_from_checkpoint))
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         super()._save_optimizer_and_scheduler(output_dir)
