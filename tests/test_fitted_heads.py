@@ -160,10 +160,14 @@ def test_two_processes_fit_the_head_of_one(tmp_path: Path, tiny_recipe: Recipes)
     alone = json.loads(_launch([], recipe, tmp_path / "one"))
     together = json.loads(_launch(LAUNCHERS["torchrun"], recipe, tmp_path / "two"))
     assert together["training"]["world_size"] == 2
-    # Sums in another order end the regression at another place near its optimum.
-    assert together["training"]["strategies"] == alone["training"]["strategies"]
+    ours, theirs = (run["training"]["strategies"]["frozen"] for run in (together, alone))
+    assert (ours["items"], ours["c"]) == (theirs["items"], theirs["c"])
+    # Sums in another order end the regression at another place near its optimum, where an answer
+    # that is next to a border may be another one: of some 30 entities.
+    assert ours["validation_f1"] == pytest.approx(theirs["validation_f1"], abs=0.04)
     overall = [run["splits"]["test"]["entity"]["overall"] for run in (alone, together)]
-    assert overall[0] == overall[1]
+    assert overall[0]["support"] == overall[1]["support"]
+    assert overall[0]["f1"] == pytest.approx(overall[1]["f1"], abs=0.04)
 
 
 # Few examples, or none
