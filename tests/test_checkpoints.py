@@ -89,6 +89,16 @@ def test_a_run_goes_on_from_the_one_before_to_the_same_weights(runs, tmp_path, c
     assert all(found[name].equal(tensor) for name, tensor in same.items())
 
 
+def test_a_copy_under_a_name_of_ones_own_ends_no_run(runs, tmp_path):
+    recipe, _, cut = runs
+    run = copied(cut, tmp_path)
+    _, newest = oldest_and_newest(run)
+    shutil.copytree(newest, run.checkpoints / "checkpoint-mine")
+    assert run.last_checkpoint() == newest
+    finetune(recipe, output=run.path)
+    assert run.state() == "finished"
+
+
 def test_a_moved_run_ends_with_its_best_weights(runs, tmp_path, monkeypatch):
     recipe, whole, cut = runs
     monkeypatch.chdir(tmp_path)

@@ -13,11 +13,11 @@ from nlp_transfer import files
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
-from nlp_transfer.runs.checkpoints import newest_whole
 from nlp_transfer.runs.disk import check_writable
 from nlp_transfer.strategies.auto_rules import Facts
 from nlp_transfer.strategies.context import TransferRecipe
 from nlp_transfer.training.fingerprints import FACTS_KEY, changes
+from nlp_transfer.training.last_checkpoint import newest_whole
 
 State = Literal["new", "unfinished", "finished"]
 

@@ -18,6 +18,7 @@ from nlp_transfer import files
 from nlp_transfer.manifest import write_manifest
 from nlp_transfer.models.damage import explaining_damage
 from nlp_transfer.processes import wait_for_all
+from nlp_transfer.training.last_checkpoint import step_of
 
 _BESIDE = ".saving"
 """Folder of the checkpoint that is being written."""
@@ -77,7 +78,7 @@ class WholeCheckpoints(Trainer):
         written.replace(place)
         files.remove(written.parent)
         for later in place.parent.glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
-            if int(later.name.rpartition("-")[2]) > self.state.global_step:
+            if step_of(later) > self.state.global_step:
                 files.remove(later)  # was damaged, so the run has gone on from one before it
         rotate_checkpoints(
             output_dir=str(place.parent),

@@ -16,7 +16,7 @@ def newest_whole(checkpoints: Path) -> Path | None:
 
     The one of the best evaluation, which a run loads at its end, must be whole too.
     """
-    found = sorted(checkpoints.glob("checkpoint-*"), key=_step, reverse=True)
+    found = sorted(checkpoints.glob("checkpoint-*"), key=step_of, reverse=True)
     for checkpoint in found:
         wrong = damage(checkpoint) or _damage_of_best(checkpoint)
         if wrong is None:
@@ -25,7 +25,8 @@ def newest_whole(checkpoints: Path) -> Path | None:
     return None
 
 
-def _step(checkpoint: Path) -> int:
+def step_of(checkpoint: Path) -> int:
+    """Return the step after which a checkpoint was saved; -1 for a folder that is none of ours."""
     number = checkpoint.name.rpartition("-")[2]
     return int(number) if number.isdecimal() else -1
 
