@@ -16,6 +16,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from nlp_transfer.errors import ENDING, Stopped
 from nlp_transfer.processes import greatest, world_size
 
+_TIME = 1
+"""What processes tell each other where it is time to save: below the number of every signal."""
 _GRACE = 20
 """Seconds that a step, or an evaluation, may still take after a signal."""
 
@@ -75,10 +77,11 @@ class SavePoints(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Save at this step where it is time, or a process was asked to end."""
-        self._agreed = greatest(self._asked)
+        told = greatest(self._asked or (_TIME if self._is_time() else 0))
+        self._agreed = told if told > _TIME else 0
         # At the end of an epoch the evaluation comes first: a run that goes on would leave it out.
         if state.global_step % self._steps_an_epoch:
-            control.should_save |= bool(self._agreed or greatest(self._is_time()))
+            control.should_save |= bool(told)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
