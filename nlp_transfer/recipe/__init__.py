@@ -7,11 +7,9 @@ from nlp_transfer.recipe.recipe import Recipe
 from nlp_transfer.recipe.sections import (
     EvaluationSection,
     ModelSection,
-    PretrainingSection,
     PublishSection,
-    Schedule,
-    TrainingSection,
 )
+from nlp_transfer.recipe.training_section import PretrainingSection, Schedule, TrainingSection
 
 __all__ = [
     "Checkpoint",

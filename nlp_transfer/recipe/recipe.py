@@ -12,10 +12,9 @@ from nlp_transfer.recipe.search_section import SearchSpace
 from nlp_transfer.recipe.sections import (
     EvaluationSection,
     ModelSection,
-    PretrainingSection,
     PublishSection,
-    TrainingSection,
 )
+from nlp_transfer.recipe.training_section import PretrainingSection, TrainingSection
 from nlp_transfer.recipe.yaml_reader import write_yaml
 from nlp_transfer.secrets import without_secrets
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +44,22 @@ def score(
         _task_report(task, by_split) for task, by_split in zip(tasks, predictions, strict=True)
     ]
     sides = {task.planned.name: of for task, of in zip(tasks[1:], reports[1:], strict=True)}
-    return replace(reports[0], training={**training, **_earlier_seconds(before)}, tasks=sides)
+    return replace(
+        reports[0],
+        training={**training, **_earlier_seconds(before)},
+        tasks=sides,
+        notes=(*reports[0].notes, *_training_notes(training)),
+    )
+
+
+def _training_notes(training: Mapping[str, Fact]) -> Iterator[str]:
+    """Say what a reader must know of how the model has learned."""
+    if "ended_by" in training:
+        yield (
+            f"{training['ended_by']} ended the training after {training['steps']:,} of "
+            f"{training['planned_steps']:,} steps (epoch {training['epochs']:.3g} of "
+            f"{training['planned_epochs']:.3g}): the figures are of the best model until then."
+        )
 
 
 def _earlier_seconds(run: Path) -> Mapping[str, Fact]:

@@ -38,8 +38,12 @@ def within_time(space: Distributions, study: Study, trials: Trials) -> Distribut
     finished = [one for one in trials.values() if one.state == TrialState.COMPLETE]
     if not finished or study.until == math.inf:
         return space
+    left = study.until - time.monotonic()
+    ended = [_seconds(one) for one in finished if "ended_at_epoch" in one.user_attrs]
+    if ended and statistics.median(ended) <= left:  # which training.max_minutes would end too
+        return space
     an_epoch = statistics.median(_seconds_an_epoch(one, own) for one in finished)
-    fit = (study.until - time.monotonic()) / an_epoch
+    fit = left / an_epoch
     tried = space.get(EPOCHS)
     if isinstance(tried, IntDistribution) and tried.low <= fit:
         shorter: BaseDistribution = IntDistribution(tried.low, min(tried.high, int(fit)), tried.log)
@@ -54,7 +58,12 @@ def within_time(space: Distributions, study: Study, trials: Trials) -> Distribut
 
 def _seconds_an_epoch(trial: FrozenTrial, own: float) -> float:
     """Divide all that a trial took, data and scores included, by its epochs."""
-    assert trial.duration is not None
     facts = trial.user_attrs
-    epochs = facts.get("stopped_at_epoch") or facts["settings"].get(EPOCHS, own)
-    return max(trial.duration.total_seconds(), 1e-3) / float(epochs)
+    ended = facts.get("stopped_at_epoch") or facts.get("ended_at_epoch")
+    epochs = ended or facts["settings"].get(EPOCHS, own)
+    return _seconds(trial) / float(epochs)
+
+
+def _seconds(trial: FrozenTrial) -> float:
+    assert trial.duration is not None
+    return max(trial.duration.total_seconds(), 1e-3)

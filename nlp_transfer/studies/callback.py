@@ -7,10 +7,10 @@ import time
 
 import optuna
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_utils import IntervalStrategy
 
 from nlp_transfer.studies.budget import TimeOverError
 from nlp_transfer.studies.journal import Claim
+from nlp_transfer.training.time_limit import end_with_evaluation
 
 
 class StudyCallback(TrainerCallback):
@@ -45,9 +45,7 @@ class StudyCallback(TrainerCallback):
             raise TimeOverError
         self._claim.stopped(state.epoch or 0.0)
         state.max_steps = state.global_step  # the run is as long as it could be
-        control.should_training_stop = True
-        if args.eval_strategy == IntervalStrategy.STEPS:  # epochs end in an evaluation anyway
-            control.should_evaluate = control.should_save = True
+        end_with_evaluation(args, control)
 
     def on_evaluate(
         self,

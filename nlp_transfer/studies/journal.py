@@ -62,9 +62,10 @@ class Claim:
         if self._lost.is_set():
             raise ClaimLostError
 
-    def stopped(self, epoch: float) -> None:
-        """Note that the time did not last for more than so many epochs."""
-        self.trial.set_user_attr("stopped_at_epoch", round(epoch, 2))
+    def stopped(self, epoch: float, *, by: Literal["search", "recipe"] = "search") -> None:
+        """Note that the time of the search, or of each run, did not last for more epochs."""
+        name = "stopped_at_epoch" if by == "search" else "ended_at_epoch"
+        self.trial.set_user_attr(name, round(epoch, 2))
 
     def complete(self, value: float) -> None:
         """Say that the job is done."""

@@ -111,6 +111,9 @@ def _train(study: Study, train: Train, claim: Claim) -> None:
         except optuna.TrialPruned:
             folder.remove_checkpoints()
             raise
+        training = report.training or {}
+        if "ended_by" in training:
+            claim.stopped(float(training["epochs"] or 0), by="recipe")
         values.append(headline_of(report, "validation"))
     claim.complete(sum(values) / len(values))
 

@@ -27,16 +27,16 @@ from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
 from nlp_transfer.training.checkpoints import patience_is_over, read_state
 from nlp_transfer.training.loss_watch import LossWatch, advice_on_batch, advice_on_rate
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
-from nlp_transfer.training.out_of_memory import SplittingTrainer
-from nlp_transfer.training.progress import Progress
 from nlp_transfer.training.save_points import SavePoints
+from nlp_transfer.training.time_limit import was_reached
+from nlp_transfer.training.timed_trainer import TimedTrainer
 from nlp_transfer.training.trackers import keep_in
 
 _NOT_READ = ("labels", "windows")
 """What a batch holds beside the model's own inputs."""
 
 
-class BudgetTrainer(SplittingTrainer):
+class BudgetTrainer(TimedTrainer):
     """Trains on windows of known lengths; `data_collator` makes a batch of some of them.
 
     `compute_loss_func` is a LossFunction: it runs the model as often as it needs.
@@ -89,10 +89,14 @@ class BudgetTrainer(SplittingTrainer):
         """
         if checkpoint:
             state = read_state(checkpoint)
-            if patience_is_over(state) and state.best_model_checkpoint:
+            self.time_limit.is_reached = was_reached(state, self._training.max_minutes)
+            is_over = self.time_limit.is_reached or patience_is_over(state)
+            if is_over and state.best_model_checkpoint:
                 # The Trainer would learn on until the next evaluation, and might keep that.
                 self.state = state
                 self._load_callback_state()
+                self.clock.stop()
+                self.find_best()
                 self._load_best_model()
                 return
         self.clock.pieces_an_epoch = self.pieces_an_epoch
@@ -103,7 +107,8 @@ class BudgetTrainer(SplittingTrainer):
             self._save_points.watching(),
         ):
             self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        if self.state.global_step < self.state.max_steps and not self._stopped_by_patience():
+        has_reason = self.time_limit.is_reached or self._stopped_by_patience()
+        if self.state.global_step < self.state.max_steps and not has_reason:
             # enable_jit_checkpoint ends training so; the run is not to count as finished.
             raise KeyboardInterrupt(f"stopped at step {self.state.global_step}")
 
@@ -234,8 +239,3 @@ class BudgetTrainer(SplittingTrainer):
     def pieces_an_epoch(self) -> float:
         """Pieces learned in an epoch, padding not counted."""
         return self._sampler(self.args).pieces_an_epoch
-
-    @property
-    def clock(self) -> Progress:
-        """What tells the training time of the whole run, over every resume."""
-        return next(c for c in self.callback_handler.callbacks if isinstance(c, Progress))

@@ -87,12 +87,15 @@ class WholeCheckpoints(Trainer):
         )
 
     def _init_training_state(self, *arguments: Any) -> tuple[int, int]:
-        """Find the best checkpoint where the run's folder is now: it may have been moved."""
         found: tuple[int, int] = super()._init_training_state(*arguments)
+        self.find_best()
+        return found
+
+    def find_best(self) -> None:
+        """Find the best checkpoint where the run's folder is now: it may have been moved."""
         best = Path(self.args.output_dir, f"{PREFIX_CHECKPOINT_DIR}-{self.state.best_global_step}")
         if best.is_dir():
             self.state.best_model_checkpoint = str(best)
-        return found
 
 
 class ResumingTrainer(WholeCheckpoints):

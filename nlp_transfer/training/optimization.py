@@ -13,7 +13,7 @@ from transformers import Trainer, TrainingArguments
 from nlp_transfer.errors import UserError
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.recipe.schedules import OWN
-from nlp_transfer.recipe.sections import WITH_MOMENTUM
+from nlp_transfer.recipe.training_section import WITH_MOMENTUM
 
 _OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,

@@ -111,7 +111,7 @@ class PretrainingTrainer(BudgetTrainer):
             eval_dataset=reading.held_out,
             data_collator=self._collate,
             compute_loss_func=_mean_over_hidden,
-            callbacks=[Progress(HEADLINE)],
+            callbacks=[Progress(HEADLINE, section.max_minutes)],
         )
 
     def _collate(self, rows: Sequence[Mapping[str, list[int]]]) -> dict[str, torch.Tensor]:
@@ -185,6 +185,7 @@ def read_on(
             **reading.counts,
             "seconds": round(trainer.clock.seconds, 2),
             "steps": trainer.state.global_step,
+            **trainer.cut_short,
             "precision": trainer.precision,
             "world_size": trainer.args.world_size,
         },

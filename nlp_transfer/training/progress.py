@@ -24,9 +24,14 @@ log = logging.getLogger(__name__)
 class Progress(TrainerCallback, ExportableState):
     """Reports a training run; does nothing on processes other than the main one."""
 
-    def __init__(self, headline: str) -> None:
-        """headline: how people call the validation figure."""
+    def __init__(self, headline: str, minutes: float | None = None) -> None:
+        """Start the clock.
+
+        headline: how people call the validation figure
+        minutes:  that the run may train in, over every resume; None: as long as it takes
+        """
         self._headline = headline
+        self._minutes = minutes
         self._bar: LiveBar | None = None
         self._start = time.monotonic()
         self._end: float | None = None
@@ -48,11 +53,12 @@ class Progress(TrainerCallback, ExportableState):
     def state(self) -> dict[str, Any]:
         """Keep the training time in the checkpoint, so that a resumed run adds to it."""
         return {
-            "args": {"headline": self._headline},
+            "args": {"headline": self._headline, "minutes": self._minutes},
             "attributes": {
                 "earlier_seconds": self.seconds,
                 "evaluation_seconds": self.evaluation_seconds,
                 "best": self.best,
+                "pieces_an_epoch": self.pieces_an_epoch,
                 "heads": self.heads,
             },
         }
@@ -70,6 +76,11 @@ class Progress(TrainerCallback, ExportableState):
     def seconds(self) -> float:
         """Training time of the whole run, over every resume."""
         return self.earlier_seconds + (self._end or time.monotonic()) - self._start
+
+    @property
+    def used(self) -> float | None:
+        """What share of the time that it has the run has trained for; None: it has all of it."""
+        return None if self._minutes is None else self.seconds / (60 * self._minutes)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -114,6 +125,8 @@ class Progress(TrainerCallback, ExportableState):
         left = learning / steps * (int(state.max_steps) - int(state.global_step))
         if begun.evaluations:
             left += evaluated / begun.evaluations * _evaluations_left(args, state)
+        if self._minutes is not None:
+            left = min(left, max(0.0, 60 * self._minutes - self.seconds))
         pieces = (self.pieces_an_epoch or 0.0) * (float(state.epoch or 0) - begun.epoch)
         return Standing(pieces / learning if pieces else None, left, self.best)
 
@@ -149,7 +162,7 @@ class Progress(TrainerCallback, ExportableState):
             self.best = (score, epoch)
         log.info(
             "%s%svalidation %s %.4f  %.0f s",
-            f"epoch {epoch:.3g}/{_planned_epochs(args, state):.3g}  " if state.max_steps else "",
+            f"epoch {epoch:.3g}/{planned_epochs(args, state):.3g}  " if state.max_steps else "",
             "" if self._loss is None else f"loss {self._loss:.3f}  ",
             self._headline,
             score,
@@ -188,7 +201,7 @@ def _evaluations_left(args: TrainingArguments, state: TrainerState) -> float:
     if args.eval_strategy == "steps":
         # Of the state: the argument may be a share of all steps, such as 0.25.
         return (int(state.max_steps) - int(state.global_step)) // int(state.eval_steps)
-    return math.ceil(_planned_epochs(args, state) - float(state.epoch or 0))
+    return math.ceil(planned_epochs(args, state) - float(state.epoch or 0))
 
 
 def _counted(number: float, noun: str) -> str:
@@ -196,7 +209,7 @@ def _counted(number: float, noun: str) -> str:
     return f"{shown} {noun}" if shown == "1" else f"{shown} {noun}s"
 
 
-def _planned_epochs(args: TrainingArguments, state: TrainerState) -> float:
+def planned_epochs(args: TrainingArguments, state: TrainerState) -> float:
     """Return the epochs of the whole run; a number of steps, or the least of one, may decide."""
     epoch, epochs = float(state.epoch or 0), float(args.num_train_epochs)
     if args.max_steps > 0 or epoch > epochs:

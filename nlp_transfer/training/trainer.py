@@ -196,7 +196,7 @@ class TransferTrainer(BudgetTrainer):
 
 def _callbacks(recipe: TransferRecipe, args: TrainingArguments) -> list[TrainerCallback]:
     callbacks = [made for strategy in recipe.strategies for made in strategy.callbacks()]
-    callbacks.append(Progress(recipe.task.scores.headline))
+    callbacks.append(Progress(recipe.task.scores.headline, recipe.training.max_minutes))
     patience = recipe.training.early_stopping
     if patience is not None and args.load_best_model_at_end:
         callbacks.append(EarlyStoppingCallback(patience))
