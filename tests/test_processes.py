@@ -12,13 +12,16 @@ from pathlib import Path
 
 import psutil
 import pytest
+from interrupting import interrupted
 from safetensors.torch import load_file
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.runs.run_folder import RunFolder
 
+RECIPES = Path(__file__).parent.parent / "recipes"
 
-def _launch(launcher: list[str], recipe: Path, output: Path) -> str:
+
+def _launch(launcher: list[str], recipe: Path, output: Path) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [
             sys.executable,
@@ -32,7 +35,7 @@ def _launch(launcher: list[str], recipe: Path, output: Path) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    return done
 
 
 LAUNCHERS = {
@@ -66,13 +69,12 @@ def _alike(ours: object, theirs: object) -> bool:
     "launcher", ["torchrun", pytest.param("accelerate", marks=pytest.mark.slow)]
 )
 def test_two_processes_train_the_model_of_one(
-    launcher: str, tiny_recipe: Callable[..., Path], checkpoint: Callable[..., Path], tmp_path: Path
+    launcher: str, tiny_recipe: Callable[..., Path], tmp_path: Path
 ) -> None:
-    # Without dropout the only difference left is the order of floating-point sums.
-    still = checkpoint("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    recipe = tiny_recipe("ner", checkpoint=still, training={"epochs": 1, "tokens_per_batch": 96})
-    alone = json.loads(_launch([], recipe, tmp_path / "one"))
-    together = json.loads(_launch(LAUNCHERS[launcher], recipe, tmp_path / "two"))
+    # The only difference is the order of floating-point sums: each window's dropout is the same.
+    recipe = tiny_recipe("ner", training={"epochs": 1, "tokens_per_batch": 96})
+    alone = json.loads(_launch([], recipe, tmp_path / "one").stdout)
+    together = json.loads(_launch(LAUNCHERS[launcher], recipe, tmp_path / "two").stdout)
     assert together["training"]["world_size"] == 2
     assert together["training"]["steps"] == alone["training"]["steps"]
     assert _alike(together["splits"], alone["splits"])  # every example counted exactly once
@@ -82,20 +84,15 @@ def test_two_processes_train_the_model_of_one(
 
 
 def test_two_processes_learn_side_tasks_as_one_does(
-    tiny_recipe: Callable[..., Path],
-    checkpoint: Callable[..., Path],
-    classification_data: Path,
-    tmp_path: Path,
+    tiny_recipe: Callable[..., Path], classification_data: Path, tmp_path: Path
 ) -> None:
-    still = checkpoint("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     side = {"task": {"name": "classification"}, "data": {"source": str(classification_data)}}
     recipe = tiny_recipe(
         strategy={"name": "multi_task", "side_tasks": {"topics": side}},
-        checkpoint=still,
         training={"epochs": 1, "tokens_per_batch": 96},
     )
-    alone = json.loads(_launch([], recipe, tmp_path / "one"))
-    together = json.loads(_launch(LAUNCHERS["torchrun"], recipe, tmp_path / "two"))
+    alone = json.loads(_launch([], recipe, tmp_path / "one").stdout)
+    together = json.loads(_launch(LAUNCHERS["torchrun"], recipe, tmp_path / "two").stdout)
     assert together["training"]["world_size"] == 2
     assert _alike(together["splits"], alone["splits"])
     assert _alike(together["tasks"], alone["tasks"])
@@ -126,6 +123,60 @@ def test_two_processes_predict_what_one_does_in_the_same_order(
     for row, (one, two) in zip(rows, answers, strict=True):
         assert (one["text"], one["tags"]) == (two["text"], two["tags"])
         assert (one["uid"], one["text"], one["input_tags"]) == tuple(row.values())
+
+
+@pytest.mark.slow
+def test_two_processes_learn_the_names_of_the_quickstart_as_one_does(tmp_path: Path) -> None:
+    recipe = tmp_path / "quickstart.yaml"
+    text = (RECIPES / "quickstart-ner.yaml").read_text("utf-8")
+    recipe.write_text(text + "  precision: fp32\n", "utf-8")
+    alone, together = tmp_path / "one", tmp_path / "two"
+    _launch([], recipe, alone)
+    _launch(LAUNCHERS["torchrun"], recipe, together)
+    same = [one == two for one, two in zip(_tags(alone), _tags(together), strict=True)]
+    assert len(same) > 5000
+    assert sum(same) / len(same) >= 0.995
+
+
+def _tags(run: Path) -> list[str]:
+    """List the predicted tag of every word of the test split."""
+    lines = (run / "predictions.jsonl").read_text("utf-8").splitlines()
+    return [tag for line in lines for tag in json.loads(line)["tags"]]
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_another_number_of_processes_to_the_same_model(
+    tiny_recipe: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # A checkpoint a step, also in the middle of an epoch.
+    training = {"epochs": 3, "tokens_per_batch": 96, "save_minutes": 0.0001}
+    recipe = tiny_recipe("ner", training=training)
+    loaded = load_recipe(str(recipe))
+    whole, more, fewer = tmp_path / "whole", tmp_path / "more", tmp_path / "fewer"
+    finetune(loaded, output=whole)
+
+    with interrupted(at_step=11), pytest.raises(KeyboardInterrupt):
+        finetune(loaded, output=more)
+    said = _launch(LAUNCHERS["torchrun"], recipe, more).stderr
+    assert "with 2 processes instead of 1: the steps stay the same, but for rounding" in said
+
+    command = [sys.executable, *LAUNCHERS["torchrun"], "-m", "nlp_transfer", "finetune"]
+    with subprocess.Popen(
+        [*command, "--recipe", str(recipe), "--output", str(fewer)],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as launcher:
+        assert launcher.stderr
+        for line in launcher.stderr:
+            if line.startswith("epoch 1/"):
+                launcher.send_signal(signal.SIGTERM)
+    with caplog.at_level("INFO", "nlp_transfer"):
+        finetune(loaded, output=fewer)
+    assert "with 1 process instead of 2: the steps stay the same, but for rounding" in caplog.text
+
+    for run in (more, fewer):
+        assert _same_weights(run / "model", whole / "model", within=1e-5)
+        assert _tags(run) == _tags(whole)
 
 
 @pytest.mark.slow

@@ -38,7 +38,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 Recipes = Callable[..., Path]
 Checkpoints = Callable[..., Path]
-NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 # Imports and a busy machine are not what these properties are about.
 settings.register_profile("quick", deadline=None, max_examples=60)
@@ -206,7 +205,7 @@ def test_gradient_accumulation_gives_the_same_step(
         # Plain gradient descent: Adam's first step is the gradient's sign, noise included.
         arguments = {"max_steps": 2, "optim": "sgd"}
         recipe = tiny_recipe(
-            checkpoint=checkpoint("bert", **NO_DROPOUT),
+            checkpoint=checkpoint("bert"),
             strategy=strategy,
             training={
                 "epochs": 1,
@@ -222,7 +221,7 @@ def test_gradient_accumulation_gives_the_same_step(
     once, split = weights(1), weights(accumulation)
     for name, tensor in once.items():
         torch.testing.assert_close(split[name], tensor, rtol=0, atol=1e-6)
-    before = load_file(checkpoint("bert", **NO_DROPOUT) / "model.safetensors")
+    before = load_file(checkpoint("bert") / "model.safetensors")
     name = "encoder.layer.0.output.dense.weight"
     assert (once[f"bert.{name}"] - before[name]).abs().max() > 1e-4
 
@@ -243,7 +242,7 @@ def test_what_saves_memory_or_time_gives_the_same_step(
         arguments = {"max_steps": 2, "optim": "sgd", **more.get("arguments", {})}
         training = {"epochs": 1, "learning_rate": 0.5, "warmup": 0, "tokens_per_batch": 96}
         recipe = tiny_recipe(
-            checkpoint=checkpoint("bert", **NO_DROPOUT),
+            checkpoint=checkpoint("bert"),
             training={**training, **more, "arguments": arguments},
         )
         return _weights(_run(recipe, tmp_path / name))

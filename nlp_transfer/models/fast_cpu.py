@@ -1,7 +1,8 @@
 """A model in, the same model for a while, with what PyTorch computes slowly on a CPU made faster.
 
 Measured parts of a bf16 training step of all-MiniLM-L6-v2, 2,048 pieces at a time, before: random
-numbers of dropout 19 %, attention 12 %, page faults 15 %, casts between fp32 and bf16 8 %.
+numbers of dropout 19 % (row_dropout.py), attention 12 %, page faults 15 %, casts between fp32 and
+bf16 8 %.
 
 Whatever is changed of a model, of transformers or of the process is changed in a `with` block, and
 undone at its end; `training.fast_cpu: false` in a recipe turns all of it off.
@@ -32,7 +33,7 @@ _KEPT_PRODUCTS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 def sped_up(model: Any, *, enabled: bool = True) -> Iterator[None]:
     """Let a model that computes on a CPU compute faster; others, and with `enabled` off, as before.
 
-    Nothing of it is saved with the model. Values differ by rounding, dropout draws other numbers.
+    Nothing of it is saved with the model. Values differ by rounding.
     Blocks may lie in one another; the outermost undoes all but this: PyTorch's matrix library reads
     how much code it may keep at its first product, so what that was in a block stays.
     """
@@ -67,13 +68,22 @@ def _changed(model: nn.Module) -> Iterator[None]:
     """Let the modules of a model compute in our way."""
     with contextlib.ExitStack() as undo:
         for name, module in model.named_modules():
-            if type(module) is nn.Dropout:
-                module.__class__ = CheapDropout
-                undo.callback(setattr, module, "__class__", nn.Dropout)
-            elif name.rpartition(".")[2] == "embeddings":
+            if name.rpartition(".")[2] == "embeddings":
                 undo.callback(module.register_forward_hook(_as_autocast).remove)
-            elif isinstance(module, PreTrainedModel) and _uses_fused_attention(module):
-                module.set_attn_implementation(_ATTENTION)
+        undo.enter_context(attending_by(model, _ATTENTION))
+        yield
+
+
+@contextlib.contextmanager
+def attending_by(model: nn.Module, attention: str) -> Iterator[None]:
+    """Let the parts of a model whose attention is PyTorch's fused one compute it another way.
+
+    attention: a name that transformers knows
+    """
+    with contextlib.ExitStack() as undo:
+        for module in model.modules():
+            if isinstance(module, PreTrainedModel) and _uses_fused_attention(module):
+                module.set_attn_implementation(attention)
                 undo.callback(module.set_attn_implementation, "sdpa")
         yield
 
@@ -100,25 +110,6 @@ def _in_effect(what: Hashable, change: Callable[[], _Change]) -> Iterator[None]:
                 _open[what] = (blocks - 1, context)
             else:
                 context.__exit__(None, None, None)
-
-
-class CheapDropout(nn.Dropout):
-    """Dropout that draws 16 random bits a value: PyTorch draws 64, one value after another."""
-
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """Zero each value with probability p, and scale the others by 1 / (1 - p)."""
-        return cheap_dropout(input, self.p) if self.training and self.p else input
-
-
-def cheap_dropout(values: torch.Tensor, p: float) -> torch.Tensor:
-    """Zero each value with probability p, to 1 in 100,000, and scale the others by 1 / (1 - p)."""
-    dropped = round(p * 2**16)  # of all numbers of 16 bits
-    if dropped == 2**16:
-        return values * 0
-    count = values.numel()
-    draws = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-    kept = draws.view(torch.int16)[:count].view(values.shape) >= dropped - 2**15
-    return values * kept.to(values.dtype).mul_(2**16 / (2**16 - dropped))
 
 
 def _as_autocast(_: nn.Module, __: Any, output: Any) -> Any:
@@ -157,7 +148,7 @@ def _attention(
         scores = scores + attention_mask.clamp(min=lowest).to(scores.dtype)
     shares = scores.softmax(dim=-1)
     if dropout:
-        shares = cheap_dropout(shares, dropout)
+        shares = nn.functional.dropout(shares, dropout)
     return torch.matmul(shares, value).transpose(1, 2).contiguous(), None
 
 

@@ -28,15 +28,16 @@ from nlp_transfer.training.checkpoints import patience_is_over, read_state
 from nlp_transfer.training.loss_watch import LossWatch, advice_on_batch, advice_on_rate
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.save_points import SavePoints
+from nlp_transfer.training.seeding import SeededTrainer
 from nlp_transfer.training.time_limit import was_reached
 from nlp_transfer.training.timed_trainer import TimedTrainer
 from nlp_transfer.training.trackers import keep_in
 
-_NOT_READ = ("labels", "windows")
+_NOT_READ = ("labels", "windows", "places")
 """What a batch holds beside the model's own inputs."""
 
 
-class BudgetTrainer(TimedTrainer):
+class BudgetTrainer(TimedTrainer, SeededTrainer):
     """Trains on windows of known lengths; `data_collator` makes a batch of some of them.
 
     `compute_loss_func` is a LossFunction: it runs the model as often as it needs.
@@ -102,6 +103,7 @@ class BudgetTrainer(TimedTrainer):
         self.clock.pieces_an_epoch = self.pieces_an_epoch
         with (
             sped_up(self.model, enabled=self.fast_cpu),
+            self.drawing_by_row(),
             memory_kept(enabled=self._training.fast_cpu),
             contextlib.closing(self.clock),
             self._save_points.watching(),
@@ -195,7 +197,10 @@ class BudgetTrainer(TimedTrainer):
     ) -> torch.Tensor:
         """Compute the loss of one batch, which may need several forward passes."""
 
+        self.seed_draws()
+
         def forward(batch: Batch) -> Any:
+            self.draw_for(batch)
             return model(**{name: batch[name] for name in batch if name not in _NOT_READ})
 
         loss: torch.Tensor = self.compute_loss_func(forward, inputs, num_items_in_batch)

@@ -16,7 +16,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_callback import ExportableState
 
 from nlp_transfer.files import whole_file
+from nlp_transfer.processes import world_size
 from nlp_transfer.training.live_bar import LiveBar, Standing
+from nlp_transfer.training.seeding import draws_by_row
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,8 @@ class Progress(TrainerCallback, ExportableState):
         """How long that took; it is part of the training time."""
         self.evaluation_seconds = 0.0
         """How much of the training time evaluations took, over every resume."""
+        self.processes = world_size()
+        """How many saved the checkpoint that the run goes on from."""
 
     def state(self) -> dict[str, Any]:
         """Keep the training time in the checkpoint, so that a resumed run adds to it."""
@@ -60,6 +64,7 @@ class Progress(TrainerCallback, ExportableState):
                 "best": self.best,
                 "pieces_an_epoch": self.pieces_an_epoch,
                 "heads": self.heads,
+                "processes": world_size(),
             },
         }
 
@@ -90,13 +95,23 @@ class Progress(TrainerCallback, ExportableState):
         if not state.is_world_process_zero:
             return
         if state.global_step:
-            log.info("resuming at step %d of %d", state.global_step, state.max_steps)
+            others = "" if self.processes == world_size() else self._on_other_processes(args)
+            log.info("resuming at step %d of %d%s", state.global_step, state.max_steps, others)
         else:
             epochs = "" if args.max_steps > 0 else f", {_counted(args.num_train_epochs, 'epoch')}"
             log.info("training: %s%s", _counted(state.max_steps, "step"), epochs)
         _forget_after(state.global_step, Path(args.output_dir).parent / "log.jsonl")
         self._begun = _Begun(state.global_step, state.epoch or 0.0, self.evaluation_seconds)
         self._bar = LiveBar(self._headline, steps=state.max_steps, done=state.global_step)
+
+    def _on_other_processes(self, args: TrainingArguments) -> str:
+        same = (
+            "the steps stay the same, but for rounding"
+            if draws_by_row(args)
+            else "the batches stay the same, their dropout may not"
+        )
+        now = f"{world_size()} process{'es' if world_size() > 1 else ''}"
+        return f", with {now} instead of {self.processes}: {same}"
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
