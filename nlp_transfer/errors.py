@@ -22,6 +22,10 @@ class UserError(Exception):
         super().__init__("\n".join(_bounded(line) for line in message.split("\n")))
 
 
+class SaidByMainError(UserError):
+    """A mistake that ends all processes of a run: the main one shows it."""
+
+
 def _bounded(line: str) -> str:
     """Cut the middle out of a line that quotes too much: where comes first, what to do last."""
     left_out = len(line) - _LONGEST_LINE

@@ -31,11 +31,13 @@ from nlp_transfer.cli import (
     study,
 )
 from nlp_transfer.cli.mistakes import missing_recipe, unknown_command, unknown_option
-from nlp_transfer.errors import ENDING, Stopped, UserError, ending_signal
+from nlp_transfer.errors import ENDING, SaidByMainError, Stopped, UserError, ending_signal
 from nlp_transfer.files import NO_SPACE
 from nlp_transfer.processes import is_main_process
 from nlp_transfer.processes import rank as process_number
 
+_MISTAKE = 2
+"""Exit code where the user is to change something."""
 _BY_SIGNAL = 128
 """Exit code, as shells have it, after signal 0; after Ctrl-C it is 130, after SIGTERM 143."""
 
@@ -143,6 +145,8 @@ def main() -> None:
 def _run() -> None:
     try:
         app()
+    except SaidByMainError:
+        sys.exit(_MISTAKE)
     except UserError as error:
         _fail(str(error))
     except BrokenPipeError:
@@ -191,4 +195,4 @@ def _ending_in_order() -> Iterator[None]:
 def _fail(message: str) -> None:
     who = f"process {process_number()}" if process_number() else "error"
     typer.echo(f"{who}: {message}", err=True)
-    sys.exit(2)
+    sys.exit(_MISTAKE)

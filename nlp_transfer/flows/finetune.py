@@ -20,6 +20,7 @@ from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe.reader import check_paths, located
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.disk import noticing_full_disk
+from nlp_transfer.runs.group import held_by_all
 from nlp_transfer.runs.interrupts import explaining_interrupt
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.starting import announce, begin, show_again
@@ -63,18 +64,18 @@ def finetune(
     from nlp_transfer.training.examples import read_again
     from nlp_transfer.training.fitting import Learning
 
-    if push_to_hub:
-        check_repo(push_to_hub)
-    plan = planned(located(recipe), folder.facts(fresh=fresh))
-    recipe = plan.recipe  # which says all itself
-    args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
-    learning = Learning(args, plan.temperature, callbacks)
-    if folder.check(recipe, fresh=fresh) == "finished":
-        show_again(folder, partial(read_again, plan))  # refused where the data is another now
-    else:
-        check_paths(recipe)
-        with learning.trackers:  # closed whatever happens
-            _run(plan, folder, learning, fresh=fresh)
+    check_repo(push_to_hub)
+    with held_by_all(folder, recipe, fresh=fresh) as holding:
+        plan = planned(located(recipe), folder.facts(fresh=fresh))
+        recipe = plan.recipe  # which says all itself
+        args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
+        learning = Learning(args, plan.temperature, (*callbacks, *holding))
+        if folder.check(recipe, fresh=fresh) == "finished":
+            show_again(folder, partial(read_again, plan))  # refused where the data is another now
+        else:
+            check_paths(recipe)
+            with learning.trackers:  # closed whatever happens
+                _run(plan, folder, learning, fresh=fresh)
     if push_to_hub:
         publish_model(folder.path, push_to_hub)
     return read_report(folder.path)

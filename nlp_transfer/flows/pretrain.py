@@ -9,6 +9,7 @@ from typing import Any
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.recipe.reader import check_paths, located
 from nlp_transfer.runs.disk import noticing_full_disk
+from nlp_transfer.runs.group import held_by_all
 from nlp_transfer.runs.interrupts import explaining_interrupt
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.starting import announce
@@ -35,15 +36,17 @@ def pretrain(
     from nlp_transfer.training.domain_texts import read_texts_again
     from nlp_transfer.training.pretraining import describe_texts, load_texts, read_on, section_of
 
-    training_arguments(section_of(recipe), folder.checkpoints)
-    if folder.check(recipe, fresh=fresh) == "finished":
-        show_again(folder, partial(read_texts_again, recipe))
-        return folder.path, folder.read_json("metrics.json")
-    with explaining_interrupt(folder, begun=False, fresh=fresh):
-        check_paths(recipe)
-        reading = load_texts(recipe)
-        begin_with(folder, recipe, describe_texts(reading), reading.loaded.model, fresh=fresh)
-    with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
-        metrics = read_on(recipe, reading, folder.checkpoints, folder.last_checkpoint())
-        write_pretrained(folder, reading, metrics)
-    return folder.path, metrics
+    with held_by_all(folder, recipe, fresh=fresh) as holding:
+        training_arguments(section_of(recipe), folder.checkpoints)
+        if folder.check(recipe, fresh=fresh) == "finished":
+            show_again(folder, partial(read_texts_again, recipe))
+            return folder.path, folder.read_json("metrics.json")
+        with explaining_interrupt(folder, begun=False, fresh=fresh):
+            check_paths(recipe)
+            reading = load_texts(recipe)
+            begin_with(folder, recipe, describe_texts(reading), reading.loaded.model, fresh=fresh)
+        with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
+            last = folder.last_checkpoint()
+            metrics = read_on(recipe, reading, folder.checkpoints, last, holding)
+            write_pretrained(folder, reading, metrics)
+        return folder.path, metrics

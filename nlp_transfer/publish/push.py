@@ -28,8 +28,13 @@ _MODEL_FILES = (
 )  # fmt: skip
 
 
-def check_repo(repo: str) -> None:
-    """Refuse what cannot be the name of a repository, without asking the Hub."""
+def check_repo(repo: str | None) -> None:
+    """Refuse what cannot be the name of a repository, without asking the Hub.
+
+    repo: None: nothing is to be published
+    """
+    if repo is None:
+        return
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 

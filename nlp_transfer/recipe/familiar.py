@@ -142,6 +142,7 @@ RUN = {
     "logging_nan_inf_filter": "a loss that is no number ends the run",
     "disable_tqdm": "a bar is shown on a terminal and in a notebook",
     "logging_dir": "log.jsonl in the run folder has every logged step",
+    "ddp_timeout": "training.timeout_minutes",
     "local_rank": "start several processes with torchrun",
 }
 

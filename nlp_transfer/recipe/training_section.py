@@ -98,6 +98,9 @@ class TrainingSection(Section):
         description="save what is learned at least so often, without an evaluation",
         examples=[5],
     )
+    timeout_minutes: float = Field(
+        30, gt=0, le=100_000, description="how long one of several processes waits for another"
+    )
     seed: int = Field(
         42, ge=0, lt=2**32, description="of the head, the order of batches and dropout"
     )

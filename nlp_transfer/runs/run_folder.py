@@ -14,6 +14,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.recipe.reader import read_recipe
 from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
 from nlp_transfer.runs.disk import check_writable
+from nlp_transfer.runs.lock import LOCK, Lock, is_of_lock, remove_dead
 from nlp_transfer.strategies.auto_rules import Facts
 from nlp_transfer.strategies.context import TransferRecipe
 from nlp_transfer.training.fingerprints import FACTS_KEY, changes
@@ -65,6 +66,20 @@ class RunFolder:
         if not all((self.path / name).is_file() for name in ("recipe.yaml", "environment.json")):
             return "new"
         return "finished" if (self.path / "metrics.json").is_file() else "unfinished"
+
+    @contextlib.contextmanager
+    def held(self, *, fresh: bool = False) -> Iterator[Lock | None]:
+        """Let no other process write to the folder for a while; a finished run is only read.
+
+        fresh:  the run in it will be deleted
+        raises: UserError when another does, and as `check` has it
+        """
+        if self._usable(fresh=fresh) == "finished":
+            remove_dead(self.path / LOCK)
+            yield None
+        else:
+            with Lock(self.path / LOCK, self.path) as lock:
+                yield lock
 
     def check(self, recipe: TransferRecipe, *, fresh: bool = False) -> State:
         """Check that the folder can hold the run of this recipe.
@@ -177,7 +192,8 @@ class RunFolder:
         # A run that has not got to its recipe has written nothing but these, perhaps half.
         early = {"environment.json", "data.json", self.earlier_round.name}
         early.update(path.name for path in self._torn())
-        others = sorted({p.name for p in self.path.glob("*")} - early) if self.path.is_dir() else []
+        there = {p.name for p in self.path.glob("*")} if self.path.is_dir() else set()
+        others = sorted(name for name in there - early if not is_of_lock(name))
         if others:
             raise UserError(
                 f"--output: {self.path} holds other things ({', '.join(others[:5])}) and no run. "

@@ -11,6 +11,7 @@ from nlp_transfer.files import write_json, write_text
 from nlp_transfer.processes import is_main_process, wait_for_all, world_size
 from nlp_transfer.recipe.reader import FOLDER_KEY
 from nlp_transfer.runs.disk import check_disk_space, disk_bytes
+from nlp_transfer.runs.group import check_same_read
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.strategies.context import TransferRecipe
 
@@ -64,6 +65,7 @@ def begin_with(
     from nlp_transfer.runs.environment import describe_environment
     from nlp_transfer.training.fitting import parameter_counts
 
+    check_same_read(recipe, data)
     if not fresh:
         folder.check_same_data(data)
     check_disk_space(folder.path, disk_bytes(**parameter_counts(model), tasks=tasks))

@@ -17,7 +17,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.studies.liveness import BEAT, Watch, Worker
+from nlp_transfer.processes.identity import BEAT, ProcessId
+from nlp_transfer.studies.liveness import Watch
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 warnings.filterwarnings("ignore", category=ExperimentalWarning)
@@ -192,7 +193,7 @@ class Journal:
             trial = self.study.ask() if left or is_waiting else propose(self.study, trials)
             if trial is None:
                 return None
-            trial.set_user_attr("worker", Worker.here().as_dict())
+            trial.set_user_attr("worker", ProcessId.here().as_dict())
             return Claim(self.study, trial)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from transformers import PreTrainedModel, TrainingArguments
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.precision import resolve_precision, usable_precision
+from nlp_transfer.processes import connect
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.base import Strategy
 from nlp_transfer.training.optimization import (
@@ -41,6 +43,7 @@ def training_arguments(
     if steps is not None:
         settings |= {"max_steps": steps, "eval_strategy": "no", "save_strategy": "no"}
         settings["load_best_model_at_end"] = False
+    connect(section.timeout_minutes, cpu=settings["use_cpu"], backend=settings.get("ddp_backend"))
     try:
         args = TrainingArguments(**settings)
     except (ValueError, TypeError, ImportError) as error:
@@ -94,6 +97,7 @@ def _settings(section: TrainingSection, checkpoints: Path) -> dict[str, Any]:
         "remove_unused_columns": False,
         "dataloader_num_workers": 2 if torch.cuda.is_available() else 0,  # batches ahead of a GPU
         "ddp_find_unused_parameters": False,
+        "ddp_timeout": math.ceil(60 * section.timeout_minutes),
         "restore_callback_states_from_checkpoint": True,  # patience goes on where it was
         **section.arguments,
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import TrainingArguments, set_seed
+from transformers import TrainerCallback, TrainingArguments, set_seed
 
 from nlp_transfer.data.masking import MaskedWindows, cut_texts
 from nlp_transfer.errors import UserError
@@ -161,15 +161,22 @@ def _loss_sum(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def read_on(
-    recipe: TransferRecipe, reading: Reading, checkpoints: Path, resumed: Path | None
+    recipe: TransferRecipe,
+    reading: Reading,
+    checkpoints: Path,
+    resumed: Path | None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> dict[str, Any]:
     """Train the model in place.
 
-    resumed: the checkpoint of an interrupted run, to go on from
-    returns: the figures for metrics.json
+    resumed:   the checkpoint of an interrupted run, to go on from
+    callbacks: watch the training
+    returns:   the figures for metrics.json
     """
     section = section_of(recipe)
     trainer = PretrainingTrainer(reading, section, training_arguments(section, checkpoints))
+    for callback in callbacks:
+        trainer.add_callback(callback)
     with Trackers() as trackers:
         trackers.hold(trainer)
         before = trainer.measure()

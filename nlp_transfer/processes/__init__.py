@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -22,6 +23,18 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def connect(minutes: float, *, cpu: bool, backend: str | None = None) -> None:
+    """Connect the processes, where they are not, so that none waits longer for another.
+
+    On GPUs `TrainingArguments` does it; on CPUs it would leave out the time.
+    """
+    if world_size() == 1 or not cpu:
+        return
+    from accelerate import PartialState
+
+    PartialState(cpu=True, backend=backend, timeout=timedelta(minutes=minutes))
+
+
 def wait_for_all() -> None:
     """Wait until every process has come here; from the first time on each has its own device."""
     if world_size() == 1:
@@ -32,20 +45,27 @@ def wait_for_all() -> None:
     PartialState(cpu=not torch.accelerator.is_available()).wait_for_everyone()
 
 
-def greatest(value: int) -> int:
-    """Return the greatest of the values that all processes give, without waiting for a GPU."""
+def greatest(value: int, *, minutes: float) -> int:
+    """Return the greatest of the values that all processes give, without waiting for a GPU.
+
+    minutes: that one may wait for another
+    """
     if world_size() == 1:
         return value
     import torch
     from torch import distributed
 
     told = torch.tensor(value)
-    distributed.all_reduce(told, op=distributed.ReduceOp.MAX, group=_on_cpus())
+    distributed.all_reduce(told, op=distributed.ReduceOp.MAX, group=on_cpus(minutes))
     return int(told)
 
 
 @cache
-def _on_cpus() -> Any:
+def on_cpus(minutes: float) -> Any:
+    """Return the group of all processes, connected without their GPUs.
+
+    minutes: that one may wait for another
+    """
     from torch import distributed
 
-    return distributed.new_group(backend="gloo")
+    return distributed.new_group(backend="gloo", timeout=timedelta(minutes=minutes))
