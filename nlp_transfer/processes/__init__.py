@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextvars import ContextVar
 from datetime import timedelta
 from functools import cache
 from typing import Any
+
+_minutes = ContextVar("minutes", default=30.0)
+"""How long one process waits for another, of a group that is yet to be made."""
 
 
 def is_main_process() -> bool:
@@ -28,6 +32,7 @@ def connect(minutes: float, *, cpu: bool, backend: str | None = None) -> None:
 
     On GPUs `TrainingArguments` does it; on CPUs it would leave out the time.
     """
+    _minutes.set(minutes)
     if world_size() == 1 or not cpu:
         return
     from accelerate import PartialState
@@ -45,27 +50,21 @@ def wait_for_all() -> None:
     PartialState(cpu=not torch.accelerator.is_available()).wait_for_everyone()
 
 
-def greatest(value: int, *, minutes: float) -> int:
-    """Return the greatest of the values that all processes give, without waiting for a GPU.
-
-    minutes: that one may wait for another
-    """
+def greatest(value: int) -> int:
+    """Return the greatest of the values that all processes give, without waiting for a GPU."""
     if world_size() == 1:
         return value
     import torch
     from torch import distributed
 
     told = torch.tensor(value)
-    distributed.all_reduce(told, op=distributed.ReduceOp.MAX, group=on_cpus(minutes))
+    distributed.all_reduce(told, op=distributed.ReduceOp.MAX, group=on_cpus())
     return int(told)
 
 
 @cache
-def on_cpus(minutes: float) -> Any:
-    """Return the group of all processes, connected without their GPUs.
-
-    minutes: that one may wait for another
-    """
+def on_cpus() -> Any:
+    """Return the group of all processes, connected without their GPUs."""
     from torch import distributed
 
-    return distributed.new_group(backend="gloo", timeout=timedelta(minutes=minutes))
+    return distributed.new_group(backend="gloo", timeout=timedelta(minutes=_minutes.get()))

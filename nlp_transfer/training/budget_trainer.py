@@ -76,9 +76,7 @@ class BudgetTrainer(TimedTrainer, SeededTrainer):
         self.remove_callback(PrinterCallback)
         self._watch = LossWatch(self.accelerator, self._blame)
         self.add_callback(self._watch)
-        self._save_points = SavePoints(
-            training.save_minutes, self._steps_an_epoch, training.timeout_minutes
-        )
+        self._save_points = SavePoints(training.save_minutes, self._steps_an_epoch)
         self.add_callback(self._save_points)
         keep_in(Path(args.output_dir).parent / "tracking", self.callback_handler.callbacks)
         # Ours is the loss: models that offer to normalise theirs must not be asked to.

@@ -29,15 +29,10 @@ class SavePoints(TrainerCallback):
     what a run ends with.
     """
 
-    def __init__(self, minutes: float | None, steps_an_epoch: int, timeout_minutes: float) -> None:
-        """Say when to save.
-
-        minutes:         None: only where the recipe's evaluations are, and at a signal
-        timeout_minutes: that one process may wait for another
-        """
+    def __init__(self, minutes: float | None, steps_an_epoch: int) -> None:
+        """minutes: None: only where the recipe's evaluations are, and at a signal."""
         self._seconds = None if minutes is None else 60 * minutes
         self._steps_an_epoch = steps_an_epoch
-        self._timeout_minutes = timeout_minutes
         self._saved = time.monotonic()
         self._process = os.getpid()
         self._asked = 0  # by which signal this process was; 0: none
@@ -82,9 +77,7 @@ class SavePoints(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Save at this step where it is time, or a process was asked to end."""
-        told = greatest(
-            self._asked or (_TIME if self._is_time() else 0), minutes=self._timeout_minutes
-        )
+        told = greatest(self._asked or (_TIME if self._is_time() else 0))
         self._agreed = told if told > _TIME else 0
         # At the end of an epoch the evaluation comes first: a run that goes on would leave it out.
         if state.global_step % self._steps_an_epoch:
