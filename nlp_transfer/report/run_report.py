@@ -60,6 +60,12 @@ def _training_notes(training: Mapping[str, Fact]) -> Iterator[str]:
             f"{training['planned_steps']:,} steps (epoch {training['epochs']:.3g} of "
             f"{training['planned_epochs']:.3g}): the figures are of the best model until then."
         )
+    if "diverged_at_step" in training:
+        went_on = "came back later" if training["came_back"] == "yes" else "did not come back"
+        yield (
+            f"Training diverged at step {training['diverged_at_step']:,} (log.jsonl shows its loss "
+            f"and gradient norm) and {went_on}. A lower training.learning_rate may score higher."
+        )
 
 
 def _earlier_seconds(run: Path) -> Mapping[str, Fact]:

@@ -11,23 +11,29 @@ Point = tuple[float, float]
 
 _MOST_POINTS = 200
 """Of a line; more cannot be told apart, and make the page larger."""
+_LOGGED = (
+    ("loss", "Training loss", "loss"),
+    ("grad_norm", "Gradient norm, before it is cut", "norm"),
+)
+"""Keys of lines, the titles of their charts and of their axes."""
 
 
 def training_charts(
     log: Iterable[Mapping[str, object]], *, figure: str, best_step: float | None
 ) -> tuple[LineChart, ...]:
-    """Draw the loss at every logged step, and the figure at every evaluation.
+    """Draw loss and gradient norm at every logged step, and the figure at every evaluation.
 
     figure:    what evaluations of the validation split measure
     best_step: whose weights were kept, where known
     """
     lines = list(log)
-    loss, scores = _points(lines, "loss"), _points(lines, "eval_score")
+    scores = _points(lines, "eval_score")
     charts = []
-    if loss:
-        shown, each = _thinned(loss)
-        note = f"Each point is the mean of {each} logged steps." if each > 1 else ""
-        charts.append(LineChart("Training loss", "step", "loss", (Series("loss", shown),), note))
+    for key, title, name in _LOGGED:
+        if points := _points(lines, key):
+            shown, each = _thinned(points)
+            note = f"Each point is the mean of {each} logged steps." if each > 1 else ""
+            charts.append(LineChart(title, "step", name, (Series(name, shown),), note))
     if scores:
         best = [point for point in scores if point[0] == best_step]
         series = [Series("every evaluation", scores)]

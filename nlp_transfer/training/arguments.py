@@ -88,6 +88,7 @@ def _settings(section: TrainingSection, checkpoints: Path) -> dict[str, Any]:
         "save_strategy": "epoch",
         "save_total_limit": 2,  # the best one and the last
         "logging_steps": 10,
+        "logging_first_step": True,  # what a training that explodes at once began with
         "logging_nan_inf_filter": False,  # it would hide them, and waits for the GPU at every step
         "load_best_model_at_end": True,
         "metric_for_best_model": "score",

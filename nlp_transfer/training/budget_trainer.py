@@ -25,19 +25,19 @@ from nlp_transfer.strategies.context import Batch
 from nlp_transfer.training.arguments import precision_of, settle_precision
 from nlp_transfer.training.batching import EpochDataLoader, TokenBatchSampler
 from nlp_transfer.training.checkpoints import patience_is_over, read_state
+from nlp_transfer.training.guarded_trainer import GuardedTrainer
 from nlp_transfer.training.loss_watch import LossWatch, advice_on_batch, advice_on_rate
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.save_points import SavePoints
 from nlp_transfer.training.seeding import SeededTrainer
 from nlp_transfer.training.time_limit import was_reached
-from nlp_transfer.training.timed_trainer import TimedTrainer
 from nlp_transfer.training.trackers import keep_in
 
 _NOT_READ = ("labels", "windows", "places")
 """What a batch holds beside the model's own inputs."""
 
 
-class BudgetTrainer(TimedTrainer, SeededTrainer):
+class BudgetTrainer(GuardedTrainer, SeededTrainer):
     """Trains on windows of known lengths; `data_collator` makes a batch of some of them.
 
     `compute_loss_func` is a LossFunction: it runs the model as often as it needs.
@@ -72,7 +72,8 @@ class BudgetTrainer(TimedTrainer, SeededTrainer):
             args.gradient_accumulation_steps = self._sampler(args).accumulation_for(
                 training.tokens_at_once, args.world_size
             )
-        super().__init__(optimizer_cls_and_kwargs=optimizer_class(training), **parts)
+        optimizer = optimizer_class(training)
+        super().__init__(training=training, optimizer_cls_and_kwargs=optimizer, **parts)
         self.remove_callback(PrinterCallback)
         self._watch = LossWatch(self.accelerator, self._blame)
         self.add_callback(self._watch)

@@ -214,7 +214,7 @@ def _speed(trainer: TransferTrainer) -> dict[str, Any]:
         "evaluation_seconds": round(evaluating, 2),
         "steps": trainer.state.global_step,
         "epochs": round(epochs, 4),
-        **trainer.cut_short,
+        **trainer.unusual,
         "best_step": trainer.state.best_global_step,
         "best_validation": trainer.state.best_metric,
         "tokens_per_second": round(trainer.pieces_an_epoch * epochs / (seconds - evaluating), 1),

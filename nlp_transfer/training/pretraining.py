@@ -192,7 +192,7 @@ def read_on(
             **reading.counts,
             "seconds": round(trainer.clock.seconds, 2),
             "steps": trainer.state.global_step,
-            **trainer.cut_short,
+            **trainer.unusual,
             "precision": trainer.precision,
             "world_size": trainer.args.world_size,
         },
