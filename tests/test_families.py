@@ -196,14 +196,12 @@ def test_byte_level_words_are_spelled_as_after_a_blank(
     folder = checkpoint(family)
     tokenizer = load_tokenizer(folder)
     words = ["Ada", "visited", "Port-au-Prince", "."]
-    pieces = WordPieces(tokenizer)
-    pieces.learn(words)
+    pieces = WordPieces(tokenizer).learn(words)
     of_words = [piece for word in words for piece in pieces[word].ids]
     assert of_words == tokenizer(" ".join(words), add_special_tokens=False)["input_ids"]
     assert all(tokenizer.convert_ids_to_tokens(pieces[w].ids[0]).startswith("Ġ") for w in words)
     tokenizer.save_pretrained(tmp_path)
-    again = WordPieces(load_tokenizer(tmp_path))
-    again.learn(words)
+    again = WordPieces(load_tokenizer(tmp_path)).learn(words)
     assert [again[word] for word in words] == [pieces[word] for word in words]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -46,8 +47,8 @@ sizes = st.integers(8, 30)
 
 
 def pieces_of(sentence):
-    PIECES.learn(sentence)
-    return [PIECES[word] for word in sentence]
+    known = PIECES.learn(sentence)
+    return [known[word] for word in sentence]
 
 
 def windows_of(sentence, **options):
@@ -109,6 +110,19 @@ def test_words_have_the_pieces_of_the_tokenizers_own_call_on_the_sentence(senten
     for piece, ids in zip(pieces_of(sentence), theirs, strict=True):
         assert piece.missing == (not ids)
         assert list(piece.ids) == (ids or [TOKENIZER.unk_token_id])
+
+
+def test_words_that_never_end_are_not_all_remembered():
+    pieces, held = WordPieces(TOKENIZER), []
+    tracemalloc.start()
+    try:
+        for first in range(0, 24_000, 100):
+            sentence = [f"{number:090}" for number in range(first, first + 100)]
+            assert pieces.learn(sentence).keys() >= set(sentence)
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert max(held[120:]) < 1.2 * max(held[:120]), "megabytes after 12,000 and after 24,000 words"
 
 
 @pytest.mark.parametrize("word", DROPPED)

@@ -118,8 +118,7 @@ def _count(
     words: Sequence[str],
     entities: Iterable[Span],
 ) -> None:
-    known.learn(words)
-    pieces = [known[word] for word in words]
+    pieces = list(map(known.learn(words).__getitem__, words))
     ends = list(accumulate(len(piece.ids) for piece in pieces))
     total = ends[-1] if ends else 0
     counts.words += len(words)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+_MOST_CHARACTERS = 500_000
+"""Of words that are remembered: 70,000 words of English, some 20 MB with their pieces."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """Word pieces of one word, and what happened to them."""
 
@@ -37,10 +41,11 @@ class Window:
 
 
 class WordPieces:
-    """Words to piece ids, each distinct word tokenized once.
+    """Words to piece ids, each distinct word tokenized once as long as it is remembered.
 
     A pre-split word is tokenized without its neighbours by every Hugging Face tokenizer, so its
-    pieces can be remembered. This is what makes encoding fast.
+    pieces can be remembered. This is what makes encoding fast. Names and numbers never end, though:
+    when enough are known, all are forgotten, and those that recur are soon back.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -51,26 +56,40 @@ class WordPieces:
         self._backend.no_truncation()
         self._backend.no_padding()
         self._known: dict[str, Piece] = {}
+        self._characters = 0
         self.prefix, self.suffix = _special_pieces(tokenizer)
         unknown = tokenizer.unk_token_id
         # A byte-level BPE has no unknown token in use; its mask or pad stands in.
         stand_ins = (unknown, tokenizer.mask_token_id, tokenizer.pad_token_id)
         self.unknown: int = next(piece for piece in stand_ins if piece is not None)
 
-    def learn(self, words: Sequence[str]) -> None:
-        """Tokenize the words that are new."""
-        new = list(set(words).difference(self._known))
+    def learn(self, words: Sequence[str]) -> Mapping[str, Piece]:
+        """Tokenize the words that are new; return the pieces of these words, and of others."""
+        if self._characters > _MOST_CHARACTERS:
+            self._known, self._characters = {}, 0
+        known = self._known  # in another thread this may be forgotten meanwhile
+        new = list(set(words).difference(known))
         if not new:
-            return
+            return known
         encodings = self._backend.encode_batch(
             [[word] for word in new], is_pretokenized=True, add_special_tokens=False
         )
         for word, encoding in zip(new, encodings, strict=True):
             ids = tuple(encoding.ids)
-            self._known[word] = Piece(ids) if ids else Piece((self.unknown,), missing=True)
+            known[word] = Piece(ids) if ids else Piece((self.unknown,), missing=True)
+        self._characters += sum(map(len, new))
+        return known
 
-    def __getitem__(self, word: str) -> Piece:
-        return self._known[word]
+
+def word_pieces(tokenizer: PreTrainedTokenizerBase) -> WordPieces:
+    """Return what tokenizes the words of a tokenizer; it remembers those of earlier calls."""
+    return _word_pieces(tokenizer, len(tokenizer))
+
+
+@lru_cache(maxsize=4)  # a copy of XLM-R's tokenizer, with its 250,000 pieces, takes a second
+def _word_pieces(tokenizer: PreTrainedTokenizerBase, size: int) -> WordPieces:
+    """size: its pieces; more may be added to a tokenizer."""
+    return WordPieces(tokenizer)
 
 
 def _special_pieces(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:

@@ -8,7 +8,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, ClassVar
 
 from nlp_transfer.data.tags import spans
-from nlp_transfer.models.windows import Piece, Window, WordPieces, cut_windows
+from nlp_transfer.models.windows import Piece, Window, WordPieces, cut_windows, word_pieces
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.records import LossLedger, Row
 from nlp_transfer.tasks.arrays import pad
@@ -42,13 +42,14 @@ class NerWindows:
 
         yields: windows of input_ids, positions (of the owned words' first pieces), labels (theirs)
         """
-        pieces = WordPieces(tokenizer)
+        pieces = word_pieces(tokenizer)
         stream = self._in_context(rows)
         while group := list(islice(stream, _SENTENCES_A_BATCH)):
-            pieces.learn([word for row, left, right in group
-                          for word in (*left, *row["words"], *right)])  # fmt: skip
-            for row, left, right in group:
-                yield _encoded(row, left, right, pieces, label_ids, options)
+            known = pieces.learn([word for row, left, right in group
+                                  for word in (*left, *row["words"], *right)])  # fmt: skip
+            for row, *context in group:
+                own, left, right = ([known[w] for w in words] for words in (row["words"], *context))
+                yield _encoded(row, own, left, right, pieces, label_ids, options)
 
     def _in_context(self, rows: Iterable[Row]) -> Iterator[tuple[Row, list[str], list[str]]]:
         """Pair each sentence with the words before and after it in its document."""
@@ -84,22 +85,22 @@ class NerWindows:
 
 def _encoded(
     row: Row,
-    left: Sequence[str],
-    right: Sequence[str],
+    own: Sequence[Piece],
+    left: Sequence[Piece],
+    right: Sequence[Piece],
     pieces: WordPieces,
     label_ids: Mapping[str, int],
     options: ModelSection,
 ) -> tuple[list[WindowRow], LossLedger]:
     """Cut one sentence, between its context, into windows."""
-    own, before, after = ([pieces[word] for word in w] for w in (row["words"], left, right))
     windows = list(
         cut_windows(
             own,
             pieces,
             max_pieces=options.max_pieces,
             overlap=options.overlap,
-            left=before,
-            right=after,
+            left=left,
+            right=right,
         )
     )
     tags = row.get("tags") or ["O"] * len(own)
