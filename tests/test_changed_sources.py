@@ -195,7 +195,7 @@ def test_prepared_data_is_not_used_for_other_data_or_another_tokenizer(
     assert all(lowercase[split] != after[split] for split in after)
 
 
-def test_prediction_that_goes_on_is_of_the_same_texts_and_model(
+def test_prediction_that_goes_on_is_of_the_same_model(
     nlpt: Run, tiny_recipe: Recipes, tmp_path: Path
 ) -> None:
     assert nlpt("finetune", "-r", tiny_recipe(training={"epochs": 1}))[0] == 0
@@ -205,11 +205,6 @@ def test_prediction_that_goes_on_is_of_the_same_texts_and_model(
     command = ("predict", "runs/tiny", texts, "--precision", "fp32", "-o", "found.jsonl")
     with interrupted_forward():
         assert nlpt(*command)[0] == 130
-    texts.write_text("Ada left Oslo at last\n", encoding="utf-8")
-    code, _, err = nlpt(*command, "--resume")
-    assert (code, "the results of another job" in err) == (2, True)
-    with interrupted_forward():
-        assert nlpt(*command)[0] == 130
     _retrained(Path("runs/tiny/model"))
-    code, _, err = nlpt(*command, "--resume")
-    assert (code, "the results of another job" in err) == (2, True)
+    code, _, err = nlpt(*command)
+    assert (code, "the results of another job" in err, "models: " in err) == (2, True, True)

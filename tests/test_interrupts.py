@@ -180,7 +180,7 @@ def test_interrupted_pretraining_goes_on_to_the_same_weights(
     assert all(cut[name].equal(tensor) for name, tensor in whole.items())
 
 
-def test_interrupted_prediction_names_resume(
+def test_interrupted_prediction_says_what_is_kept(
     nlpt: Run, tiny_recipe: Recipes, tmp_path: Path
 ) -> None:
     assert nlpt("finetune", "-r", tiny_recipe(training={"epochs": 1}))[0] == 0
@@ -193,8 +193,8 @@ def test_interrupted_prediction_names_resume(
     assert "found.jsonl.parts keeps what is predicted" in _last_line(err)
     with interrupted_forward(by=_press):
         code, _, err = nlpt(*command)
-        assert (code, "--resume" in _last_line(err)) == (130, False)
-    assert nlpt(*command, "-o", "found.jsonl", "--resume")[0] == 0
+        assert (code, "goes on" in _last_line(err)) == (130, False)
+    assert nlpt(*command, "-o", "found.jsonl")[0] == 0
     assert len(Path("found.jsonl").read_text("utf-8").splitlines()) == 20
 
 

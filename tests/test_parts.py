@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +12,15 @@ import pytest
 from interrupting import interrupted_forward
 
 from nlp_transfer import finetune, load_recipe
+from nlp_transfer.flows.predict import predict
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Run = Callable[..., tuple[int, str, str]]
 FP32 = ("--precision", "fp32")  # no other is tried out before
-TEXTS = [f"Ada Lovelace wrote {number} letters to Rome" for number in range(4200)]  # over a block
+# A block has a million characters: three of them, of few words.
+TEXTS = [f"Ada Lovelace wrote {number} letters to Rome {'x' * 60_000}" for number in range(50)]
+KEPT = 36
 
 
 @pytest.fixture(scope="module")
@@ -48,43 +53,200 @@ def texts(tmp_path: Path) -> Path:
     return path
 
 
-def test_interrupted_job_goes_on_to_the_same_file(
-    nlpt: Run, model: Path, texts: Path, tmp_path: Path
-) -> None:
-    whole, output = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
+@pytest.fixture(scope="module")
+def interrupted_job(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Predict the texts whole, and up to the second block; return the folder and the whole file."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    texts, whole = folder / "texts.txt", folder / "whole.jsonl"
+    texts.write_text("".join(f"{text}\n" for text in TEXTS), "utf-8")
     with interrupted_forward(at_call=None) as calls:
-        assert nlpt("predict", model, texts, *FP32, "-o", whole)[0] == 0
-    with interrupted_forward(at_call=len(calls) - 1):
-        assert nlpt("predict", model, texts, *FP32, "-o", output)[0] == 130
-    (growing,) = (tmp_path / "out.jsonl.parts").glob("*.growing")
-    kept = len(growing.read_text("utf-8").splitlines())
-    assert 0 < kept < len(TEXTS)
-    growing_file = growing.stat().st_ino
-    with growing.open("a", encoding="utf-8") as file:
+        predict(model, source=texts, output=whole, precision="fp32")
+    (folder / "cut").mkdir()
+    with interrupted_forward(at_call=len(calls) - 1), pytest.raises(KeyboardInterrupt):
+        predict(model, source=texts, output=folder / "cut" / "out.jsonl", precision="fp32")
+    return folder, whole
+
+
+@pytest.fixture
+def cut(interrupted_job: tuple[Path, Path], tmp_path: Path) -> Path:
+    """Copy the interrupted job."""
+    shutil.copytree(interrupted_job[0] / "cut", tmp_path / "cut")
+    return tmp_path / "cut"
+
+
+def test_interrupted_job_goes_on_to_the_same_file(
+    nlpt: Run, model: Path, interrupted_job: tuple[Path, Path], cut: Path
+) -> None:
+    folder, whole = interrupted_job
+    (part,) = (cut / "out.jsonl.parts").glob("*.jsonl")
+    assert len(part.read_text("utf-8").splitlines()) == KEPT
+    inode = part.stat().st_ino
+    with part.open("a", encoding="utf-8") as file:
         file.write('{"text": "torn by the cra')
+    output = cut / "out.jsonl"
     assert not output.exists()
-    code, _, said = nlpt("predict", model, texts, *FP32, "-o", output, "--resume")
+    code, _, said = nlpt("predict", model, folder / "texts.txt", *FP32, "-o", output)
     assert code == 0
-    assert f"going on after {kept:,} results" in said
-    assert output.read_text("utf-8") == whole.read_text("utf-8")
+    assert f"going on after {KEPT} results" in said
+    assert output.read_bytes() == whole.read_bytes()
     assert [json.loads(line)["text"] for line in output.read_text("utf-8").splitlines()] == TEXTS
-    assert not (tmp_path / "out.jsonl.parts").exists()
-    assert output.stat().st_ino == growing_file, "results are written once"
+    assert [path.name for path in cut.iterdir()] == ["out.jsonl"]
+    assert output.stat().st_ino == inode, "results are written once"
+
+
+def _overwrite(path: Path, at: int, by: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(by)
+
+
+def _flip(path: Path) -> None:
+    at = path.stat().st_size // 2
+    _overwrite(path, at, bytes([path.read_bytes()[at] ^ 1]))
+
+
+def _of_another_job(path: Path) -> None:
+    """Put a line of another text, and a record that fits but for what it is of, in their places."""
+    lines = path.read_bytes().replace(b"letters", b"LETTERS")
+    path.write_bytes(lines)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "torn": lambda path: os.truncate(path, path.stat().st_size - 7),
+    "half": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "empty": lambda path: os.truncate(path, 0),
+    "zeros": lambda path: _overwrite(path, path.stat().st_size - 100, bytes(100)),
+    "gone": lambda path: path.unlink(),
+    "bit": _flip,
+    "garbage": lambda path: path.write_bytes(os.urandom(5000)),
+    "objects": lambda path: path.write_bytes(b"{}\n" * 50),
+    "nested": lambda path: path.write_bytes(b"[" * 100_000),
+    "another job": _of_another_job,
+}
+
+
+@pytest.mark.parametrize("what", ["0-0.jsonl", pytest.param("0-0.records", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_parts_are_predicted_anew_and_it_is_said(
+    damage: str,
+    what: str,
+    nlpt: Run,
+    model: Path,
+    interrupted_job: tuple[Path, Path],
+    cut: Path,
+) -> None:
+    folder, whole = interrupted_job
+    DAMAGES[damage](cut / "out.jsonl.parts" / what)
+    command = ("predict", model, folder / "texts.txt", *FP32, "-o", cut / "out.jsonl")
+    code, _, said = nlpt(*command)
+    assert (code, "Traceback" in said) == (0, False)
+    if (what, damage) != ("0-0.records", "another job"):
+        assert said.count("what is not whole at its end is predicted anew") == 1
+    assert (cut / "out.jsonl").read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["half", "empty", "gone", "garbage", "objects", "nested"])
+def test_a_damaged_description_of_a_job_is_written_anew_or_refused(
+    damage: str,
+    nlpt: Run,
+    model: Path,
+    interrupted_job: tuple[Path, Path],
+    cut: Path,
+) -> None:
+    folder, whole = interrupted_job
+    parts = cut / "out.jsonl.parts"
+    before = (parts / "0-0.jsonl").read_bytes()
+    DAMAGES[damage](parts / "job.json")
+    command = ("predict", model, folder / "texts.txt", *FP32, "-o", cut / "out.jsonl")
+    code, _, said = nlpt(*command)
+    assert "Traceback" not in said
+    if damage == "gone":
+        assert (code, "holds other things" in said) == (2, True)
+        assert (parts / "0-0.jsonl").read_bytes() == before
+        return
+    assert (code, "job.json is damaged" in said, "going on" in said) == (0, True, True)
+    assert (cut / "out.jsonl").read_bytes() == whole.read_bytes()
+
+
+def test_parts_of_another_job_are_not_taken_for_ours(
+    nlpt: Run, model: Path, interrupted_job: tuple[Path, Path], cut: Path, tmp_path: Path
+) -> None:
+    """The files of one job lie in the folder of another of the same length."""
+    folder = interrupted_job[0]
+    others = tmp_path / "others.txt"
+    others.write_text((folder / "texts.txt").read_text("utf-8").replace("Ada", "Eva"), "utf-8")
+    parts = cut / "out.jsonl.parts"
+    for options, expected in (((), "items 1 to 18 differ"), (("--words", "blanks"), "")):
+        own = ("predict", model, others, *FP32, *options, "-o", cut / "other.jsonl")
+        with interrupted_forward():
+            assert nlpt(*own, "--fresh")[0] == 130
+        for name in ("0-0.jsonl", "0-0.records"):
+            shutil.copy(parts / name, cut / "other.jsonl.parts" / name)
+        code, _, said = nlpt(*own)
+        assert (code, expected in said) == (2 if expected else 0, True)
+    assert "predicted anew" in said
+    lines = (cut / "other.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["text"] for line in lines] == others.read_text("utf-8").splitlines()
+
+
+def test_a_copied_part_is_read_once(
+    nlpt: Run, model: Path, interrupted_job: tuple[Path, Path], cut: Path
+) -> None:
+    folder, whole = interrupted_job
+    parts = cut / "out.jsonl.parts"
+    for ending in ("jsonl", "records"):
+        shutil.copy(parts / f"0-0.{ending}", parts / f"7-0.{ending}")
+    assert nlpt("predict", model, folder / "texts.txt", *FP32, "-o", cut / "out.jsonl")[0] == 0
+    assert (cut / "out.jsonl").read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "said_of_it"),
+    [
+        (lambda text: text.replace("1", "2", 1), "items 1 to 18 differ"),  # the same length
+        (lambda text: text.partition("\n")[2], "items 1 to 18 differ"),
+        (lambda text: text[: len(text) // 2], "it ends after 2"),
+        (lambda text: "", "it ends after 0 items"),
+    ],
+)
+def test_other_content_of_the_same_size_and_time_is_told(
+    change: Callable[[str], str],
+    said_of_it: str,
+    nlpt: Run,
+    model: Path,
+    interrupted_job: tuple[Path, Path],
+    cut: Path,
+    tmp_path: Path,
+) -> None:
+    folder, whole = interrupted_job
+    texts = tmp_path / "texts.txt"
+    shutil.copy2(folder / "texts.txt", texts)
+    before, stamps = texts.read_text("utf-8"), texts.stat()
+    texts.write_text(change(before), "utf-8")
+    os.utime(texts, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))
+    command = ("predict", model, texts, *FP32, "-o", cut / "out.jsonl")
+    for _ in range(2):
+        code, _, said = nlpt(*command)
+        assert (code, said_of_it in said, "They are kept" in said) == (2, True, True)
+    texts.write_text(before + "Grace Hopper left\n", "utf-8")  # what is new only follows
+    assert nlpt(*command)[0] == 0
+    found = (cut / "out.jsonl").read_bytes()
+    assert found.startswith(whole.read_bytes())
+    assert found.count(b"\n") == len(TEXTS) + 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_a_full_disk_is_said_and_what_is_predicted_kept(nlpt: Run, model: Path) -> None:
     Path("texts.txt").write_text("Ada left Rome\n", "utf-8")
     command = ("predict", model, "texts.txt", *FP32, "-o", "out")
-    with interrupted_forward(at_call=0):
+    with interrupted_forward():
         assert nlpt(*command)[0] == 130
-    growing = Path("out.parts", "0.growing")
-    growing.unlink()
-    growing.symlink_to("/dev/full")
-    code, _, said = nlpt(*command, "--resume")
-    assert (code, "The disk is full" in said, "--resume goes on" in said) == (2, True, True)
-    growing.unlink()
-    assert nlpt(*command, "--resume")[0] == 0
+    part = Path("out.parts", "0-0.jsonl")
+    part.symlink_to("/dev/full")
+    code, _, said = nlpt(*command)
+    assert (code, "The disk is full" in said, "the same command goes on" in said) == (2, True, True)
+    part.unlink()
+    assert nlpt(*command)[0] == 0
     assert len(Path("out").read_text("utf-8").splitlines()) == 1
 
 
@@ -96,21 +258,21 @@ def test_resume_without_anything_to_go_on_with_is_a_plain_job(
     assert (tmp_path / "out").read_text("utf-8") == nlpt("predict", model, texts)[1]
 
 
-def test_another_job_does_not_go_on_and_a_new_one_starts_over(
+def test_another_job_does_not_go_on_and_fresh_starts_over(
     nlpt: Run, model: Path, texts: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.conll"
-    command = (model, texts, *FP32, "--to", "conll", "-o", output)
+    command = ("predict", model, texts, *FP32, "--to", "conll", "-o", output)
     with interrupted_forward():
-        assert nlpt("predict", *command)[0] == 130
-    texts.write_text("Grace Hopper left\n", "utf-8")
-    code, _, said = nlpt("predict", *command, "--resume")
-    assert code == 2
-    assert "another job" in said
-    code, _, said = nlpt("predict", *command)
-    assert code == 0
-    assert "are dropped" in said
-    assert output.read_text("utf-8").startswith("Grace")
+        assert nlpt(*command)[0] == 130
+    parts = tmp_path / "out.conll.parts"
+    for other in (("--words", "blanks"), ("--format", "text")):
+        code, _, said = nlpt(*command, *other)
+        assert (code, "another job" in said, "--fresh" in said) == (2, True, True)
+        assert parts.is_dir()
+    code, _, said = nlpt(*command, "--words", "blanks", "--fresh")
+    assert (code, "are dropped" in said, parts.exists()) == (0, True, False)
+    assert output.read_text("utf-8").startswith("Ada")
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,16 @@ MinPrecisionOption = Annotated[
     ),
 ]
 ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Go on with what an interrupted job has predicted.")
+    bool,
+    typer.Option(
+        "--resume",
+        help="Refuse a job that could not go on. With a file in and -o, the same command goes on "
+        "after an interruption by itself.",
+    ),
+]
+FreshOption = Annotated[
+    bool,
+    typer.Option("--fresh", help="Drop what an interrupted job has predicted, and start over."),
 ]
 CoverageOption = Annotated[
     float | None,
@@ -116,6 +125,7 @@ def predict(
     min_precision: MinPrecisionOption = None,
     coverage: CoverageOption = None,
     resume: ResumeOption = False,
+    fresh: FreshOption = False,
 ) -> None:
     """Predict every text of a file: one JSON object a line, in the input's order.
 
@@ -145,6 +155,7 @@ def predict(
         to=to,
         adapters=adapter or (),
         resume=resume,
+        fresh=fresh,
         precision=precision,
         engine=engine,
         device=device,

@@ -33,6 +33,7 @@ def predict(
     to: str = "jsonl",
     adapters: Sequence[str | Path] = (),
     resume: bool = False,
+    fresh: bool = False,
     precision: str = "auto",
     engine: str = "auto",
     device: str = "auto",
@@ -48,7 +49,9 @@ def predict(
     output:   a file, or a folder for brat, that takes its name when it is complete; None: stdout
     to:       jsonl, conll, spans, doccano, label-studio, brat or csv
     adapters: runs or folders of adapters, whose base is the one model; of several each answers
-    resume:   go on with what an interrupted job has predicted
+    resume:   refuse a job that could not go on after an interruption: one with a file or folder in
+              and a file out goes on by itself
+    fresh:    drop what an interrupted job has predicted, and start over
     precision, engine, device, scheme, words, min_precision, coverage: as `Predictor.from_run` has
               them
     raises:   UserError for what cannot be read, predicted or written
@@ -61,7 +64,8 @@ def predict(
     if coverage is not None and to != "jsonl":
         raise UserError(f"--coverage: sets of labels are written as jsonl, not {to}.")
     check_inputs(data)
-    from nlp_transfer.inference.jobs import file_stamps, keeps_parts, predict_in_parts
+    from nlp_transfer.inference.identity import model_sha256
+    from nlp_transfer.inference.jobs import keeps_parts, predict_in_parts
     from nlp_transfer.inference.opening import open_models
     from nlp_transfer.inference.results import watched
 
@@ -81,6 +85,11 @@ def predict(
     if target is None or not in_parts:
         write_results(watched(predictor(items)), to=to, output=target)
         return
-    read = {"files": file_stamps(data.source, *predictor.folders)}
-    job = {**read, "input": data.model_dump(mode="json"), **answering}
-    predict_in_parts(predictor, items, to=to, output=target, job=job, resume=resume)
+    job = {
+        "models": [model_sha256(Path(folder)) for folder in predictor.folders],
+        # Where the input lies says nothing of it: its items do, as they are read.
+        "input": data.model_dump(mode="json", exclude={"source"}),
+        **answering,
+        "computed in": predictor.precision,
+    }
+    predict_in_parts(predictor, items, to=to, output=target, job=job, fresh=fresh)

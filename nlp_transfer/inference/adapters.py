@@ -94,6 +94,11 @@ class Adapters:
         return [predictor.options.checkpoint for predictor in self.predictors.values()]
 
     @property
+    def precision(self) -> str:
+        """What all of them compute in."""
+        return next(iter(self.predictors.values())).precision
+
+    @property
     def columns(self) -> Columns:
         """Columns that the adapters learned from; where they differ, those of the first."""
         return {

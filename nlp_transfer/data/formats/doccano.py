@@ -23,7 +23,7 @@ def _write(results: Iterable[Result], stream: TextIO) -> None:
     """Write {text, label: [[start, end, type], ...]} or {text, label: [name, ...]}."""
     for result in results:
         label = entities_of(result) if has_entities(result) else labels_of(result)
-        stream.write(to_json({**item_of(result, "label"), "label": label}, stream) + "\n")
+        stream.write(to_json({**item_of(result, "label"), "label": label}, stream.encoding) + "\n")
 
 
 DOCCANO = Format(

@@ -140,7 +140,7 @@ def _row(item: object, where: str) -> RawRow:
 def _write(results: Iterable[Result], stream: TextIO) -> None:
     """Write results as they are: {text or tokens, tags, entities}..., and the item's fields."""
     for result in results:
-        stream.write(to_json(result, stream) + "\n")
+        stream.write(to_json(result, stream.encoding) + "\n")
 
 
 JSONL = Format(

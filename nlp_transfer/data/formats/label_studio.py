@@ -212,7 +212,7 @@ def _write(results: Iterable[Result], stream: TextIO) -> None:
     stream.write("[")
     for number, result in enumerate(results):
         stream.write(",\n" if number else "\n")
-        stream.write(to_json(_task(result), stream))
+        stream.write(to_json(_task(result), stream.encoding))
     stream.write("\n]\n")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 from nlp_transfer.data.items import free_name
 from nlp_transfer.errors import UserError
@@ -70,11 +70,14 @@ def place(result: Result, number: int) -> str:
     return f"item {number}" + (f" (id {result['id']})" if result.get("id") is not None else "")
 
 
-def to_json(value: object, stream: TextIO) -> str:
-    r"""Write a value on one line, with \u escapes only if the stream cannot take the characters."""
+def to_json(value: object, encoding: str | None) -> str:
+    r"""Write a value on one line, with \u escapes only if the encoding lacks the characters.
+
+    encoding: of a stream; None: UTF-8
+    """
     line = json.dumps(value, ensure_ascii=False)
     try:
-        line.encode(stream.encoding or "utf-8")
+        line.encode(encoding or "utf-8")
     except UnicodeEncodeError:  # half a surrogate pair, or a terminal that is not UTF-8
         return json.dumps(value)
     return line

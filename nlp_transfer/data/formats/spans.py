@@ -14,7 +14,7 @@ def _write(results: Iterable[Result], stream: TextIO) -> None:
     """Write {text, spans: [{start, end, label}]}."""
     for result in results:
         spans = [{"start": e.start, "end": e.end, "label": e.type} for e in entities_of(result)]
-        stream.write(to_json({**item_of(result, "spans"), "spans": spans}, stream) + "\n")
+        stream.write(to_json({**item_of(result, "spans"), "spans": spans}, stream.encoding) + "\n")
 
 
 SPANS = Format(
