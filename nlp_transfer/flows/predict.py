@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from nlp_transfer.data.formats.writing import check_results, check_target, write_results
 from nlp_transfer.data.inputs import check_inputs, read_items
@@ -12,6 +12,10 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.processes import wait_for_all
 from nlp_transfer.recipe import DataSection
+
+if TYPE_CHECKING:
+    from nlp_transfer.inference.adapters import Adapters
+    from nlp_transfer.inference.ensemble import Ensemble
 
 
 class _Answering(TypedDict):
@@ -59,12 +63,8 @@ def predict(
     data = source if isinstance(source, DataSection) else DataSection(source=str(source))
     target = None if output is None else Path(output)
     check_target(to, target)
-    if len(adapters) > 1 and to != "jsonl":
-        raise UserError(f"--to: answers of several adapters are written as jsonl, not {to}.")
-    if coverage is not None and to != "jsonl":
-        raise UserError(f"--coverage: sets of labels are written as jsonl, not {to}.")
+    _check_can_hold(to, adapters, coverage)
     check_inputs(data)
-    from nlp_transfer.inference.identity import model_sha256
     from nlp_transfer.inference.jobs import keeps_parts, predict_in_parts
     from nlp_transfer.inference.opening import open_models
     from nlp_transfer.inference.results import watched
@@ -85,11 +85,27 @@ def predict(
     if target is None or not in_parts:
         write_results(watched(predictor(items)), to=to, output=target)
         return
-    job = {
+    job = _job(predictor, data, answering)
+    predict_in_parts(predictor, items, to=to, output=target, job=job, fresh=fresh)
+
+
+def _check_can_hold(to: str, adapters: Sequence[str | Path], coverage: float | None) -> None:
+    if len(adapters) > 1 and to != "jsonl":
+        raise UserError(f"--to: answers of several adapters are written as jsonl, not {to}.")
+    if coverage is not None and to != "jsonl":
+        raise UserError(f"--coverage: sets of labels are written as jsonl, not {to}.")
+
+
+def _job(
+    predictor: Ensemble | Adapters, data: DataSection, answering: _Answering
+) -> dict[str, object]:
+    """Say what results depend on beside the items: the models by their content, the options."""
+    from nlp_transfer.inference.identity import model_sha256
+
+    return {
         "models": [model_sha256(Path(folder)) for folder in predictor.folders],
         # Where the input lies says nothing of it: its items do, as they are read.
         "input": data.model_dump(mode="json", exclude={"source"}),
         **answering,
         "computed in": predictor.precision,
     }
-    predict_in_parts(predictor, items, to=to, output=target, job=job, fresh=fresh)
