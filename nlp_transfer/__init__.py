@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nlp_transfer.flows.recipes import validate as validate
     from nlp_transfer.flows.report import read_report as read_report
     from nlp_transfer.flows.study import study as study
+    from nlp_transfer.flows.verify import verify as verify
     from nlp_transfer.inference.ensemble import Ensemble as Ensemble
     from nlp_transfer.inference.predictor import Predictor as Predictor
     from nlp_transfer.report.report import Report as Report
@@ -61,6 +62,7 @@ _HOMES = {
     "resolve": "flows.recipes",
     "study": "flows.study",
     "validate": "flows.recipes",
+    "verify": "flows.verify",
 }
 """What the package offers: every flow, and the values that they give and take."""
 

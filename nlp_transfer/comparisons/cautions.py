@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from nlp_transfer.comparisons.predictions import Predictions
 from nlp_transfer.doctor.finding import counted
 from nlp_transfer.errors import shortened
+from nlp_transfer.manifest import check_file
 from nlp_transfer.metrics.bootstrap import FEW
 from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
 
@@ -41,8 +43,7 @@ def _of_seeds(a: int, b: int) -> Iterator[str]:
 def _of_recipes(side: Sequence[Predictions]) -> Iterator[str]:
     """Say where the runs of a side are not of one recipe, as far as they tell."""
     paths = [run.path / "recipe.yaml" for run in side]
-    recipes = [dict(_settings(read_yaml(yaml_text(path), str(path))[0])) for path in paths
-               if path.is_file()]  # fmt: skip
+    recipes = [_recipe(path) for path in paths if path.is_file()]
     keys = sorted({key for recipe in recipes for key in recipe} - {"training.seed"})
     differ = [key for key in keys if len({recipe.get(key) for recipe in recipes}) > 1]
     if differ:
@@ -50,6 +51,11 @@ def _of_recipes(side: Sequence[Predictions]) -> Iterator[str]:
             f"The runs of one side ({side[0].path}, ...) differ in more than training.seed: "
             f"{shortened(differ, 5)}. Their mean is of no one recipe."
         )
+
+
+def _recipe(file: Path) -> dict[str, str]:
+    check_file(file)
+    return dict(_settings(read_yaml(yaml_text(file), str(file))[0]))
 
 
 def _settings(value: object, path: str = "") -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 from nlp_transfer.data.formats.jsonl import parse
 from nlp_transfer.data.visible import shown
 from nlp_transfer.errors import UserError, shortened
+from nlp_transfer.manifest import check_file
 from nlp_transfer.metrics.outcomes import Judgement, Outcomes
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.tasks import TASK_NAMES, names_with, task_named
@@ -70,9 +71,10 @@ def file_of(path: Path) -> Path:
 def read_predictions(path: Path) -> Predictions:
     """Judge every example of a run or a file.
 
-    raises: UserError for what cannot be read, and for a task whose figure is no F1
+    raises: UserError for what cannot be read or is damaged, and for a task whose figure is no F1
     """
     file = file_of(path)
+    check_file(file)
     first = next(lines(file), None)
     if first is None:
         raise UserError(f"{file}: it holds no predictions.")

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.errors import UserError
-from nlp_transfer.files import whole_folder, write_json
+from nlp_transfer.files import write_json
 from nlp_transfer.flows.recipes import load_recipe
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.inference.soup import check_whole
 from nlp_transfer.logs import lines_shown
+from nlp_transfer.manifest import verifiable_folder
 from nlp_transfer.onnx.export import MIN_AGREEMENT, OPSET, check_options, describe, write_export
 from nlp_transfer.onnx.parity import check, compare
 from nlp_transfer.onnx.record import RECORD, ExportRecord, export_folder
@@ -69,7 +70,7 @@ def export(
     model.check_fits(recipe.task, splits.labels)
     bound = MIN_AGREEMENT[quantize] if min_agreement is None else min_agreement
     target.parent.mkdir(parents=True, exist_ok=True)
-    with whole_folder(target, replace=True) as temporary:
+    with verifiable_folder(target, replace=True) as temporary:
         write_export(model, iterate(rows), temporary, quantize=quantize, opset=opset)
         exported = Predictor.from_run(temporary, engine="onnx")
         log.info("exported; now both predict the %s split, %s examples", split, f"{len(rows):,}")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.files import whole_folder
 from nlp_transfer.logs import lines_shown
+from nlp_transfer.manifest import verifiable_folder
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 
 
@@ -58,6 +58,6 @@ def merge(
         merged = greedy_soup(models, lambda model: score(rows, model.predict_split(rows)[0]))
         recalibrate(merged, rows)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with whole_folder(output) as temporary:
+    with verifiable_folder(output) as temporary:
         save_model(merged.loaded, temporary)
     return output

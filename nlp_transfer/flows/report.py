@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.logs import lines_shown
+from nlp_transfer.manifest import check_file, list_again
 from nlp_transfer.report.page_file import check_page_path, write_page
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.run_folder import RunFolder
@@ -50,6 +51,7 @@ def read_report(run: str | Path, *, html: str | Path | None = None) -> Report:
         from nlp_transfer.report.report_page import report_page
 
         write_page(Path(html), report_page(_with_examples(report, folder), log=folder.log()))
+        list_again(Path(html))  # where it is the run's own
     return report
 
 
@@ -60,6 +62,7 @@ def _with_examples(report: Report, folder: RunFolder) -> Report:
     look, file = report.task.error_analysis, folder.path / FILE
     if look is None or not file.is_file() or not report.splits:
         return report
+    check_file(file)
     try:
         examples = look.examples(_judged(report.task, lines(file), file))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

@@ -12,6 +12,7 @@ from nlp_transfer.data.items import Columns, Given, Item, ItemReader, beside
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.inference.results import Results, check_is_list
+from nlp_transfer.manifest import check_folder
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.fit import check_encoder
 from nlp_transfer.models.loading import ADAPTER_FILE, load_adapter_config, load_config, load_model
@@ -150,6 +151,7 @@ def _name(adapter: str | Path) -> str:
 def _adapter_folder(path: Path) -> Path:
     for folder in (path / "adapter", path / "model", path):
         if (folder / ADAPTER_FILE).is_file():
+            check_folder(folder, "--adapter")
             return folder
     raise UserError(
         f"--adapter: {path} holds no adapter (adapter_config.json). Name a run of the strategies "

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
+from nlp_transfer.manifest import check_folder
 from nlp_transfer.models.checkpoint import resolve_checkpoint
 from nlp_transfer.models.hostile import weight_files
 from nlp_transfer.models.loading import ADAPTER_FILE
@@ -131,7 +132,7 @@ def find_model(name: str, engine: str, setting: str) -> tuple[Path, bool]:
 
     engine:  torch; onnx; auto: onnx where there is nothing else
     setting: the argument or recipe key that named it, for error messages
-    raises:  UserError when there is no such model, or none for the engine
+    raises:  UserError when there is no such model, none for the engine, or a damaged one
     """
     if engine not in ENGINES:
         raise UserError(f"--engine: {engine!r} is unknown ({', '.join(ENGINES)}).")
@@ -151,6 +152,7 @@ def find_model(name: str, engine: str, setting: str) -> tuple[Path, bool]:
 def _exported(path: Path, setting: str) -> Path:
     for folder in (path, path / FOLDER):
         if (folder / MODEL_FILE).is_file():
+            check_folder(folder, setting)
             return folder
     raise UserError(
         f"{setting}: {path} holds no ONNX model ({MODEL_FILE}). "

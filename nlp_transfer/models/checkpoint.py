@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.hub import repo_info, unreachable
-from nlp_transfer.manifest import sha256_of
+from nlp_transfer.manifest import check_folder, sha256_of
 from nlp_transfer.recipe.paths import is_file, is_folder, local_path, looks_like_path, no_such_path
 
 EMBEDDED = "samples/minilm"
@@ -28,7 +28,7 @@ def resolve_checkpoint(
 
     setting: the recipe key or argument that named it, for error messages
     returns: a folder with config.json (or adapter_config.json), weights and tokenizer
-    raises:  UserError when it does not exist, or the Hub cannot be reached
+    raises:  UserError when it does not exist, is damaged, or the Hub cannot be reached
     """
     if name in (EMBEDDED, EMBEDDED_HUB_ID):
         return embedded_checkpoint()
@@ -45,6 +45,7 @@ def resolve_checkpoint(
 def _inside(path: Path, setting: str) -> Path:
     for folder in (path, path / "model"):
         if _holds_model(folder):
+            check_folder(folder, setting)
             return folder
     if (path / "plan.json").is_file():
         raise UserError(f"{setting}: {path} is a study. Name one of its runs: {path / 'runs'}/...")

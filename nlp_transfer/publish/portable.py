@@ -11,6 +11,7 @@ from typing import Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import json_text
+from nlp_transfer.manifest import MANIFEST, check_file, check_folder
 from nlp_transfer.models.loading import ADAPTED_FILE, CONFIG_FILE, config_file
 from nlp_transfer.publish.card import REPO_PLACEHOLDER, is_local, short_name
 from nlp_transfer.recipe.yaml_reader import read_yaml, write_yaml
@@ -27,11 +28,14 @@ _SHORTENED = "# Local paths of the machine that trained the model are cut to the
 
 
 def check_finished(folder: RunFolder) -> None:
-    """Refuse a run that lacks something that is published."""
+    """Refuse a run that lacks something that is published, or where that is damaged."""
     config = config_file(folder.model).relative_to(folder.path)
     needed = ("recipe.yaml", "metrics.json", "README.md", str(config))
     missing = [name for name in needed if not (folder.path / name).is_file()]
     if not missing:
+        check_folder(folder.model, "RUN")
+        for name in ("recipe.yaml", "metrics.json"):
+            check_file(folder.path / name)
         return
     if folder.state() == "new":
         raise UserError(f"{folder.path} holds no run: there is no recipe.yaml in it.")
@@ -56,7 +60,7 @@ def files_to_publish(folder: RunFolder, repo: str) -> Files:
     files: dict[str, Path | bytes] = {
         path.name: path
         for path in sorted(folder.model.iterdir())
-        if path.is_file() and not path.name.startswith(".")
+        if path.is_file() and not path.name.startswith(".") and path.name != MANIFEST
     }
     if ADAPTED_FILE in files:  # on the Hub transformers reads an adapter beside config.json
         files[CONFIG_FILE] = files.pop(ADAPTED_FILE)
@@ -64,9 +68,17 @@ def files_to_publish(folder: RunFolder, repo: str) -> Files:
         files["adapter_config.json"] = _portable_adapter(folder.model / "adapter_config.json")
     files["recipe.yaml"] = _portable_recipe(folder)
     files["metrics.json"] = json_text(_portable_metrics(folder.read_json("metrics.json"))).encode()
-    card = (folder.path / "README.md").read_text("utf-8")
-    files["README.md"] = card.replace(REPO_PLACEHOLDER, f'"{repo}"').encode()
+    files["README.md"] = _card(folder.path / "README.md", repo)
     return files
+
+
+def _card(file: Path, repo: str) -> bytes:
+    """Return the model card, which the user may have edited, with the name of the repository."""
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: this is not UTF-8 ({error.reason}). Save it as UTF-8.") from None
+    return text.replace(REPO_PLACEHOLDER, f'"{repo}"').encode()
 
 
 def read_recipe(folder: RunFolder) -> dict[str, Any]:

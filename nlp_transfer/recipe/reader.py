@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from nlp_transfer.errors import UserError, nearest
+from nlp_transfer.manifest import check_file
 from nlp_transfer.recipe.base import Section
 from nlp_transfer.recipe.data_section import DataSection
 from nlp_transfer.recipe.faults import COMMAND_LINE, Explainer
@@ -68,6 +69,8 @@ def read_recipe(
     raises:      UserError that lists every fault with its path and line
     """
     path = find_recipe(name)
+    if _is_of_run(path):
+        check_file(path)
     value, lines = read_yaml(yaml_text(path), str(path))
     if not isinstance(value, dict):
         raise UserError(f"{path}: a recipe is a mapping of sections (name, task, data, model...).")

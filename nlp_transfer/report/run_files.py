@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from nlp_transfer.data.arrow_tables import iterate
-from nlp_transfer.files import write_json, write_json_lines, write_text
+from nlp_transfer.files import write_json_lines, write_text
 from nlp_transfer.processes import is_main_process, wait_for_all
 from nlp_transfer.records import Prediction
 from nlp_transfer.report.pages import html_page, markdown_page
@@ -36,8 +36,7 @@ def write_results(
         write_text(folder.path / "report.md", markdown_page(page))
         write_text(folder.path / "report.html", html_page(page))
         write_text(folder.path / "README.md", card)
-        write_json(folder.path / "metrics.json", report.metrics)
-        folder.remove_checkpoints()
+        folder.finish(report.metrics)
     wait_for_all()
 
 

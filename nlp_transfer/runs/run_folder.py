@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from nlp_transfer import files
 from nlp_transfer.errors import UserError
-from nlp_transfer.recipe.reader import read_recipe
-from nlp_transfer.recipe.yaml_reader import read_yaml, yaml_text
+from nlp_transfer.manifest import MANIFEST, check_file, read_manifest, write_manifest
 from nlp_transfer.runs.disk import check_writable
 from nlp_transfer.runs.lock import LOCK, Lock, is_of_lock, remove_dead
+from nlp_transfer.runs.same_recipe import check_same_recipe
 from nlp_transfer.strategies.auto_rules import Facts
 from nlp_transfer.strategies.context import TransferRecipe
 from nlp_transfer.training.fingerprints import FACTS_KEY, changes
@@ -22,13 +23,27 @@ from nlp_transfer.training.last_checkpoint import newest_whole
 
 State = Literal["new", "unfinished", "finished"]
 
-# All that a run writes, in the order in which it is deleted. The last three are written first, the
-# recipe after the others: a folder with a recipe and no environment is not a run of ours.
-_OURS = (
-    "checkpoints", "model", "adapter", "onnx", "tasks", "tracking", "metrics.json", "report.md",
-    "report.html", "predictions.jsonl", "log.jsonl", "README.md", "recipe.yaml", "data.json",
-    "environment.json",
+_FILES = (
+    "report.md", "report.html", "predictions.jsonl", "log.jsonl", "README.md", "recipe.yaml",
+    "data.json", "environment.json",
 )  # fmt: skip
+"""What a finished run keeps beside metrics.json. The last three are written first."""
+_OURS = (
+    "metrics.json", MANIFEST, "checkpoints", "model", "adapter", "onnx", "tasks", "tracking",
+    *_FILES,
+)  # fmt: skip
+"""All that a run writes, in the order in which it is deleted, the recipe late: a folder with a
+recipe and no environment is not a run of ours."""
+KEPT = frozenset(_OURS) - {"checkpoints", "tracking"}
+"""What of it no finished run changes."""
+_LISTED = (
+    *_FILES, *(f"{folder}/{MANIFEST}" for folder in ("model", "adapter", "tasks/*")),
+    "tasks/*/predictions.jsonl",
+)  # fmt: skip
+"""Patterns of what the manifest of a finished run lists beside metrics.json: also the manifests of
+its models, each of which lists that model. Exports are made later, and have their own."""
+
+log = logging.getLogger(__name__)
 
 
 class RunFolder:
@@ -63,7 +78,7 @@ class RunFolder:
 
     def state(self) -> State:
         """Tell whether the folder holds no run, an unfinished one or a finished one."""
-        if not all((self.path / name).is_file() for name in ("recipe.yaml", "environment.json")):
+        if not self._holds_run():
             return "new"
         return "finished" if (self.path / "metrics.json").is_file() else "unfinished"
 
@@ -81,6 +96,12 @@ class RunFolder:
             with Lock(self.path / LOCK, self.path) as lock:
                 yield lock
 
+    def _holds_run(self) -> bool:
+        """Tell a run, also one that has lost a file since its manifest was written."""
+        names = {"recipe.yaml", "environment.json"}
+        there = all((self.path / name).is_file() for name in names)
+        return there or names <= (read_manifest(self.path) or {}).keys()
+
     def check(self, recipe: TransferRecipe, *, fresh: bool = False) -> State:
         """Check that the folder can hold the run of this recipe.
 
@@ -93,6 +114,8 @@ class RunFolder:
         check_same_recipe(self.path, recipe, what="run")
         if state == "unfinished":
             check_writable(self.path)
+            if "metrics.json" in (read_manifest(self.path) or {}):
+                log.warning("%s: metrics.json is gone, so the run is done again", self.path)
         return state
 
     def _usable(self, *, fresh: bool) -> State:
@@ -108,9 +131,8 @@ class RunFolder:
 
         data: as data.json has it
         """
-        if not (self.path / "data.json").is_file():
-            return
-        if changed := changes(self.read_json("data.json"), data):
+        before = self._data()
+        if before and (changed := changes(before, data)):
             is_finished = self.state() == "finished"
             since = "was finished: its report is of what it read then" if is_finished else "began"
             lines = "\n".join(f"  {line}" for line in changed)
@@ -135,6 +157,7 @@ class RunFolder:
 
         raises: UserError where it is damaged
         """
+        check_file(self.path / name)
         try:
             value = json.loads((self.path / name).read_text("utf-8"), parse_constant=_refuse)
         except (ValueError, RecursionError):
@@ -147,9 +170,7 @@ class RunFolder:
 
     def learned(self) -> str | None:
         """Return the SHA-256 of the training split that a run has learned; None: it is not told."""
-        if not (self.path / "data.json").is_file():
-            return None
-        splits = self.read_json("data.json").get("splits")
+        splits = (self._data() or {}).get("splits")
         train = splits.get("train") if isinstance(splits, dict) else None
         return train.get("sha256") if isinstance(train, dict) else None
 
@@ -160,19 +181,46 @@ class RunFolder:
         returns: None where there is no run, or its recipe said them itself
         raises:  UserError when it holds other things, or cannot be written
         """
-        if self._usable(fresh=fresh) == "new" or not (self.path / "data.json").is_file():
+        data = None if self._usable(fresh=fresh) == "new" else self._data()
+        return Facts.read(data.get(FACTS_KEY)) if data else None
+
+    def _data(self) -> dict[str, Any] | None:
+        """Read what the run has read; None: it does not say, so nothing can be compared with it."""
+        file = self.path / "data.json"
+        if not file.is_file():
             return None
-        return Facts.read(self.read_json("data.json").get(FACTS_KEY))
+        check_file(file, "Copy it again, or delete it: what has changed since is not found then.")
+        return self.read_json(file.name)
 
     def log(self) -> list[dict[str, Any]]:
         """Read the lines of log.jsonl; of a line that was torn off, and of no file, nothing."""
         if not (path := self.path / "log.jsonl").is_file():
             return []
+        check_file(path)
         lines = []
-        for text in path.read_text("utf-8").splitlines():
+        for text in path.read_text("utf-8", "replace").splitlines():
             with contextlib.suppress(ValueError, RecursionError):
                 lines.append(json.loads(text))
         return [line for line in lines if isinstance(line, dict)]
+
+    def begin(self, environment: object, data: object, recipe: str) -> None:
+        """Write what identifies the run; the recipe late, for with it there is one."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        files.remove(self.path / MANIFEST)  # a crash from here on leaves files that none lists
+        files.write_json(self.path / "environment.json", environment)
+        files.write_json(self.path / "data.json", data)
+        files.write_text(self.path / "recipe.yaml", recipe)
+        own = ("environment.json", "data.json", "recipe.yaml")
+        write_manifest(self.path, {name: self.path / name for name in own})
+
+    def finish(self, metrics: object) -> None:
+        """Write a manifest of what is kept, and metrics.json, with which the run is finished."""
+        kept = {path for pattern in _LISTED for path in self.path.glob(pattern)}
+        listed = {path.relative_to(self.path).as_posix(): path for path in kept}
+        with files.whole_path(self.path / "metrics.json") as beside:
+            beside.write_text(files.json_text(metrics), "utf-8")
+            write_manifest(self.path, {**listed, "metrics.json": beside})
+        self.remove_checkpoints()
 
     def remove_checkpoints(self) -> None:
         """Delete what only an unfinished run needs; keep what trackers have put beside it."""
@@ -207,37 +255,3 @@ class RunFolder:
 
 def _refuse(constant: str) -> None:
     raise ValueError(constant)  # NaN and Infinity, which no run writes
-
-
-def check_same_recipe(folder: Path, recipe: TransferRecipe, *, what: str) -> None:
-    """Refuse another recipe than the one that a folder keeps.
-
-    what:   what of it the folder holds
-    raises: UserError that shows what differs
-    """
-    path = folder / "recipe.yaml"
-    now = read_yaml(recipe.as_yaml(), "recipe")[0]
-    if differences := list(_differences(_stored(path, type(recipe)), now)):
-        shown = "\n".join(f"  {line}" for line in differences[:12])
-        raise UserError(
-            f"{folder} holds the {what} of a different recipe:\n{shown}\n"
-            "Choose another folder with --output DIR, or start over with --fresh."
-        )
-
-
-def _stored(path: Path, schema: type[TransferRecipe]) -> object:
-    """Read the recipe of a folder: its paths where they are now, keys that are new by default."""
-    try:
-        text = read_recipe(schema, str(path)).as_yaml()
-    except UserError:  # of an earlier version, which allowed what this one does not
-        text = yaml_text(path)
-    return read_yaml(text, str(path))[0]
-
-
-def _differences(there: object, now: object, path: str = "") -> Iterator[str]:
-    """Compare two recipes key by key."""
-    if isinstance(there, dict) and isinstance(now, dict):
-        for key in dict.fromkeys([*there, *now]):
-            yield from _differences(there.get(key), now.get(key), f"{path}.{key}".lstrip("."))
-    elif there != now:
-        yield f"{path}: {there!r} in the folder, {now!r} now"

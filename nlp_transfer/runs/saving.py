@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from nlp_transfer.files import whole_folder, write_json
+from nlp_transfer.files import whole_folder
+from nlp_transfer.manifest import verifiable_folder, write_manifest
 from nlp_transfer.models.architecture import is_adapted
 from nlp_transfer.models.build import LoadedModel
 from nlp_transfer.models.pooling import write_pooling
@@ -22,7 +24,7 @@ _ADAPTER = "adapter"
 def save_adapter(folder: RunFolder, fitted: Fitted) -> None:
     """Write what a strategy has learned beside the checkpoint's weights, apart from them."""
     if is_main_process() and is_adapted(fitted.loaded.model):
-        with whole_folder(folder.path / _ADAPTER, replace=True) as temporary:
+        with verifiable_folder(folder.path / _ADAPTER, replace=True) as temporary:
             save_model(fitted.loaded, temporary)
 
 
@@ -39,20 +41,22 @@ def save_models(
         with whole_folder(folder.path / "tasks", replace=True) as temporary:
             for task, loaded in along:
                 save_model(loaded, temporary / task.planned.name)
-    with whole_folder(folder.model, replace=True) as temporary:
+                write_manifest(temporary / task.planned.name)
+    with verifiable_folder(folder.model, replace=True) as temporary:
         save_model(models[0], temporary)
-    if (folder.path / _ADAPTER).is_dir():
-        adopt_settings(models[0], folder.path / _ADAPTER)  # calibrated since it was saved
+    if (adapter := folder.path / _ADAPTER).is_dir():
+        with verifiable_folder(adapter, replace=True) as temporary:
+            shutil.copytree(adapter, temporary, dirs_exist_ok=True)
+            adopt_settings(models[0], temporary)  # calibrated since it was saved
 
 
 def write_pretrained(folder: RunFolder, reading: Reading, metrics: dict[str, Any]) -> None:
     """Write a model that has read, and what was measured; metrics.json last."""
     if is_main_process():
-        with whole_folder(folder.model, replace=True) as temporary:
+        with verifiable_folder(folder.model, replace=True) as temporary:
             save_model(reading.loaded, temporary)
             if reading.pooling is not None:
                 hidden = reading.loaded.model.config.hidden_size
                 write_pooling(temporary, reading.pooling, hidden=hidden)
-        write_json(folder.path / "metrics.json", metrics)
-        folder.remove_checkpoints()
+        folder.finish(metrics)
     wait_for_all()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.files import write_json, write_text
 from nlp_transfer.processes import is_main_process, wait_for_all, world_size
 from nlp_transfer.recipe.reader import FOLDER_KEY
 from nlp_transfer.runs.disk import check_disk_space, disk_bytes
@@ -73,12 +72,9 @@ def begin_with(
     if is_main_process():
         if fresh:
             folder.clear()
-        folder.path.mkdir(parents=True, exist_ok=True)
         environment = describe_environment(seed=recipe.training.seed, world_size=world_size())
         where = {FOLDER_KEY: str(folder.path.absolute())}
-        write_json(folder.path / "environment.json", {**environment, **where})
-        write_json(folder.path / "data.json", data)
-        write_text(folder.path / "recipe.yaml", recipe.as_yaml())
+        folder.begin({**environment, **where}, data, recipe.as_yaml())
     wait_for_all()
 
 

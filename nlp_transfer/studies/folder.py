@@ -9,7 +9,8 @@ from nlp_transfer import files
 from nlp_transfer.errors import UserError
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.disk import check_writable
-from nlp_transfer.runs.run_folder import RunFolder, check_same_recipe
+from nlp_transfer.runs.run_folder import RunFolder
+from nlp_transfer.runs.same_recipe import check_same_recipe
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.studies.plan import Plan, Run
 

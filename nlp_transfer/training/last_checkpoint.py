@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from nlp_transfer.manifest import damage
+from nlp_transfer.manifest import MANIFEST, damage, read_manifest
 
 log = logging.getLogger(__name__)
+
+_OF_STEP = re.compile(r"step-(\d+)\.")
 
 
 def newest_whole(checkpoints: Path) -> Path | None:
     """Find the newest checkpoint that is as it was written; say what is wrong with newer ones.
 
-    The one of the best evaluation, which a run loads at its end, must be whole too.
+    The one of the best evaluation, which a run loads at its end, must be whole too, and so must
+    the weights of evaluations until then that a strategy keeps beside them.
     """
     found = sorted(checkpoints.glob("checkpoint-*"), key=step_of, reverse=True)
+    lost = dict(_lost_beside(checkpoints)) if found else {}
     for checkpoint in found:
         wrong = damage(checkpoint) or _damage_of_best(checkpoint)
+        wrong = wrong or next((f for step, f in lost.items() if step <= step_of(checkpoint)), None)
         if wrong is None:
             return checkpoint
         log.warning("%s is damaged (%s): not used", checkpoint, wrong)
@@ -38,3 +45,15 @@ def _damage_of_best(checkpoint: Path) -> str | None:
     best = checkpoint.with_name(f"checkpoint-{state['best_global_step']}")
     found = damage(best)
     return f"of {best.name}, the best until then: {found}" if found else None
+
+
+def _lost_beside(checkpoints: Path) -> Iterator[tuple[int, str]]:
+    """Find what a strategy has kept of steps and is damaged: the step, and what is wrong."""
+    for manifest in checkpoints.glob(f"*/{MANIFEST}"):
+        for name, listed in (read_manifest(manifest.parent) or {}).items():
+            step = _OF_STEP.match(name)
+            if step and (found := listed.damage(manifest.parent / name)):
+                yield (
+                    int(step[1]),
+                    f"of {manifest.parent.name}/{name}, which is kept beside it: {found}",
+                )

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
-from nlp_transfer.files import whole_file
+from nlp_transfer.files import write_json_lines
 from nlp_transfer.processes import world_size
 from nlp_transfer.training.live_bar import LiveBar, Standing
 from nlp_transfer.training.seeding import draws_by_row
@@ -100,7 +100,7 @@ class Progress(TrainerCallback, ExportableState):
         else:
             epochs = "" if args.max_steps > 0 else f", {_counted(args.num_train_epochs, 'epoch')}"
             log.info("training: %s%s", _counted(state.max_steps, "step"), epochs)
-        _forget_after(state.global_step, Path(args.output_dir).parent / "log.jsonl")
+        _write_again(state.log_history, Path(args.output_dir).parent / "log.jsonl")
         self._begun = _Begun(state.global_step, state.epoch or 0.0, self.evaluation_seconds)
         self._bar = LiveBar(self._headline, steps=state.max_steps, done=state.global_step)
 
@@ -232,12 +232,9 @@ def planned_epochs(args: TrainingArguments, state: TrainerState) -> float:
     return epochs
 
 
-def _forget_after(step: int, path: Path) -> None:
-    """Drop the lines of steps that a resumed run takes again, and a line torn by a crash."""
-    if not path.is_file():
-        return
-    with path.open(encoding="utf-8") as lines, whole_file(path) as kept:
-        for line in lines:
-            with contextlib.suppress(json.JSONDecodeError):
-                if json.loads(line)["step"] <= step:
-                    kept.write(line)
+def _write_again(logged: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write the lines of all steps that a run has taken, and no others: it goes on from these.
+
+    logged: as the checkpoint has it; what lies in the file may be damaged, or of later steps
+    """
+    write_json_lines(path, ({"step": line["step"], **line} for line in logged))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.data.arrow_tables import cache_folder, iterate
 from nlp_transfer.errors import UserError
-from nlp_transfer.files import whole_path
+from nlp_transfer.manifest import is_kept, verifiable_folder
 from nlp_transfer.models.architecture import output_labels, states_of_pieces
 from nlp_transfer.models.fit import check_length
 from nlp_transfer.strategies.context import Batch, FineTuned, TrainingData
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _READ = ("words", "text", "text_pair", "document")
 """Columns of an example that a model reads."""
 
+_TABLE = "table.npy"
 _COMPARED = "the teacher, whose hidden states are compared,"
 
 
@@ -139,39 +140,27 @@ def hidden_distance(
 
 def _computed_once(teacher: FineTuned, data: TrainingData, rows: int) -> NDArray[np.float32]:
     """Map the teacher's log-probabilities, (rows, labels), computed now if they are not kept."""
+    import numpy as np
     from accelerate import PartialState
 
-    path = cache_folder() / "teachers" / f"{_key(teacher, data)}.npy"
+    folder = cache_folder() / "teachers" / _key(teacher, data)
     with PartialState().local_main_process_first():
-        table = _kept(path, (rows, len(teacher.labels)))
-        if table is None:
-            log.info("the teacher reads the training data once; kept in %s", path)
-            _write(path, teacher.distributions(_examples(data)), rows, len(teacher.labels))
-            table = _kept(path, (rows, len(teacher.labels)))
-    assert table is not None
+        if not is_kept(folder):
+            log.info("the teacher reads the training data once; kept in %s", folder)
+            _write(folder, teacher.distributions(_examples(data)), rows, len(teacher.labels))
+    table: NDArray[np.float32] = np.load(folder / _TABLE, mmap_mode="r")
     return table
 
 
-def _kept(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
-    """Map a table, if it is there and whole."""
-    import numpy as np
-
-    try:
-        table = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError):
-        return None
-    return table if table.shape == shape and table.dtype == np.float32 else None
-
-
 def _write(
-    path: Path, distributions: Iterator[NDArray[np.floating[Any]]], rows: int, labels: int
+    folder: Path, distributions: Iterator[NDArray[np.floating[Any]]], rows: int, labels: int
 ) -> None:
     """Write a table; it is either whole or not there."""
     import numpy as np
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_path(path) as temporary:
-        table = np.lib.format.open_memmap(temporary, "w+", np.float32, (rows, labels))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with verifiable_folder(folder, replace=True) as temporary:
+        table = np.lib.format.open_memmap(temporary / _TABLE, "w+", np.float32, (rows, labels))
         start = 0
         for part in distributions:
             table[start : start + len(part)] = part
