@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from damaging import made_by_hand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, matthews_corrcoef
@@ -506,6 +507,7 @@ def test_a_run_says_where_it_fails_and_says_it_again(
     code, evaluated, err = nlpt("evaluate", tmp_path / "run", "--recipe", recipe, "--json")
     assert code == 0, err
     assert json.loads(evaluated)["splits"]["test"]["analysis"] == analysis
+    made_by_hand(tmp_path / "run")
     for split in metrics["splits"].values():  # as a run of an earlier version has it
         del split["analysis"]
     (tmp_path / "run" / "metrics.json").write_text(json.dumps(metrics), "utf-8")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from damaging import made_by_hand
 from interrupting import interrupted, interrupted_forward
 from safetensors.torch import load_file, save_file
 from tiny import build_checkpoint, tagged_sentences, write_conll, write_data
@@ -84,6 +85,7 @@ def test_finished_run_of_an_older_version_is_compared_too(
     assert nlpt("finetune", "-r", recipe)[0] == 0
     known = json.loads(Path("runs/tiny/data.json").read_text("utf-8"))
     del known["read"]
+    made_by_hand(Path("runs/tiny"))
     Path("runs/tiny/data.json").write_text(json.dumps(known), encoding="utf-8")
     assert nlpt("finetune", "-r", recipe)[0] == 0
     _test_split(data, 15)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from damaging import DAMAGES, change
 from interrupting import interrupted
 from safetensors.torch import load_file
 from scripted import scripted
@@ -14,15 +14,6 @@ from scripted import scripted
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.manifest import MANIFEST
 from nlp_transfer.runs.run_folder import RunFolder
-
-DAMAGES = {
-    "half of it": lambda content: content[: len(content) // 2],
-    "nothing": lambda _: b"",
-    "zeros": lambda content: bytes(len(content)),
-    "one bit": lambda content: bytes([content[0] ^ 1]) + content[1:],
-    "garbage": lambda content: b"\xff\x00}{" * (len(content) // 4 + 1),
-    "gone": None,
-}
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +37,6 @@ def runs(tmp_path_factory, data_folder, checkpoint):
 
 def copied(run: Path, folder: Path) -> RunFolder:
     return RunFolder(shutil.copytree(run, folder / "copied"))
-
-
-def change(file: Path, damage: Callable[[bytes], bytes] | None) -> None:
-    if damage is None:
-        file.unlink()
-    else:
-        file.write_bytes(damage(file.read_bytes()))
 
 
 def oldest_and_newest(run: RunFolder) -> tuple[Path, Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from damaging import made_by_hand
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -282,6 +283,7 @@ def test_models_that_cannot_be_used_are_refused(
     nameless.mkdir()
     for file in (ner_run / "model").iterdir():
         (nameless / file.name).write_bytes(file.read_bytes())
+    made_by_hand(nameless)
     config = json.loads((nameless / "config.json").read_text("utf-8"))
     config["id2label"] = {i: f"LABEL_{i}" for i in range(len(config["id2label"]))}
     config["label2id"] = {name: i for i, name in config["id2label"].items()}

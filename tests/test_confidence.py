@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from damaging import made_by_hand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import CLASSES, tagged_sentences, texts_with_classes, write_conll, write_csv, write_recipe
@@ -222,7 +223,7 @@ def said(run: Path) -> dict[str, Any]:
 
 def copy_with(run: Path, folder: Path, calibration: object) -> Path:
     """Copy a run's model with another calibration; None: without one."""
-    shutil.copytree(run / "model", folder)
+    made_by_hand(shutil.copytree(run / "model", folder))
     file = folder / "config.json"
     config = json.loads(file.read_text("utf-8"))
     config["nlp_transfer"]["calibration"] = calibration

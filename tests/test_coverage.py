@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damaging import made_by_hand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -187,7 +188,7 @@ def test_several_models_and_uncalibrated_ones_have_no_sets(
     code, _, err = nlpt("predict", run, run, "-", "--coverage", "0.9", stdin="my parcel\n")
     assert code == 2
     assert "--coverage: no validation split" in " ".join(err.split())
-    older = shutil.copytree(run / "model", tmp_path / "older")
+    older = made_by_hand(shutil.copytree(run / "model", tmp_path / "older"))
     config = json.loads((older / "config.json").read_text())
     del config["nlp_transfer"]["calibration"]["sets"]
     (older / "config.json").write_text(json.dumps(config))

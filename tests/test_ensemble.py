@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from damaging import made_by_hand
 from tiny import write_recipe
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
@@ -118,7 +119,7 @@ def test_models_that_answer_differently_are_refused(nlpt: Run, runs: dict[str, l
 
 def test_other_labels_are_named(runs: dict[str, list[Path]], tmp_path: Path) -> None:
 
-    other = shutil.copytree(runs["classification"][0], tmp_path / "other")
+    other = made_by_hand(shutil.copytree(runs["classification"][0], tmp_path / "other"))
     config = other / "model" / "config.json"
     config.write_text(config.read_text("utf-8").replace('"refund"', '"return"'), "utf-8")
     with pytest.raises(UserError, match=r"first knows: refund\. Only the second: return\."):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from damaging import made_by_hand
 from safetensors.torch import load_file, save_file
 from tiny import FAMILIES, write_recipe
 
@@ -160,7 +161,7 @@ def test_int8_is_smaller_and_a_new_export_replaces_the_old(
 def test_export_that_predicts_otherwise_is_not_kept(
     nlpt: Run, runs: Callable[..., Path], tmp_path: Path
 ) -> None:
-    run = shutil.copytree(runs(), tmp_path / "run")
+    run = made_by_hand(shutil.copytree(runs(), tmp_path / "run"))
     weights = load_file(run / "model" / "model.safetensors")
     weights["classifier.weight"].normal_(generator=torch.Generator().manual_seed(0))
     # Large numbers that cancel out; eight bits for them and the others leave nothing of the others.
@@ -237,14 +238,14 @@ def test_missing_extra_is_named(
 
 
 def test_damaged_file_is_named(exported: Path, tmp_path: Path) -> None:
-    broken = shutil.copytree(exported / "onnx", tmp_path / "broken")
+    broken = made_by_hand(shutil.copytree(exported / "onnx", tmp_path / "broken"))
     (broken / "model.onnx").write_bytes(b"not a model")
     with pytest.raises(UserError, match=r"model\.onnx cannot be read by onnxruntime"):
         Predictor.from_run(broken)
 
 
 def test_an_export_beside_files_of_another_model_is_refused(exported: Path, tmp_path: Path) -> None:
-    fewer = shutil.copytree(exported / "onnx", tmp_path / "fewer")
+    fewer = made_by_hand(shutil.copytree(exported / "onnx", tmp_path / "fewer"))
     config = json.loads((fewer / "config.json").read_text("utf-8"))
     names = list(config["label2id"])[:-2]
     config["label2id"] = {name: number for number, name in enumerate(names)}

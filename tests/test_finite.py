@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from damaging import made_by_hand
 from safetensors.torch import load_file, save_file
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -23,7 +24,7 @@ Recipes = Callable[..., Path]
 
 def _with_weights(folder: Path, copy: Path, **values: float) -> Path:
     """Copy a model folder, with values for all weights whose name holds a key."""
-    shutil.copytree(folder, copy)
+    made_by_hand(shutil.copytree(folder, copy))
     file = next(iter(copy.glob("*.safetensors")))
     weights = load_file(file)
     for part, value in values.items():

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from damaging import made_by_hand
 from safetensors.torch import load_file, save_file
 from tiny import FAMILIES, RARE_FAMILIES, build_checkpoint
 from transformers import (
@@ -65,7 +66,7 @@ def edited(tagger: Path, tmp_path: Path) -> Edit:
     def edit(*, start: Path = tagger, **settings: Any) -> Path:
         folder = tmp_path / "edited"
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(start, folder)
+        made_by_hand(shutil.copytree(start, folder))
         config = json.loads((folder / "config.json").read_text("utf-8")) | settings
         kept = {name: value for name, value in config.items() if value is not None}
         (folder / "config.json").write_text(json.dumps(kept), encoding="utf-8")

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from damaging import made_by_hand
 from interrupting import interrupted_forward
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe, predict
@@ -480,7 +481,7 @@ def test_stdin_is_json_where_it_begins_with_a_list_of_objects_and_comes_out_as_j
 def test_a_model_that_computes_no_numbers_is_refused(
     nlpt: Run, runs: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    shutil.copytree(runs("classification") / "model", tmp_path / "model")
+    made_by_hand(shutil.copytree(runs("classification") / "model", tmp_path / "model"))
     config = json.loads((tmp_path / "model" / "config.json").read_text("utf-8"))
     config["layer_norm_eps"] = float("nan")
     (tmp_path / "model" / "config.json").write_text(json.dumps(config), encoding="utf-8")

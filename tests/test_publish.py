@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from damaging import made_by_hand
 from hub_server import USER, Hub, Repo, running_hub
 from huggingface_hub import ModelCard
 
@@ -250,7 +251,7 @@ def test_private_run_does_not_go_into_a_public_repository(run: Path, hub: Hub) -
 def test_publish_private_of_the_recipe_creates_a_private_repository(
     run: Path, tmp_path: Path, hub: Hub
 ) -> None:
-    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    copy = made_by_hand(shutil.copytree(run, tmp_path / "run"))
     text = (copy / "recipe.yaml").read_text()
     (copy / "recipe.yaml").write_text(text.replace("private: false", "private: true"))
     done = _nlpt(hub, "publish", copy, f"{USER}/tiny-ner")

@@ -6,6 +6,7 @@ import csv
 import json
 
 import pytest
+from damaging import made_by_hand
 
 from tests.tiny import tagged_sentences, texts_with_classes, write_conll, write_csv
 
@@ -147,7 +148,7 @@ def test_clean_data_has_no_remark_and_a_report_of_an_earlier_version_is_shown(
     assert "Nothing was lost." in shown
     assert "But" not in shown
     assert " too" not in shown
-    path = tmp_path / "here" / "run" / "metrics.json"
+    path = made_by_hand(tmp_path / "here" / "run") / "metrics.json"
     metrics = json.loads(path.read_text("utf-8"))
     del metrics["splits"]["test"]["repeats"]
     path.write_text(json.dumps(metrics))

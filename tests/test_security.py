@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from damaging import made_by_hand
 from interrupting import interrupted
 
 from nlp_transfer import Predictor, finetune, load_recipe
@@ -119,7 +120,7 @@ def test_a_model_that_brings_code_is_refused_and_nothing_is_asked(
     command: str, repository: str, run: Path, proof: Path, tmp_path: Path, nlpt: Any,
     tiny_recipe: Any,
 ) -> None:  # fmt: skip
-    copy = shutil.copytree(run, tmp_path / "copy")
+    copy = made_by_hand(shutil.copytree(run, tmp_path / "copy"))
     adapter = json.loads((copy / "adapter" / "adapter_config.json").read_text("utf-8"))
     adapter["base_model_name_or_path"] = str(copy / "model")
     (copy / "adapter" / "adapter_config.json").write_text(json.dumps(adapter), encoding="utf-8")
@@ -140,7 +141,7 @@ def test_the_base_of_an_adapter_brings_no_code(
     run: Path, proof: Path, tmp_path: Path, nlpt: Any, checkpoint: Any
 ) -> None:
     base = shutil.copytree(checkpoint("bert"), tmp_path / "base")
-    copy = shutil.copytree(run / "adapter", tmp_path / "adapter")
+    copy = made_by_hand(shutil.copytree(run / "adapter", tmp_path / "adapter"))
     adapter = json.loads((copy / "adapter_config.json").read_text("utf-8"))
     changed = adapter | {"base_model_name_or_path": str(base)}
     (copy / "adapter_config.json").write_text(json.dumps(changed), encoding="utf-8")
@@ -157,7 +158,7 @@ def test_the_base_of_an_adapter_brings_no_code(
 
 
 def test_a_kernel_that_a_configuration_names_is_not_fetched(run: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(run, tmp_path / "copy")
+    copy = made_by_hand(shutil.copytree(run, tmp_path / "copy"))
     config = json.loads((copy / "model" / "config.json").read_text("utf-8"))
     config |= {"attn_implementation": "stranger/kernel"}
     (copy / "model" / "config.json").write_text(json.dumps(config), encoding="utf-8")
@@ -168,7 +169,7 @@ def test_a_kernel_that_a_configuration_names_is_not_fetched(run: Path, tmp_path:
 @pytest.fixture
 def module_run(run: Path, tmp_path: Path, proof: Path, nlpt: Any) -> Path:
     """Return a run whose recipe names a module for its data, which lies in the working folder."""
-    copy = shutil.copytree(run, tmp_path / "copy")
+    copy = made_by_hand(shutil.copytree(run, tmp_path / "copy"))
     recipe = (copy / "recipe.yaml").read_text("utf-8")
     source = next(line for line in recipe.splitlines() if line.startswith("  source: "))
     recipe = recipe.replace(source, "  source: strangers_data:load")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import pytest
 import yaml
+from damaging import made_by_hand
 from interrupting import interrupted
 from pydantic import Field
 from safetensors.torch import load_file
@@ -369,6 +370,7 @@ def test_run_whose_recipe_lists_strategies_in_another_order_goes_on(
     steps = finetune(recipe, output=whole).metrics["training"]["steps"]
     with interrupted(at_step=steps - 1), pytest.raises(KeyboardInterrupt):
         finetune(other, output=cut)
+    made_by_hand(cut)
     stored = yaml.safe_load((cut / "recipe.yaml").read_text("utf-8"))
     stored["strategies"].reverse()  # as an earlier version wrote it
     (cut / "recipe.yaml").write_text(yaml.safe_dump(stored), "utf-8")

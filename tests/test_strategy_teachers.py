@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from damaging import DAMAGES, change, made_by_hand
 from safetensors.torch import load_file
 from steps import Built, built
 from tiny import FAMILIES, build_checkpoint
@@ -150,18 +151,19 @@ def _place(windows: list[dict[str, Any]], row: dict[str, Any]) -> int:
 
 
 def test_teacher_reads_once_and_a_damaged_table_is_made_again(
-    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, monkeypatch: Any
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, monkeypatch: Any, caplog: Any
 ) -> None:
     monkeypatch.setenv("NLPT_CACHE", str(tmp_path / "cache"))
     strategy = {"name": "distillation", "teacher": str(teacher("ner"))}
     recipe = load_recipe(str(tiny_recipe(strategy=["full", strategy], training=SHORT)))
     finetune(recipe, output=tmp_path / "one")
-    (table,) = (cache_folder() / "teachers").iterdir()
+    (table,) = (cache_folder() / "teachers").glob("*/*.npy")
     os.utime(table, (1, 1))
     finetune(recipe, output=tmp_path / "two")
     assert table.stat().st_mtime == 1
-    table.write_bytes(table.read_bytes()[:-10])
+    change(table, DAMAGES["one bit"])
     finetune(recipe, output=tmp_path / "three")
+    assert f"{table.parent} is damaged ({table.name} holds other bytes" in caplog.text
     runs = [weights_of(tmp_path / name) for name in ("one", "two", "three")]
     assert all(run[name].equal(runs[0][name]) for run in runs for name in runs[0])
 
@@ -210,7 +212,7 @@ def test_share_of_replaced_words_is_drawn_below_the_one_asked_for(task: str) -> 
 
 
 def test_answers_of_another_precision_are_not_used_again(
-    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, monkeypatch: Any
+    tmp_path: Path, tiny_recipe: Recipes, teacher: Any, monkeypatch: Any, caplog: Any
 ) -> None:
     monkeypatch.setenv("NLPT_CACHE", str(tmp_path / "cache"))
     strategy = {"name": "distillation", "teacher": str(teacher("ner"))}
@@ -272,9 +274,9 @@ def test_teachers_that_cannot_teach_are_refused(
 ) -> None:
     master = teacher("classification")
     other = teacher("ner", "task.types=[PER, ORG, LOC, GPE]")
-    damaged = teacher("ner")
+    damaged = made_by_hand(teacher("ner"))
     (damaged / "model" / "config.json").write_text("{", "utf-8")
-    torn = teacher("ner")
+    torn = made_by_hand(teacher("ner"))
     weights = torn / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     larger = teacher(

@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import pytest
 import regex
+from damaging import made_by_hand
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -361,7 +362,7 @@ def test_a_rule_of_the_recipe_is_the_rule_of_the_model(nlpt: Run, treebank_run, 
 
 def test_a_model_saved_before_splits_by_the_default_and_a_newer_one_is_refused(hindi_run, tmp_path):
     folder = tmp_path / "model"
-    shutil.copytree(hindi_run[0] / "model", folder)
+    made_by_hand(shutil.copytree(hindi_run[0] / "model", folder))
     config = json.loads((folder / "config.json").read_text("utf-8"))
     del config["nlp_transfer"]["words"]
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
@@ -376,7 +377,7 @@ def test_a_model_saved_before_splits_by_the_default_and_a_newer_one_is_refused(h
 def test_models_that_split_otherwise_answer_for_the_words_of_the_first(
     nlpt: Run, treebank_run: Path, tmp_path: Path
 ) -> None:
-    other = shutil.copytree(treebank_run / "model", tmp_path / "other")
+    other = made_by_hand(shutil.copytree(treebank_run / "model", tmp_path / "other"))
     config = json.loads((other / "config.json").read_text("utf-8"))
     config["nlp_transfer"]["words"] = {"rule": "treebank"}
     (other / "config.json").write_text(json.dumps(config), encoding="utf-8")

@@ -51,9 +51,6 @@ def _lost_beside(checkpoints: Path) -> Iterator[tuple[int, str]]:
     """Find what a strategy has kept of steps and is damaged: the step, and what is wrong."""
     for manifest in checkpoints.glob(f"*/{MANIFEST}"):
         for name, listed in (read_manifest(manifest.parent) or {}).items():
-            step = _OF_STEP.match(name)
-            if step and (found := listed.damage(manifest.parent / name)):
-                yield (
-                    int(step[1]),
-                    f"of {manifest.parent.name}/{name}, which is kept beside it: {found}",
-                )
+            step, file = _OF_STEP.match(name), manifest.parent / name
+            if step and (found := listed.damage(file)):
+                yield int(step[1]), f"{manifest.parent.name}/{name} beside it {found}"

@@ -15,7 +15,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
-from nlp_transfer.files import write_json_lines
+from nlp_transfer.files import remove, write_json_lines
 from nlp_transfer.processes import world_size
 from nlp_transfer.training.live_bar import LiveBar, Standing
 from nlp_transfer.training.seeding import draws_by_row
@@ -237,4 +237,7 @@ def _write_again(logged: Sequence[Mapping[str, Any]], path: Path) -> None:
 
     logged: as the checkpoint has it; what lies in the file may be damaged, or of later steps
     """
-    write_json_lines(path, ({"step": line["step"], **line} for line in logged))
+    if logged:
+        write_json_lines(path, ({"step": line["step"], **line} for line in logged))
+    else:
+        remove(path)
