@@ -80,18 +80,10 @@ def read_manifest(folder: Path) -> dict[str, Listed] | None:
         if file.stat().st_size > _LARGEST:
             return None
         files = json.loads(file.read_text("utf-8"))["files"]
-        listed = {name: Listed(int(of["bytes"]), str(of["sha256"])) for name, of in files.items()}
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        OverflowError,
-    ):
+        listed = {name: Listed(of["bytes"], of["sha256"]) for name, of in files.items()}
+    except (OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return None
-    return listed if all(map(_is_inside, listed)) else None
+    return listed if all(_is_ours(name, file) for name, file in listed.items()) else None
 
 
 def damage(folder: Path) -> str | None:
@@ -199,6 +191,8 @@ def _files(folder: Path) -> Iterator[Path]:
     yield from (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
 
 
-def _is_inside(name: str) -> bool:
+def _is_ours(name: str, listed: Listed) -> bool:
+    """Tell what we write from what leads out of a folder, or is to upset who reads it."""
     path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts
+    is_inside = not path.is_absolute() and ".." not in path.parts and name.isprintable()
+    return is_inside and isinstance(listed.bytes, int) and isinstance(listed.sha256, str)

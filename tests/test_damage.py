@@ -206,7 +206,7 @@ def test_of_a_run_of_an_earlier_version_it_is_said_what_cannot_be_verified(
     assert (code, set(found.values())) == (2, {"not verifiable"})
     assert "an earlier version wrote them" in nlpt("report", "--verify", copy)[2]
     code, out, err = nlpt("report", "--verify", copy / "model")
-    assert refused(code, out, err, "no manifest.json in it"), err
+    assert refused(code, out, err, "no manifest.json of nlpt is in it"), err
 
 
 def test_a_lost_manifest_is_seen_wherever_it_was(finished, tmp_path, nlpt):
@@ -240,7 +240,9 @@ def test_a_run_that_is_not_finished_is_verified_as_far_as_it_has_come(cut, tmp_p
     "manifest",
     ["", "[]", "{}", '{"files": [1]}', '{"files": {"a": {"bytes": 1e999, "sha256": ""}}}',
      '{"files": {"/etc/passwd": {"bytes": 1, "sha256": ""}}}',
-     '{"files": {"../a": {"bytes": 1, "sha256": ""}}}', "[" * 100_000],
+     '{"files": {"../a": {"bytes": 1, "sha256": ""}}}', "[" * 100_000,
+     '{"files": {"a": {"bytes": "1", "sha256": ""}}}',
+     '{"files": {"\\u001b[2J": {"bytes": 1, "sha256": ""}}}'],
 )  # fmt: skip
 def test_a_strangers_manifest_leads_nowhere(manifest, finished, tmp_path, nlpt):
     copy = shutil.copytree(finished.folder, tmp_path / "copy")

@@ -62,8 +62,8 @@ def verify_folder(folder: Path) -> Verification:
     state = RunFolder(folder).state()
     if not listing and state != "finished":
         raise UserError(
-            f"{folder}: there is no {MANIFEST} in it, so nothing can be verified. Name a run, a "
-            "model or an export of nlpt; earlier versions wrote none."
+            f"{folder}: no {MANIFEST} of nlpt is in it, so nothing can be verified. Name a run, a "
+            "model or an export; earlier versions wrote none."
         )
     kept = {"finished": KEPT, "unfinished": (MANIFEST,), "new": (MANIFEST,)}[state]
     found = {
