@@ -105,6 +105,7 @@ def test_record_says_what_was_measured(exported: Path) -> None:
     assert sorted(path.name for path in (exported / "onnx").iterdir()) == [
         "config.json",
         "export.json",
+        "manifest.json",
         "model.onnx",
         "tokenizer.json",
         "tokenizer_config.json",

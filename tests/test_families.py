@@ -46,7 +46,7 @@ AUTO_CLASSES = {
 }
 RUN_FILES = {
     "recipe.yaml", "environment.json", "data.json", "metrics.json", "report.md", "report.html",
-    "predictions.jsonl", "log.jsonl", "README.md", "model",
+    "predictions.jsonl", "log.jsonl", "README.md", "model", "manifest.json",
 }  # fmt: skip
 
 # Loads models in a process that has trained none, and answers with what they predict.
