@@ -119,7 +119,8 @@ def check_folder(folder: Path, setting: str) -> None:
     except _DamagedError as found:
         raise UserError(
             f"{setting}: {folder} is not as it was written: {found}. Copy it again with all its "
-            f"files, or make it anew. If you changed it yourself, delete {folder / MANIFEST}."
+            "files, or make it anew (nlpt finetune --fresh, nlpt export...). If you changed it "
+            f"yourself, delete {folder / MANIFEST}."
         ) from None
 
 

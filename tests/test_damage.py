@@ -372,9 +372,10 @@ def _goes_on_or_is_named(cut: Cut, tmp_path: Path, file: str, damage: str) -> No
     except UserError as error:
         said = str(error)
     if said:
-        assert (str(run / file) in said, "\n" in said) == (True, False), said
+        place, name = (run / file).parent, Path(file).name
+        assert (str(place) in said, name in said, "\n" in said) == (True, True, False), said
         assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
-        assert file in ("recipe.yaml", "data.json")
+        assert file in ("recipe.yaml", "data.json") or file.startswith("earlier-round/")
         return
     assert same_weights(run, cut.whole)
     assert logged(run) == logged(cut.whole)
@@ -391,6 +392,32 @@ def test_a_damaged_file_of_an_unfinished_run(file, damage, cut, tmp_path):
 )
 def test_any_damaged_file_of_an_unfinished_run(file, damage, cut, tmp_path):
     _goes_on_or_is_named(cut, tmp_path, file, damage)
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory, finished) -> Cut:
+    """A run that a round before it has taught, stopped in its own last epoch."""
+    folder = tmp_path_factory.mktemp("taught")
+    strategy = {"name": "pseudo_labels", "teacher": str(finished.folder), "threshold": 0,
+                "texts": str(finished.recipe.with_name("texts.txt")), "rounds": 2}  # fmt: skip
+    told = [f"strategies=[full, {json.dumps(strategy)}]", "training.epochs=2"]
+    recipe = load_recipe(str(finished.recipe), told)
+    steps = int(finetune(recipe, output=folder / "whole").training["steps"])
+    with interrupted(at_step=2 * steps - 1), pytest.raises(KeyboardInterrupt):
+        finetune(recipe, output=folder / "run")
+    assert list((folder / "run" / "checkpoints").glob("checkpoint-*"))
+    return Cut(recipe, folder / "whole", folder / "run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["one bit", "half of it", "gone"])
+@pytest.mark.parametrize(
+    "file",
+    ["metrics.json", "recipe.yaml", "data.json", "manifest.json", "predictions.jsonl",
+     "model/model.safetensors", "model/tokenizer.json", "model/manifest.json"],
+)  # fmt: skip
+def test_a_damaged_file_of_the_round_before(file, damage, taught, tmp_path):
+    _goes_on_or_is_named(taught, tmp_path, f"earlier-round/{file}", damage)
 
 
 @pytest.mark.slow
