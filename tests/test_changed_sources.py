@@ -15,6 +15,8 @@ from interrupting import interrupted, interrupted_forward
 from safetensors.torch import load_file, save_file
 from tiny import build_checkpoint, tagged_sentences, write_conll, write_data
 
+from nlp_transfer.manifest import write_manifest
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Run = Callable[..., tuple[int, str, str]]

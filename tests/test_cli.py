@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from damaging import made_by_hand
 
+from nlp_transfer.manifest import write_manifest
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Run = Callable[..., tuple[int, str, str]]
@@ -102,6 +104,7 @@ def test_prepare_keeps_the_data_that_finetune_then_uses(
 
     ledger = Path(summary["folders"]["train"], "ledger.json")
     ledger.write_text(json.dumps({**json.loads(ledger.read_text()), "sentences": 1234}))
+    write_manifest(ledger.parent)
     for option, sentences in (("model.overlap=4", 1234), ("model.overlap=2", 48)):
         code, out, _ = nlpt("finetune", "-r", recipe, option, "--dry-run", "--json")
         assert code == 0

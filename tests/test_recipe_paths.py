@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from damaging import made_by_hand
 
 from nlp_transfer import UserError, finetune, load_recipe
 from nlp_transfer.recipe.yaml_reader import read_yaml
@@ -108,7 +109,7 @@ def test_a_run_folder_that_moves_alone_finds_its_data(project: Path, monkeypatch
 def test_a_run_of_an_earlier_version_goes_on(project: Path, monkeypatch) -> None:
     monkeypatch.chdir(project)
     finetune(load_recipe("mine.yaml"), output="runs/mine")
-    stored = Path("runs/mine/recipe.yaml")
+    stored = made_by_hand(Path("runs/mine")) / "recipe.yaml"
     text = stored.read_text().replace(f"{project}/", "")  # as they were kept once
     stored.write_text(text.replace("  allow_random: false\n", ""))  # a key that is new
     environment = json.loads(Path("runs/mine/environment.json").read_text())

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from nlp_transfer import files
 from nlp_transfer.errors import UserError
 from nlp_transfer.manifest import MANIFEST, check_file, read_manifest, write_manifest
+from nlp_transfer.runs.contents import LISTED, OURS
 from nlp_transfer.runs.disk import check_writable
 from nlp_transfer.runs.lock import LOCK, Lock, is_of_lock, remove_dead
 from nlp_transfer.runs.same_recipe import check_same_recipe
@@ -22,26 +23,6 @@ from nlp_transfer.training.fingerprints import FACTS_KEY, changes
 from nlp_transfer.training.last_checkpoint import newest_whole
 
 State = Literal["new", "unfinished", "finished"]
-
-_FILES = (
-    "report.md", "report.html", "predictions.jsonl", "log.jsonl", "README.md", "recipe.yaml",
-    "data.json", "environment.json",
-)  # fmt: skip
-"""What a finished run keeps beside metrics.json. The last three are written first."""
-_OURS = (
-    "metrics.json", MANIFEST, "checkpoints", "model", "adapter", "onnx", "tasks", "tracking",
-    *_FILES,
-)  # fmt: skip
-"""All that a run writes, in the order in which it is deleted, the recipe late: a folder with a
-recipe and no environment is not a run of ours."""
-KEPT = frozenset(_OURS) - {"checkpoints", "tracking"}
-"""What of it no finished run changes."""
-_LISTED = (
-    *_FILES, *(f"{folder}/{MANIFEST}" for folder in ("model", "adapter", "tasks/*")),
-    "tasks/*/predictions.jsonl",
-)  # fmt: skip
-"""Patterns of what the manifest of a finished run lists beside metrics.json: also the manifests of
-its models, each of which lists that model. Exports are made later, and have their own."""
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +126,7 @@ class RunFolder:
     def clear(self) -> None:
         """Delete a run, and nothing that is not part of one."""
         self._check_unused()
-        for path in (*self._torn(), *(self.path / name for name in _OURS)):
+        for path in (*self._torn(), *(self.path / name for name in OURS)):
             files.remove(path)
 
     def last_checkpoint(self) -> Path | None:
@@ -215,7 +196,7 @@ class RunFolder:
 
     def finish(self, metrics: object) -> None:
         """Write a manifest of what is kept, and metrics.json, with which the run is finished."""
-        kept = {path for pattern in _LISTED for path in self.path.glob(pattern)}
+        kept = {path for pattern in LISTED for path in self.path.glob(pattern)}
         listed = {path.relative_to(self.path).as_posix(): path for path in kept}
         with files.whole_path(self.path / "metrics.json") as beside:
             beside.write_text(files.json_text(metrics), "utf-8")
@@ -250,7 +231,7 @@ class RunFolder:
 
     def _torn(self) -> list[Path]:
         """List what a crash in the middle of a write has left."""
-        return [path for name in _OURS for path in files.leftovers(self.path / name)]
+        return [path for name in OURS for path in files.leftovers(self.path / name)]
 
 
 def _refuse(constant: str) -> None:

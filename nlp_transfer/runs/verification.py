@@ -9,7 +9,8 @@ from typing import Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.manifest import MANIFEST, Listed, read_manifest
-from nlp_transfer.runs.run_folder import KEPT, RunFolder
+from nlp_transfer.runs.contents import KEPT
+from nlp_transfer.runs.run_folder import RunFolder
 
 AS_WRITTEN, DAMAGED, UNKNOWN, OTHER = "as written", "damaged", "not verifiable", "not listed"
 """What a file may be found to be. Not verifiable is what a finished run keeps and no manifest
