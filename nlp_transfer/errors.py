@@ -26,6 +26,10 @@ class SaidByMainError(UserError):
     """A mistake that ends all processes of a run: the main one shows it."""
 
 
+class LostProcessError(Exception):
+    """Another process of the same run has ended, or does not answer: no mistake of the user's."""
+
+
 def _bounded(line: str) -> str:
     """Cut the middle out of a line that quotes too much: where comes first, what to do last."""
     left_out = len(line) - _LONGEST_LINE

@@ -31,9 +31,16 @@ from nlp_transfer.cli import (
     study,
 )
 from nlp_transfer.cli.mistakes import missing_recipe, unknown_command, unknown_option
-from nlp_transfer.errors import ENDING, SaidByMainError, Stopped, UserError, ending_signal
+from nlp_transfer.errors import (
+    ENDING,
+    LostProcessError,
+    SaidByMainError,
+    Stopped,
+    UserError,
+    ending_signal,
+)
 from nlp_transfer.files import NO_SPACE
-from nlp_transfer.processes import is_main_process
+from nlp_transfer.processes import is_main_process, was_launched
 from nlp_transfer.processes import rank as process_number
 
 _MISTAKE = 2
@@ -138,6 +145,10 @@ def main() -> None:
     Exit codes: 0 done, 2 the user's input (one message, no traceback), 130 after Ctrl-C, 143 after
     SIGTERM, 138 after SIGUSR1, 1 else.
     """
+    if was_launched():
+        from nlp_transfer.processes.launcher import end_with_launcher
+
+        end_with_launcher()
     with _ending_in_order():
         _run()
 
@@ -149,6 +160,10 @@ def _run() -> None:
         sys.exit(_MISTAKE)
     except UserError as error:
         _fail(str(error))
+    except LostProcessError as error:
+        if is_main_process():
+            typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `nlpt predict ... | head`
     except (KeyboardInterrupt, _StoppedError) as stop:

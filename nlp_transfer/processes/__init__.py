@@ -8,8 +8,18 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-_minutes = ContextVar("minutes", default=30.0)
+TIMEOUT_MINUTES = 30.0
+"""How long one process waits for another, unless a recipe says otherwise; as long as in torch."""
+_minutes = ContextVar("minutes", default=TIMEOUT_MINUTES)
 """How long one process waits for another, of a group that is yet to be made."""
+
+OF_LAUNCHER = "TORCHELASTIC_RUN_ID"
+"""An environment variable that torchrun and `accelerate launch` set for what they start."""
+
+
+def was_launched() -> bool:
+    """Tell whether this process was started by a launcher of torch, which watches over it."""
+    return OF_LAUNCHER in os.environ
 
 
 def is_main_process() -> bool:

@@ -7,7 +7,9 @@ that do not agree would wait for each other in different places.
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -16,7 +18,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import SaidByMainError, UserError
-from nlp_transfer.processes import is_main_process, rank, world_size
+from nlp_transfer.processes import is_main_process, rank, was_launched, world_size
 
 if TYPE_CHECKING:
     from torch._C._distributed_c10d import Store
@@ -54,14 +56,17 @@ class Meeting:
         self._say(str(rank()), json.dumps({**one, "problem": problem and str(problem)}))
         if not is_main_process():
             verdict = self._hear("verdict", of=0)
-            self._store.add(f"{self._name}/read", 1)
             if verdict:
+                _end_by_itself()
+                self._store.add(f"{self._name}/read", 1)
                 raise SaidByMainError(verdict)
             return
         everyone = [
             json.loads(self._hear(str(number), of=number)) for number in range(world_size())
         ]
         verdict = _verdict(everyone)
+        if verdict:
+            _end_by_itself()
         self._say("verdict", verdict)
         if verdict:
             until = time.monotonic() + _LAST_WORD
@@ -86,6 +91,12 @@ class Meeting:
             time.sleep(pause)
             pause = min(2 * pause, _PAUSES[1])
         return self._store.get(f"{self._name}/{key}").decode()
+
+
+def _end_by_itself() -> None:
+    """Let the launcher, which ends all when one has ended, not come before the message."""
+    if was_launched() and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _verdict(everyone: Sequence[Mapping[str, Any]]) -> str:

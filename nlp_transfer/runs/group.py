@@ -1,20 +1,23 @@
-"""A run's folder, held for all of its processes: those that are alike, and that all see it."""
+"""What a run or a job writes, held for all of its processes: they are alike, and all see it."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.metadata
 import platform
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nlp_transfer import __version__
 from nlp_transfer.errors import UserError
-from nlp_transfer.processes import is_main_process, world_size
+from nlp_transfer.processes import TIMEOUT_MINUTES, is_main_process, world_size
 from nlp_transfer.processes.identity import machine
+from nlp_transfer.processes.lost import noticing_lost
 from nlp_transfer.processes.meeting import Meeting
+from nlp_transfer.processes.sight import comes_into_sight
 from nlp_transfer.runs.holder import Holder
 from nlp_transfer.runs.lock import LOCK, Lock
 from nlp_transfer.runs.run_folder import RunFolder
@@ -25,9 +28,6 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("torch", "transformers", "accelerate", "datasets", "tokenizers", "peft")
 """Packages that processes must have in the same version."""
-_PATIENCE = (1.0, 60.0)
-"""Seconds in which a file comes into sight that another process wrote: one on this machine, and one
-on another, over NFS with its usual caches."""
 
 
 @contextlib.contextmanager
@@ -40,26 +40,27 @@ def held_by_all(
     yields: what watches over it in training
     raises: UserError on all processes, for the first that differs or cannot use the folder
     """
-    with contextlib.ExitStack() as stack:
-        lock = problem = None
-        if is_main_process():
-            try:
-                lock = stack.enter_context(folder.held(fresh=fresh))
-            except UserError as error:
-                problem = error
-        if world_size() > 1:
-            _compare(folder, recipe, lock, problem, fresh=fresh)
-        elif problem is not None:
-            raise problem
+    group = _Group(
+        folder.path,
+        sees=partial(_has_same, folder),
+        said={"--fresh": fresh, **recipe.written()},
+        minutes=recipe.training.timeout_minutes,
+    )
+    with group.holding(folder.held(fresh=fresh)) as lock:
         yield _watching(lock)
 
 
-def _watching(lock: Lock | None) -> Sequence[TrainerCallback]:
-    if lock is None:
-        return ()
-    from nlp_transfer.runs.keeping import KeepsFolder
+@contextlib.contextmanager
+def output_held_by_all(output: Path, said: Mapping[str, object]) -> Iterator[None]:
+    """Let no other command write a file while this one is at it, all its processes alike.
 
-    return (KeepsFolder(lock),)
+    said:   what the file depends on
+    raises: UserError on all processes, for the first that differs or cannot use the file
+    """
+    path = output.with_name(f".{output.name}{LOCK}")
+    group = _Group(output, partial(_is_of, path), said, TIMEOUT_MINUTES)
+    with group.holding(Lock(path, output)):
+        yield
 
 
 def check_same_read(recipe: TransferRecipe, data: Mapping[str, object]) -> None:
@@ -72,45 +73,72 @@ def check_same_read(recipe: TransferRecipe, data: Mapping[str, object]) -> None:
         Meeting(recipe.training.timeout_minutes).agree(said)
 
 
-def _compare(
-    folder: RunFolder,
-    recipe: TransferRecipe,
-    lock: Lock | None,
-    problem: UserError | None,
-    *,
-    fresh: bool,
-) -> None:
-    meeting = Meeting(recipe.training.timeout_minutes)
-    where = {"machine": machine(), "token": lock and lock.token, "path": _shown(folder)}
-    told = meeting.from_main({**where, "refused": problem is not None})
-    if not is_main_process() and not told["refused"] and not _sees(folder, told):
-        problem = UserError(
-            f"{_shown(folder)} is not the folder {told['path']} of process 0. All processes of a "
-            "run need one folder that all see: name one on a shared disk with --output DIR."
+class _Group:
+    """The processes of one command, and the path that it writes to."""
+
+    def __init__(
+        self,
+        path: Path,
+        sees: Callable[[str | None], bool],
+        said: Mapping[str, object],
+        minutes: float,
+    ) -> None:
+        """Note what all are to say.
+
+        sees: tells whether the path has the lock with this token; None: it needs none
+        """
+        self._path, self._sees, self._said, self._minutes = path, sees, said, minutes
+
+    @contextlib.contextmanager
+    def holding(self, lock: AbstractContextManager[Lock | None]) -> Iterator[Lock | None]:
+        """Hold a lock on the main process, as soon as all say the same and see it."""
+        with contextlib.ExitStack() as stack:
+            held = problem = None
+            if is_main_process():
+                try:
+                    held = stack.enter_context(lock)
+                except UserError as error:
+                    problem = error
+            if world_size() > 1:
+                self._compare(held, problem)
+            elif problem is not None:
+                raise problem
+            with noticing_lost(self._minutes):
+                yield held
+
+    def _compare(self, lock: Lock | None, problem: UserError | None) -> None:
+        meeting, path = Meeting(self._minutes), str(self._path.absolute())
+        token = lock.token if lock else None
+        told = meeting.from_main(
+            {"machine": machine(), "token": token, "path": path, "refused": problem is not None}
         )
-    said = {"--fresh": fresh, **_versions(), **dict(_flat(recipe.written()))}
-    meeting.agree(said, problem)
+        if not is_main_process() and not told["refused"]:
+            look = partial(self._sees, told["token"])
+            if not comes_into_sight(look, of=told["machine"]):
+                problem = UserError(
+                    f"{path} is not the {told['path']} that process 0 sees. All processes need one "
+                    "--output that all see: name one on a shared disk."
+                )
+        meeting.agree({**_versions(), **dict(_flat(self._said))}, problem)
 
 
-def _shown(folder: RunFolder) -> str:
-    return str(folder.path.absolute())
-
-
-def _sees(folder: RunFolder, told: Mapping[str, Any]) -> bool:
-    """Tell whether the folder is the main process's: it has the same lock, or a finished run."""
-    until = time.monotonic() + _PATIENCE[told["machine"] != machine()]
-    while not _is_same(folder, told["token"]):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.1)
-    return True
-
-
-def _is_same(folder: RunFolder, token: str | None) -> bool:
+def _has_same(folder: RunFolder, token: str | None) -> bool:
     if token is None:
         return folder.state() == "finished"
-    holder = Holder.read(folder.path / LOCK)
+    return _is_of(folder.path / LOCK, token)
+
+
+def _is_of(lock: Path, token: str | None) -> bool:
+    holder = Holder.read(lock)
     return holder is not None and holder.token == token
+
+
+def _watching(lock: Lock | None) -> Sequence[TrainerCallback]:
+    if lock is None:
+        return ()
+    from nlp_transfer.runs.keeping import KeepsFolder
+
+    return (KeepsFolder(lock),)
 
 
 def _versions() -> dict[str, str]:
