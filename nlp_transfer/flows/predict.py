@@ -12,6 +12,7 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.processes import wait_for_all
 from nlp_transfer.recipe import DataSection
+from nlp_transfer.runs.group import output_held_by_all
 
 if TYPE_CHECKING:
     from nlp_transfer.inference.adapters import Adapters
@@ -85,8 +86,8 @@ def predict(
     if target is None or not in_parts:
         write_results(watched(predictor(items)), to=to, output=target)
         return
-    job = _job(predictor, data, answering)
-    predict_in_parts(predictor, items, to=to, output=target, job=job, fresh=fresh)
+    with output_held_by_all(target, job := _job(predictor, data, answering)):
+        predict_in_parts(predictor, items, to=to, output=target, job=job, fresh=fresh)
 
 
 def _check_can_hold(to: str, adapters: Sequence[str | Path], coverage: float | None) -> None:

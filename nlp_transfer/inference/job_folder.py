@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,14 @@ from pathlib import Path
 from nlp_transfer import files
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.parts import Part
-from nlp_transfer.processes import is_main_process, rank, wait_for_all, world_size
+from nlp_transfer.processes import (
+    TIMEOUT_MINUTES,
+    is_main_process,
+    rank,
+    wait_for_all,
+    world_size,
+)
+from nlp_transfer.processes.sight import wait_as_it_changes
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +71,26 @@ class JobFolder:
     def wait_for_all_parts(self, total: int) -> None:
         """Wait until all processes have done their shares.
 
-        raises: UserError when one has read another number of items
+        raises: UserError when one has read another number of items, or predicts nothing any more
         """
         for number in range(world_size()):
-            while not self._end_of(number).is_file():
-                time.sleep(0.2)  # a process that fails ends the others: its launcher sees to that
+            if not wait_as_it_changes(self._end_of(number).is_file, self._written):
+                raise UserError(
+                    f"process {number} has predicted nothing for {TIMEOUT_MINUTES:g} minutes. "
+                    f"{self.path} keeps what there is; the same command goes on."
+                )
             if (read := json.loads(self._end_of(number).read_text("utf-8"))) != total:
                 raise UserError(
                     f"INPUT: process 0 has read {total:,} items of it, process {number} {read:,}. "
                     "Give all processes the same input."
                 )
+
+    def _written(self) -> int:
+        sizes = 0
+        for path in self.path.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # it has taken another name meanwhile
+                sizes += path.stat().st_size
+        return sizes
 
     def _seal(self) -> str:
         return hashlib.sha256(json.dumps(self.job, sort_keys=True).encode("ascii")).hexdigest()
