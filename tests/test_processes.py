@@ -21,7 +21,9 @@ from nlp_transfer.runs.run_folder import RunFolder
 RECIPES = Path(__file__).parent.parent / "recipes"
 
 
-def _launch(launcher: list[str], recipe: Path, output: Path) -> subprocess.CompletedProcess[str]:
+def _launch(
+    launcher: list[str], recipe: Path, output: Path, *, timeout: int = 240
+) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [
             sys.executable,
@@ -31,7 +33,7 @@ def _launch(launcher: list[str], recipe: Path, output: Path) -> subprocess.Compl
         ],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=timeout,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
@@ -131,8 +133,8 @@ def test_two_processes_learn_the_names_of_the_quickstart_as_one_does(tmp_path: P
     text = (RECIPES / "quickstart-ner.yaml").read_text("utf-8")
     recipe.write_text(text + "  precision: fp32\n", "utf-8")
     alone, together = tmp_path / "one", tmp_path / "two"
-    _launch([], recipe, alone)
-    _launch(LAUNCHERS["torchrun"], recipe, together)
+    _launch([], recipe, alone, timeout=900)
+    _launch(LAUNCHERS["torchrun"], recipe, together, timeout=900)
     same = [one == two for one, two in zip(_tags(alone), _tags(together), strict=True)]
     assert len(same) > 5000
     assert sum(same) / len(same) >= 0.995

@@ -69,13 +69,16 @@ def test_every_family_computes_a_window_alone_as_among_others(
     assert (together[2] - others[2]).abs().max() > 0.01
 
 
-@pytest.mark.parametrize("p", [0.02, 0.1, 0.5, 0.9])
-@pytest.mark.parametrize("shape", [(40, 30, 64), (40, 4, 25, 25), (1500, 64)], ids=str)
+@pytest.mark.parametrize(
+    ("p", "shape"),
+    [(0.1, (40, 30, 64)), (0.02, (40, 4, 25, 25)), (0.5, (40, 4, 25, 25)), (0.9, (1500, 64))],
+    ids=str,
+)
 def test_values_are_dropped_with_the_probability_and_the_others_scaled(
     p: float, shape: tuple[int, ...], by_row: RowDropout
 ) -> None:
     by_row.compute(torch.arange(shape[0]))
-    dropped = torch.stack([functional.dropout(torch.ones(shape), p) for _ in range(50)])
+    dropped = torch.stack([functional.dropout(torch.ones(shape), p) for _ in range(30)])
     assert dropped[dropped != 0].allclose(torch.tensor(1 / (1 - p)), rtol=1e-6)
     lost = (dropped == 0).float()
 

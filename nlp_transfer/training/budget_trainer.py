@@ -29,7 +29,6 @@ from nlp_transfer.training.guarded_trainer import GuardedTrainer
 from nlp_transfer.training.loss_watch import LossWatch, advice_on_batch, advice_on_rate
 from nlp_transfer.training.optimization import optimizer_class, own_schedule
 from nlp_transfer.training.save_points import SavePoints
-from nlp_transfer.training.seeding import SeededTrainer
 from nlp_transfer.training.time_limit import was_reached
 from nlp_transfer.training.trackers import keep_in
 
@@ -37,7 +36,7 @@ _NOT_READ = ("labels", "windows", "places")
 """What a batch holds beside the model's own inputs."""
 
 
-class BudgetTrainer(GuardedTrainer, SeededTrainer):
+class BudgetTrainer(GuardedTrainer):
     """Trains on windows of known lengths; `data_collator` makes a batch of some of them.
 
     `compute_loss_func` is a LossFunction: it runs the model as often as it needs.
@@ -197,8 +196,6 @@ class BudgetTrainer(GuardedTrainer, SeededTrainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         """Compute the loss of one batch, which may need several forward passes."""
-
-        self.seed_draws()
 
         def forward(batch: Batch) -> Any:
             self.draw_for(batch)

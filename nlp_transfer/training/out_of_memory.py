@@ -11,12 +11,12 @@ from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import nn
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.training.checkpoints import ResumingTrainer
+from nlp_transfer.training.seeding import SeededTrainer
 
 log = logging.getLogger(__name__)
 
 
-class SplittingTrainer(ResumingTrainer):
+class SplittingTrainer(SeededTrainer):
     """A Trainer that cuts its batches where memory does not suffice; the steps stay the same."""
 
     def __init__(self, **parts: Any) -> None:

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from transformers import TrainingArguments, set_seed
 
 from nlp_transfer.models.row_dropout import RowDropout, dropout_by_row
 from nlp_transfer.strategies.context import Batch
-from nlp_transfer.training.out_of_memory import SplittingTrainer
+from nlp_transfer.training.checkpoints import ResumingTrainer
 
 
 def draws_by_row(args: TrainingArguments) -> bool:
@@ -24,7 +25,7 @@ def draws_by_row(args: TrainingArguments) -> bool:
     return args.device.type == "cpu" and not args.torch_compile
 
 
-class SeededTrainer(SplittingTrainer):
+class SeededTrainer(ResumingTrainer):
     """A Trainer whose draws depend on the seed and the step, not on what was drawn before.
 
     On CPUs dropout of a window depends on its place in the global batch as well, and on nothing
@@ -46,8 +47,10 @@ class SeededTrainer(SplittingTrainer):
             yield
             return
         with dropout_by_row(self.model, self.args.seed) as self._by_row:
-            yield
-        self._by_row = None
+            try:
+                yield
+            finally:
+                self._by_row = None
 
     def get_batch_samples(self, *arguments: Any, **options: Any) -> Any:
         """Draw the batches of a step, and number their windows by their places in it."""
@@ -61,13 +64,20 @@ class SeededTrainer(SplittingTrainer):
                 batch["places"] = number + torch.arange(count) * own * self.args.world_size
         return batches, items
 
-    def seed_draws(self) -> None:
-        """Draw from the seed of the step from here on: once before each of its batches."""
+    def training_step(
+        self,
+        model: nn.Module,
+        inputs: dict[str, torch.Tensor],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Learn from one batch, drawing from the seed of the step."""
         numbers = [self.args.seed, self.state.global_step]
         if self._by_row is None:
             numbers.append(self._batch)
             self._batch += 1
         set_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
+        loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+        return loss
 
     def draw_for(self, batch: Batch) -> None:
         """Draw dropout for the windows of a batch from here on, its backward pass included."""
