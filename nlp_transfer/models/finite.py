@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 from nlp_transfer.errors import UserError, shortened
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 
 def not_finite(model: nn.Module) -> list[str]:
-    """Name the parameters that hold NaN or infinity; waits for the device once."""
+    """Name the parameters that hold NaN or infinity; waits for the device once.
+
+    Of a model that is sharded, each process looks at its own part.
+    """
     import torch
 
+    own = {name: _own_part(parameter.detach()) for name, parameter in model.named_parameters()}
     parameters = {
-        name: parameter.detach()
-        for name, parameter in model.named_parameters()
-        if parameter.is_floating_point() and parameter.numel()
+        name: tensor for name, tensor in own.items() if tensor.is_floating_point() and tensor.numel()
     }
     if not parameters:
         return []
@@ -25,6 +28,11 @@ def not_finite(model: nn.Module) -> list[str]:
     ends = torch.stack([torch.stack(p.aminmax()).float() for p in parameters.values()])
     are_finite = ends.isfinite().all(dim=1).tolist()
     return [name for name, finite in zip(parameters, are_finite, strict=True) if not finite]
+
+
+def _own_part(tensor: torch.Tensor) -> torch.Tensor:
+    part: torch.Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
+    return part
 
 
 def check_finite(

@@ -19,6 +19,7 @@ from nlp_transfer.strategies.context import (
     RunContext,
     TrainingData,
     TransferRecipe,
+    Wrapper,
 )
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class Strategy(Section):
     """Names of strategies, or of groups of them, that make no sense beside this one."""
     moves_all_weights: ClassVar[bool] = False
     """Whether weights that no training window reads have a gradient too."""
+    not_under: ClassVar[tuple[Wrapper, ...]] = ()
+    """Wrappers of a model under which it would do something else than it says."""
     experimental: ClassVar[bool] = False
     """Whether neither the methods that the field has agreed on nor its own measured row in
     docs/strategies.md speaks for it; the page says why."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from nlp_transfer.recipe import ModelSection, Recipe
 from nlp_transfer.records import EncodedSplit, Prediction
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from nlp_transfer.strategies.base import Strategy
     from nlp_transfer.tasks.base import Task
 
+Wrapper = Literal["ddp", "fsdp2", "zero-0", "zero-1", "zero-2", "zero-3"]
+"""What a model learns in where processes share the work. FSDP2 and DeepSpeed's ZeRO-3 leave each
+process a part of every weight, ZeRO-1 and ZeRO-2 a part of the optimizer's state."""
 TransferRecipe: TypeAlias = "Recipe[Task, Strategy]"
 """A recipe of some task by some strategies."""
 Batch = Mapping[str, "torch.Tensor"]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from nlp_transfer.models.architecture import head_parameters
 from nlp_transfer.strategies.base import ADAPTERS, Stage, Strategy
-from nlp_transfer.strategies.context import Batch, Forward, LossFunction, TrainingData
+from nlp_transfer.strategies.context import Batch, Forward, LossFunction, TrainingData, Wrapper
 from nlp_transfer.strategies.parts.penalties import share_of_step
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class L2Sp(Strategy):
 
     excludes: ClassVar[tuple[str, ...]] = (ADAPTERS,)
     moves_all_weights: ClassVar[bool] = True
+    # It measures weights after the forward pass, when no process has them whole.
+    not_under: ClassVar[tuple[Wrapper, ...]] = ("fsdp2", "zero-3")
 
     name: Literal["l2_sp"] = "l2_sp"
     alpha: float = Field(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from nlp_transfer.strategies.base import Stage, Strategy
-from nlp_transfer.strategies.context import Batch, Forward, LossFunction, TrainingData
+from nlp_transfer.strategies.context import Batch, Forward, LossFunction, TrainingData, Wrapper
 from nlp_transfer.strategies.parts.penalties import share_of_step
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ class Penalty(Strategy):
     order: ClassVar[int] = 20
 
     moves_all_weights: ClassVar[bool] = True
+    # It measures weights after the forward pass, when no process has them whole.
+    not_under: ClassVar[tuple[Wrapper, ...]] = ("fsdp2", "zero-3")
 
     name: Literal["penalty"] = "penalty"
     l1: float = Field(

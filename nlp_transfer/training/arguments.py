@@ -21,6 +21,7 @@ from nlp_transfer.training.optimization import (
     trainer_optimizer,
 )
 from nlp_transfer.training.optional_packages import check_packages
+from nlp_transfer.training.wrapping import asks_for_deepspeed, settle_wrapping, wrapper_of
 
 
 def training_arguments(
@@ -48,6 +49,7 @@ def training_arguments(
         args = TrainingArguments(**settings)
     except (ValueError, TypeError, ImportError) as error:
         raise UserError(f"training.arguments: {error}") from None
+    settle_wrapping(args, strategies)
     check_optimizer(args)
     check_packages(args)
     return args
@@ -55,7 +57,7 @@ def training_arguments(
 
 def settle_precision(model: PreTrainedModel, args: TrainingArguments, *, fast_cpu: bool) -> None:
     """Let a model that cannot compute in the wanted half precision learn in fp32."""
-    if args.fsdp or args.deepspeed:  # no process has the whole model to try it with
+    if wrapper_of(args) not in (None, "ddp"):  # its configuration has said the precision
         return
     wanted = precision_of(args)
     if usable_precision(model.to(args.device), wanted, fast_cpu=fast_cpu) != wanted:
@@ -78,7 +80,7 @@ def _settings(section: TrainingSection, checkpoints: Path) -> dict[str, Any]:
         "warmup_steps": section.warmup,  # below 1 it is a share of all steps
         "weight_decay": section.weight_decay,
         "seed": section.seed,
-        "use_cpu": not torch.accelerator.is_available(),  # else processes on CPUs do not connect
+        "use_cpu": _uses_cpu(section),
         "bf16": precision == "bf16",
         "fp16": precision == "fp16",
         "per_device_train_batch_size": 1,  # nominal: batches are token budgets
@@ -102,3 +104,11 @@ def _settings(section: TrainingSection, checkpoints: Path) -> dict[str, Any]:
         "restore_callback_states_from_checkpoint": True,  # patience goes on where it was
         **section.arguments,
     }
+
+
+def _uses_cpu(section: TrainingSection) -> bool:
+    """Tell whether the CPU is to be asked for: else processes on CPUs do not connect.
+
+    DeepSpeed finds the CPUs itself, and would be left out where they are asked for.
+    """
+    return not (torch.accelerator.is_available() or asks_for_deepspeed(section.arguments))

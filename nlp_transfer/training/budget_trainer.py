@@ -42,8 +42,6 @@ class BudgetTrainer(GuardedTrainer):
     `compute_loss_func` is a LossFunction: it runs the model as often as it needs.
     """
 
-    optimizer: torch.optim.Optimizer | None
-    lr_scheduler: Any
     control: TrainerControl
 
     def __init__(
@@ -102,7 +100,7 @@ class BudgetTrainer(GuardedTrainer):
                 return
         self.clock.pieces_an_epoch = self.pieces_an_epoch
         with (
-            sped_up(self.model, enabled=self.fast_cpu),
+            sped_up(self.model, enabled=self.fast_cpu and not self.is_sharded),
             self.drawing_by_row(),
             memory_kept(enabled=self._training.fast_cpu),
             contextlib.closing(self.clock),
@@ -213,19 +211,20 @@ class BudgetTrainer(GuardedTrainer):
 
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
         """Measure the model in training, and tell the callbacks."""
-        try:
-            with self.clock.evaluating(self.args, self.state):
-                metrics = self.evaluation()
-        except NotFiniteError:
-            rate = self._training.learning_rate
-            raise UserError(
-                f"Training stopped at step {self.state.global_step}: after it the model computes "
-                f"NaN or infinite values. {advice_on_rate(rate, self.precision)}"
-            ) from None
-        self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
+        with self.gathered():
+            try:
+                with self.clock.evaluating(self.args, self.state):
+                    metrics = self.evaluation()
+            except NotFiniteError:
+                rate = self._training.learning_rate
+                raise UserError(
+                    f"Training stopped at step {self.state.global_step}: after it the model "
+                    f"computes NaN or infinite values. {advice_on_rate(rate, self.precision)}"
+                ) from None
+            self.log(metrics)
+            self.control = self.callback_handler.on_evaluate(
+                self.args, self.state, self.control, metrics
+            )
         return metrics
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from transformers import Trainer, TrainerState
+from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
@@ -19,6 +19,7 @@ from nlp_transfer.manifest import write_manifest
 from nlp_transfer.models.damage import explaining_damage
 from nlp_transfer.processes import wait_for_all
 from nlp_transfer.training.last_checkpoint import step_of
+from nlp_transfer.training.sharding import ShardedTrainer
 
 _BESIDE = ".saving"
 """Folder of the checkpoint that is being written."""
@@ -40,7 +41,7 @@ def patience_is_over(state: TrainerState) -> bool:
     )
 
 
-class WholeCheckpoints(Trainer):
+class WholeCheckpoints(ShardedTrainer):
     """A Trainer whose checkpoints take their names when they are whole.
 
     Each is written beside its place by all processes, gets a manifest, and is moved there; older

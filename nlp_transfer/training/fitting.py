@@ -87,13 +87,15 @@ def fit(
     for callback in learning.callbacks:
         trainer.add_callback(callback)
     learning.trackers.hold(trainer)
+    loaded.model.to(args.device)  # the Trainer leaves what it will shard on the CPU
     if resume_from is None:
         fit_heads(tasks, loaded, trainer)
     if takes_steps(tasks[0].recipe):
         trainer.learn(resume_from)
     else:
         _take_no_steps(trainer)
-    model: Any = trainer.accelerator.unwrap_model(trainer.model)
+    trainer.unshard()
+    model = trainer.whole_model()
     return Fitted(replace(loaded, model=model), trainer, counts, learning.memory)
 
 
@@ -132,6 +134,7 @@ def finish(tasks: Sequence[TaskWindows], fitted: Fitted) -> Finished:
         "peak_mb": fitted.memory.megabytes,
         "world_size": trainer.args.world_size,
         "precision": trainer.precision,
+        "wrapped": trainer.wrapper,
         **({"strategies": measured} if measured else {}),
     }
     kept = [replace(task.loaded, model=m) for task, m in zip(tasks, models, strict=True)]

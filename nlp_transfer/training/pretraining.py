@@ -132,7 +132,7 @@ class PretrainingTrainer(BudgetTrainer):
 
     def measure(self) -> dict[str, float]:
         """Return loss, pseudo-perplexity and accuracy over the hidden pieces of held-out texts."""
-        model = self.accelerator.unwrap_model(self.model).eval()
+        model = self.whole_model().eval()
         device = next(model.parameters()).device
         loss, right, count = 0.0, 0, 0
         windows = [self._held_out[number] for number in range(len(self._held_out))]

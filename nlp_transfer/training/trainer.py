@@ -111,9 +111,8 @@ class TransferTrainer(BudgetTrainer):
         return example["where"] or "an example that a strategy made"
 
     def _seen_rows(self) -> AbstractContextManager[SeenRows | None]:
-        are_sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
         if (
-            are_sharded
+            self.is_sharded
             or any(strategy.moves_all_weights for strategy in self._strategies)
             or not leaves_zero_gradients(self._training, self.args)
         ):
@@ -179,7 +178,7 @@ class TransferTrainer(BudgetTrainer):
         examples:    numbers of those that are wanted, if not all
         known:       by which examples of none of the model's classes are told
         """
-        model = model or self.accelerator.unwrap_model(self.model)
+        model = model or self.whole_model()
         return self.computing.predictions(split, model, task or self._task, examples, known)
 
     @property
