@@ -116,7 +116,7 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
         fitted = fit(windows, learner, learning, resume_from=folder.last_checkpoint())
         save_adapter(folder, fitted)  # where there is one, apart from the checkpoint's weights
         finished = calibrate(windows, finish(windows, fitted))
-        save_models(folder, tasks, finished.models)
+        save_models(folder, windows, finished.models)
         predictions = predict(windows, finished)
         report = score(windows, predictions, finished.figures, before=folder.earlier_round)
         card = card_text(plan.recipe, report, tasks[0].splits.labels)

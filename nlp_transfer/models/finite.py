@@ -20,7 +20,9 @@ def not_finite(model: nn.Module) -> list[str]:
 
     own = {name: _own_part(parameter.detach()) for name, parameter in model.named_parameters()}
     parameters = {
-        name: tensor for name, tensor in own.items() if tensor.is_floating_point() and tensor.numel()
+        name: tensor
+        for name, tensor in own.items()
+        if tensor.is_floating_point() and tensor.numel()
     }
     if not parameters:
         return []

@@ -14,7 +14,8 @@ from nlp_transfer.models.pooling import write_pooling
 from nlp_transfer.models.saved import adopt_settings, save_model
 from nlp_transfer.processes import is_main_process, wait_for_all
 from nlp_transfer.runs.run_folder import RunFolder
-from nlp_transfer.training.examples import TaskExamples
+from nlp_transfer.runs.verifying import verify_files, verify_saved
+from nlp_transfer.training.examples import TaskWindows
 from nlp_transfer.training.fitting import Fitted
 from nlp_transfer.training.pretraining import Reading
 
@@ -26,12 +27,13 @@ def save_adapter(folder: RunFolder, fitted: Fitted) -> None:
     if is_main_process() and is_adapted(fitted.loaded.model):
         with verifiable_folder(folder.path / _ADAPTER, replace=True) as temporary:
             save_model(fitted.loaded, temporary)
+            verify_files(temporary, fitted.loaded)
 
 
 def save_models(
-    folder: RunFolder, tasks: Sequence[TaskExamples], models: Sequence[LoadedModel]
+    folder: RunFolder, tasks: Sequence[TaskWindows], models: Sequence[LoadedModel]
 ) -> None:
-    """Write the model, and those of tasks that learned along, each whole.
+    """Write the model, and those of tasks that learned along, each whole and verified.
 
     models: one a task, the recipe's own first
     """
@@ -41,9 +43,11 @@ def save_models(
         with whole_folder(folder.path / "tasks", replace=True) as temporary:
             for task, loaded in along:
                 save_model(loaded, temporary / task.planned.name)
+                verify_saved(temporary / task.planned.name, loaded, task)
                 write_manifest(temporary / task.planned.name)
     with verifiable_folder(folder.model, replace=True) as temporary:
         save_model(models[0], temporary)
+        verify_saved(temporary, models[0], tasks[0])
     if (adapter := folder.path / _ADAPTER).is_dir():
         with verifiable_folder(adapter, replace=True) as temporary:
             shutil.copytree(adapter, temporary, dirs_exist_ok=True)
@@ -55,6 +59,7 @@ def write_pretrained(folder: RunFolder, reading: Reading, metrics: dict[str, Any
     if is_main_process():
         with verifiable_folder(folder.model, replace=True) as temporary:
             save_model(reading.loaded, temporary)
+            verify_files(temporary, reading.loaded)
             if reading.pooling is not None:
                 hidden = reading.loaded.model.config.hidden_size
                 write_pooling(temporary, reading.pooling, hidden=hidden)

@@ -64,12 +64,8 @@ class ShardedTrainer(Trainer):
         if self.is_deepspeed_enabled:
             forget_zero3()  # the accelerator has told transformers again
 
-    def train(self, *arguments: Any, **options: Any) -> Any:
-        """Train, with the model's structure kept to put its weights into later."""
-        self._keep_structure()
-        return super().train(*arguments, **options)
-
-    def _keep_structure(self) -> None:
+    def keep_structure(self) -> None:
+        """Keep what a model is without its weights, before it is sharded."""
         if not self.is_sharded:
             return
         self._structure = _with_parameters(
@@ -127,6 +123,12 @@ class ShardedTrainer(Trainer):
         self.optimizer = self.lr_scheduler = self.deepspeed = None
         self.callback_handler.optimizer = self.callback_handler.lr_scheduler = None
         self.accelerator.free_memory()
+
+    def _load_best_model(self) -> None:
+        """Load the best weights, into shards where a run has ended before it made them."""
+        if self.is_sharded and self.optimizer is None:
+            self._prepare_for_training(self.state.max_steps, self.get_train_dataloader(), None)
+        super()._load_best_model()
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Write the model into a checkpoint; one of shards has all that resuming needs already."""
