@@ -35,18 +35,20 @@ def pretrain(
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.domain_texts import read_texts_again
     from nlp_transfer.training.pretraining import describe_texts, load_texts, read_on, section_of
+    from nlp_transfer.training.wrapping import wrapper_of
 
     with held_by_all(folder, recipe, fresh=fresh) as holding:
-        training_arguments(section_of(recipe), folder.checkpoints)
+        args = training_arguments(section_of(recipe), folder.checkpoints)
         if folder.check(recipe, fresh=fresh) == "finished":
             show_again(folder, partial(read_texts_again, recipe))
             return folder.path, folder.read_json("metrics.json")
         with explaining_interrupt(folder, begun=False, fresh=fresh):
             check_paths(recipe)
             reading = load_texts(recipe)
-            begin_with(folder, recipe, describe_texts(reading), reading.loaded.model, fresh=fresh)
+            data, model, wrapped = describe_texts(reading), reading.loaded.model, wrapper_of(args)
+            begin_with(folder, recipe, data, model, fresh=fresh, wrapped=wrapped)
         with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
             last = folder.last_checkpoint()
-            metrics = read_on(recipe, reading, folder.checkpoints, last, holding)
+            reading, metrics = read_on(recipe, reading, folder.checkpoints, last, holding)
             write_pretrained(folder, reading, metrics)
         return folder.path, metrics

@@ -19,8 +19,13 @@ _PACKAGES = (
 )  # fmt: skip
 
 
-def describe_environment(*, seed: int, world_size: int) -> dict[str, Any]:
-    """Describe the machine and the software; secrets on the command line are masked."""
+def describe_environment(
+    *, seed: int, world_size: int, wrapped: str | None = None
+) -> dict[str, Any]:
+    """Describe the machine and the software; secrets on the command line are masked.
+
+    wrapped: what the model learns in, as `wrapper_of` names it
+    """
     from nlp_transfer import __version__
 
     return {
@@ -33,6 +38,7 @@ def describe_environment(*, seed: int, world_size: int) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         "world_size": world_size,
+        "wrapped": wrapped,
         "git_commit": _git_commit(),
         "command_line": mask_command_line(sys.argv),
         "seed": seed,

@@ -36,15 +36,20 @@ def begin(
     learner: LoadedModel,
     *,
     fresh: bool,
+    wrapped: str | None,
 ) -> None:
-    """Write what identifies a run, before its first step."""
+    """Write what identifies a run, before its first step.
+
+    wrapped: what the model learns in, as `wrapper_of` names it
+    """
     from nlp_transfer.training.examples import describe_data, of_all
 
     for strategy in recipe.strategies:
         if strategy.experimental:
             log.warning("strategy '%s' is experimental: docs/strategies.md says why", strategy.name)
     data = of_all([task.planned for task in tasks], map(describe_data, tasks))
-    begin_with(folder, recipe, data, learner.model, tasks=len(tasks), fresh=fresh)
+    model, count = learner.model, len(tasks)
+    begin_with(folder, recipe, data, model, tasks=count, fresh=fresh, wrapped=wrapped)
 
 
 def begin_with(
@@ -55,11 +60,13 @@ def begin_with(
     *,
     tasks: int = 1,
     fresh: bool,
+    wrapped: str | None,
 ) -> None:
     """Write what identifies a run of any kind, before its first step.
 
-    data:  as data.json has it
-    tasks: that the model learns
+    data:    as data.json has it
+    tasks:   that the model learns
+    wrapped: what it learns in, as `wrapper_of` names it
     """
     from nlp_transfer.runs.environment import describe_environment
     from nlp_transfer.training.fitting import parameter_counts
@@ -72,7 +79,9 @@ def begin_with(
     if is_main_process():
         if fresh:
             folder.clear()
-        environment = describe_environment(seed=recipe.training.seed, world_size=world_size())
+        environment = describe_environment(
+            seed=recipe.training.seed, world_size=world_size(), wrapped=wrapped
+        )
         where = {FOLDER_KEY: str(folder.path.absolute())}
         folder.begin({**environment, **where}, data, recipe.as_yaml())
     wait_for_all()

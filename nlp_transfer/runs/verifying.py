@@ -1,8 +1,8 @@
 """The folder of a model that was saved, and the model itself, in; a refusal where they differ.
 
-It comes before the checkpoints go: a model that was saved in part (shards of it, say) is the loss of
-a whole training. Names and shapes are told from the files; then the model is read again as
-`nlpt predict` reads it, and answers a few examples as it did before.
+It comes before the checkpoints go: a model that was saved in part, of shards say, is the loss of a
+whole training. Shapes are told from the files; then the model is read again as `nlpt predict` reads
+it, which refuses what lacks a weight, and answers a few examples as it did before.
 """
 
 from __future__ import annotations

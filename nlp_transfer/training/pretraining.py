@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -166,24 +166,26 @@ def read_on(
     checkpoints: Path,
     resumed: Path | None,
     callbacks: Sequence[TrainerCallback] = (),
-) -> dict[str, Any]:
-    """Train the model in place.
+) -> tuple[Reading, dict[str, Any]]:
+    """Train the model.
 
     resumed:   the checkpoint of an interrupted run, to go on from
     callbacks: watch the training
-    returns:   the figures for metrics.json
+    returns:   what was read, with the model that has; and the figures for metrics.json
     """
     section = section_of(recipe)
     trainer = PretrainingTrainer(reading, section, training_arguments(section, checkpoints))
     for callback in callbacks:
         trainer.add_callback(callback)
+    reading.loaded.model.to(trainer.args.device)
     with Trackers() as trackers:
         trackers.hold(trainer)
         before = trainer.measure()
         trainer.learn(resumed)
+        trainer.unshard()
         held_out = {"before": before, "after": trainer.measure()}
         trackers.log({f"eval/{path}": value for path, value in by_path(held_out).items()})
-    return {
+    metrics = {
         "schema": 1,
         "task": "pretraining",
         "recipe": recipe.name,
@@ -195,8 +197,11 @@ def read_on(
             **trainer.unusual,
             "precision": trainer.precision,
             "world_size": trainer.args.world_size,
+            "wrapped": trainer.wrapper,
         },
     }
+    learned = replace(reading.loaded, model=trainer.whole_model())
+    return replace(reading, loaded=learned), metrics
 
 
 def section_of(recipe: TransferRecipe) -> TrainingSection:

@@ -158,8 +158,8 @@ def _whole_tensor(parameter: nn.Parameter) -> torch.Tensor:
     if isinstance(whole, DTensor):
         whole = whole.full_tensor()
         return torch.as_tensor(whole)
-    from deepspeed.utils import safe_get_full_fp32_param
     from deepspeed.runtime.zero import GatheredParameters
+    from deepspeed.utils import safe_get_full_fp32_param
 
     whole = safe_get_full_fp32_param(parameter)
     if whole is not None:

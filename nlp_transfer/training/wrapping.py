@@ -55,15 +55,14 @@ def settle_wrapping(args: TrainingArguments, strategies: Sequence[Strategy]) -> 
     else:
         faults = list(_faults_of_deepspeed(args))
         forget_zero3()
+    faults += [
+        f"strategy '{strategy.name}' does not work under {wrapper}, which takes apart the weights "
+        "that it measures or changes. Leave it out, or run plain processes (DDP)."
+        for strategy in strategies
+        if wrapper in strategy.not_under
+    ]
     if faults:
         raise UserError("\n".join(faults))
-    for strategy in strategies:
-        if wrapper in strategy.not_under:
-            raise UserError(
-                f"strategy '{strategy.name}' does not work under {wrapper}, where no process has "
-                "the weights that it changes or measures between the layers' turns. Leave the "
-                "strategy out, or launch the run as plain processes (DDP)."
-            )
 
 
 def _count_processes(state: PartialState) -> None:
