@@ -102,7 +102,6 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
     from nlp_transfer.training.building import build, choose_weights
     from nlp_transfer.training.examples import add_rows, encode, load
     from nlp_transfer.training.fitting import calibrate, finish, fit, predict
-    from nlp_transfer.training.wrapping import wrapper_of
 
     with explaining_interrupt(folder, begun=False, fresh=fresh):
         if plan.earlier:  # whose model teaches this one
@@ -112,8 +111,7 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
         models = build(tasks)
         learner = choose_weights(tasks, models)
         windows = encode(tasks, models)
-        wrapped = wrapper_of(learning.args)
-        begin(folder, plan.recipe, windows, learner, fresh=fresh, wrapped=wrapped)  # to resume by
+        begin(folder, plan.recipe, windows, learner, learning.args, fresh=fresh)  # to resume by
     with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
         fitted = fit(windows, learner, learning, resume_from=folder.last_checkpoint())
         save_adapter(folder, fitted)  # where there is one, apart from the checkpoint's weights

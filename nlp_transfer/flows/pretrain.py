@@ -35,7 +35,6 @@ def pretrain(
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.domain_texts import read_texts_again
     from nlp_transfer.training.pretraining import describe_texts, load_texts, read_on, section_of
-    from nlp_transfer.training.wrapping import wrapper_of
 
     with held_by_all(folder, recipe, fresh=fresh) as holding:
         args = training_arguments(section_of(recipe), folder.checkpoints)
@@ -45,8 +44,8 @@ def pretrain(
         with explaining_interrupt(folder, begun=False, fresh=fresh):
             check_paths(recipe)
             reading = load_texts(recipe)
-            data, model, wrapped = describe_texts(reading), reading.loaded.model, wrapper_of(args)
-            begin_with(folder, recipe, data, model, fresh=fresh, wrapped=wrapped)
+            data, model = describe_texts(reading), reading.loaded.model
+            begin_with(folder, recipe, data, model, args, fresh=fresh)
         with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
             last = folder.last_checkpoint()
             reading, metrics = read_on(recipe, reading, folder.checkpoints, last, holding)

@@ -16,6 +16,7 @@ from nlp_transfer.strategies.context import TransferRecipe
 
 if TYPE_CHECKING:
     from torch import nn
+    from transformers import TrainingArguments
 
     from nlp_transfer.models.build import LoadedModel
     from nlp_transfer.training.examples import TaskWindows
@@ -34,22 +35,18 @@ def begin(
     recipe: TransferRecipe,
     tasks: Sequence[TaskWindows],
     learner: LoadedModel,
+    args: TrainingArguments,
     *,
     fresh: bool,
-    wrapped: str | None,
 ) -> None:
-    """Write what identifies a run, before its first step.
-
-    wrapped: what the model learns in, as `wrapper_of` names it
-    """
+    """Write what identifies a run, before its first step."""
     from nlp_transfer.training.examples import describe_data, of_all
 
     for strategy in recipe.strategies:
         if strategy.experimental:
             log.warning("strategy '%s' is experimental: docs/strategies.md says why", strategy.name)
     data = of_all([task.planned for task in tasks], map(describe_data, tasks))
-    model, count = learner.model, len(tasks)
-    begin_with(folder, recipe, data, model, tasks=count, fresh=fresh, wrapped=wrapped)
+    begin_with(folder, recipe, data, learner.model, args, tasks=len(tasks), fresh=fresh)
 
 
 def begin_with(
@@ -57,19 +54,19 @@ def begin_with(
     recipe: TransferRecipe,
     data: Mapping[str, Any],
     model: nn.Module,
+    args: TrainingArguments,
     *,
     tasks: int = 1,
     fresh: bool,
-    wrapped: str | None,
 ) -> None:
     """Write what identifies a run of any kind, before its first step.
 
-    data:    as data.json has it
-    tasks:   that the model learns
-    wrapped: what it learns in, as `wrapper_of` names it
+    data:  as data.json has it
+    tasks: that the model learns
     """
     from nlp_transfer.runs.environment import describe_environment
     from nlp_transfer.training.fitting import parameter_counts
+    from nlp_transfer.training.wrapping import wrapper_of
 
     check_same_read(recipe, data)
     if not fresh:
@@ -80,7 +77,7 @@ def begin_with(
         if fresh:
             folder.clear()
         environment = describe_environment(
-            seed=recipe.training.seed, world_size=world_size(), wrapped=wrapped
+            seed=recipe.training.seed, world_size=world_size(), wrapped=wrapper_of(args)
         )
         where = {FOLDER_KEY: str(folder.path.absolute())}
         folder.begin({**environment, **where}, data, recipe.as_yaml())
