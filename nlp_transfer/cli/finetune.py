@@ -16,6 +16,7 @@ from nlp_transfer.cli.console import (
     show_report,
     start_logging,
 )
+from nlp_transfer.errors import UserError
 
 
 def finetune(
@@ -26,8 +27,14 @@ def finetune(
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Check all, run 2 steps, print the plan, keep nothing."),
+        typer.Option("--dry-run", help="Check all, try a few steps, print what a run takes."),
     ] = False,
+    gpus: Annotated[
+        str | None,
+        typer.Option(
+            "--gpus", metavar="N", help="With --dry-run: what N GPUs would take, by a model."
+        ),
+    ] = None,
     fresh: FreshOption = False,
     push_to_hub: Annotated[
         str | None, typer.Option("--push-to-hub", metavar="REPO", help="Publish the model.")
@@ -43,10 +50,12 @@ def finetune(
     from nlp_transfer.flows.recipes import load_recipe
 
     loaded = load_recipe(recipe, overrides or [])
+    if gpus is not None and not dry_run:
+        raise UserError("--gpus: it says what a --dry-run reckons with; add --dry-run.")
     if dry_run:
-        from nlp_transfer.flows.dry_run import dry_run as try_two_steps
+        from nlp_transfer.flows.dry_run import dry_run as try_run
 
-        found = try_two_steps(loaded, output=output)
+        found = try_run(loaded, output=output, gpus=gpus)
         if as_json:
             print_json(found.as_dict())
         else:

@@ -73,6 +73,8 @@ class TokenBatchSampler(Sampler[list[int]]):
         self._shares = processes * accumulation
         self._mine = range(rank * accumulation, (rank + 1) * accumulation)
         self._epoch = 0
+        self.largest_first = False
+        """Whether the first epoch begins with the batches that take most memory."""
         self._sizes = sizes = np.asarray(lengths, dtype=np.int64)
         buckets = _bucket_bounds(int(sizes.max(initial=1)))
         bucket = np.searchsorted(buckets, sizes)
@@ -111,9 +113,25 @@ class TokenBatchSampler(Sampler[list[int]]):
         return float(sum(count * means[task] for task, count in self._counts.items()))
 
     def __iter__(self) -> Iterator[list[int]]:
-        for batch in self.global_batches(self._epoch):
+        for batch in self._steps(self._epoch):
             for share in self._mine:
                 yield batch[share :: self._shares] or [~batch[0]]
+
+    def padded_pieces(self, epoch: int) -> list[int]:
+        """Count the pieces of every step of an epoch, padding included, in their order."""
+        return [len(batch) * self._longest(batch) for batch in self._steps(epoch)]
+
+    def _steps(self, epoch: int) -> list[list[int]]:
+        batches = self.global_batches(epoch)
+        if not self.largest_first or epoch:
+            return batches
+        longest = max(batches, key=lambda batch: (self._longest(batch), len(batch)))
+        fullest = max(batches, key=lambda batch: (len(batch) * self._longest(batch), len(batch)))
+        first = [longest] if fullest is longest else [longest, fullest]
+        return [*first, *(b for b in batches if b is not longest and b is not fullest)]
+
+    def _longest(self, batch: list[int]) -> int:
+        return int(self._sizes[batch].max())
 
     def global_batches(self, epoch: int) -> list[list[int]]:
         """List the window indexes of every step of an epoch."""

@@ -71,6 +71,10 @@ class WholeCheckpoints(ShardedTrainer):
             self._take_place(place / _BESIDE / name, place / name)
         wait_for_all()
 
+    def save_now(self) -> None:
+        """Save what resuming needs, between two steps."""
+        self._save_checkpoint(self.model, None)
+
     def _take_place(self, written: Path, place: Path) -> None:
         """Move a checkpoint that is written to its place, and delete those that it replaces."""
         self.state.save_to_json(str(written / TRAINER_STATE_NAME))  # which now names the best one

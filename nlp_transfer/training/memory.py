@@ -37,6 +37,12 @@ class PeakMemory:
             return None
         return round(peak / 1e6, 1)
 
+    @property
+    def bytes(self) -> int:
+        """The peak since then; where the system does not tell it, that of the whole process."""
+        known = self.megabytes
+        return round(known * 1e6) if known is not None else _process_peak() or 0
+
 
 def _forget_peak() -> bool:
     """Let Linux count the peak of this process from now on; whether it does."""
