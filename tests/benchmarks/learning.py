@@ -10,6 +10,8 @@ import json
 import sys
 from pathlib import Path
 
+import torch
+
 from nlp_transfer import finetune, load_recipe
 
 
@@ -25,6 +27,7 @@ def main() -> None:
         "train_seconds": round(seconds, 1),
         "sentences_per_second": round(sentences * training["epochs"] / seconds, 1),
         "entity_f1": round(metrics["splits"]["test"]["entity"]["overall"]["f1"], 4),
+        **({"device_mb": training["peak_mb"]} if torch.cuda.is_available() else {}),
     }
     print(json.dumps(figures))
 

@@ -100,7 +100,15 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         "train_seconds": round(seconds, 1),
         "sentences_per_second": round(learned / seconds, 1),
         "entity_f1": round(entity_f1(splits["test"]["tags"], tags), 4),
+        **device_memory(),
     }
+
+
+def device_memory() -> dict[str, float]:
+    """Return the most memory that was taken of a GPU, where there is one."""
+    if not torch.cuda.is_available():
+        return {}
+    return {"device_mb": round(torch.cuda.max_memory_allocated() / 1e6, 1)}
 
 
 def encode(batch: Any, tokenizer: Any, ids: dict[str, int]) -> Any:
