@@ -59,13 +59,28 @@ def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     with _beside(path) as (beside, target):
         beside.mkdir()
         yield beside
-        if replace and target.exists():
-            old = _hidden(target)
-            target.replace(old)
-            beside.replace(target)
-            shutil.rmtree(old, ignore_errors=True)
+        if replace:
+            _put_in_place(beside, target)
         else:
             beside.replace(target)
+
+
+def _put_in_place(folder: Path, target: Path) -> None:
+    """Move a folder to where one may be, or be put by another process at the same moment."""
+    while True:
+        old = _hidden(target)
+        with contextlib.suppress(FileNotFoundError):
+            target.replace(old)
+        try:
+            folder.replace(target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            continue
+        finally:
+            if target.exists():
+                shutil.rmtree(old, ignore_errors=True)
+        return
 
 
 def write_text(path: Path, text: str) -> None:

@@ -105,6 +105,27 @@ def test_a_folder_is_replaced_only_where_it_may_be(out: Path) -> None:
     assert [path.name for path in out.parent.rglob("*")] == ["out", "second"]
 
 
+def test_of_processes_that_put_a_folder_in_the_same_place_the_last_one_stays(out: Path) -> None:
+    failed = []
+
+    def put(number: int) -> None:
+        try:
+            for _ in range(80):
+                with whole_folder(out, replace=True) as temporary:
+                    (temporary / "who").write_text(str(number))
+        except OSError as error:
+            failed.append(error)
+
+    writers = [threading.Thread(target=put, args=(number,)) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert not failed
+    assert (out / "who").read_text() in "01234567"
+    assert list(out.parent.iterdir()) == [out]
+
+
 def test_what_a_killed_process_leaves_does_no_harm_and_is_found(out: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from nlp_transfer.files import whole_file\n"

@@ -130,14 +130,14 @@ def test_a_killed_worker_ends_all(recipe: Path, tmp_path: Path, number: str) -> 
         assert launcher.stderr
         said = launcher.stderr.read()
     assert "Traceback" not in said.partition("exitcode")[0]
-    if number == "1":
-        assert "error: another process of this run has ended" in said
+    if number == "1":  # its launcher or the broken connection may come first
+        assert "another process of this run has ended" in said or "ended by SIGTERM" in said
 
 
 def test_a_worker_that_does_not_answer_ends_all_within_the_time(
     recipe: Path, tmp_path: Path
 ) -> None:
-    short = "training.timeout_minutes=0.2"
+    short = "training.timeout_minutes=1"
     with _in_training(recipe, tmp_path / "run", short) as (launcher, workers):
         workers["1"].send_signal(signal.SIGSTOP)
         assert launcher.stderr
@@ -146,7 +146,7 @@ def test_a_worker_that_does_not_answer_ends_all_within_the_time(
                 break
         else:
             raise AssertionError("it was not said")
-        assert "0.2 minutes (training.timeout_minutes)" in line
+        assert "within 1 min (training.timeout_minutes)" in line
         workers["1"].send_signal(signal.SIGCONT)
         assert not psutil.wait_procs(workers.values(), timeout=60)[1]
 

@@ -217,3 +217,65 @@ def test_a_run_that_was_taken_for_dead_saves_nothing_more(endless: Path, tmp_pat
     assert re.search(r"another has gone on in its place: process \d+ on far-away", said)
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == before
     assert Holder.read(run / LOCK).process.host == "far-away"
+
+
+@pytest.mark.slow
+def test_a_study_is_not_started_over_under_a_worker(
+    nlpt: Run, tiny_recipe: Any, tmp_path: Path
+) -> None:
+    recipe, study = tiny_recipe(training={"epochs": 1}), tmp_path / "study"
+    assert nlpt("study", "-r", recipe, "-o", study, "--seeds", 1)[0] == 0
+    (run,) = (study / "runs").iterdir()
+    _held(run / LOCK, ProcessId.here().as_dict())
+    code, _, err = nlpt("study", "-r", recipe, "-o", study, "--seeds", 1, "--fresh")
+    assert code == 2
+    assert f"{run} is in use: process {os.getpid()} on" in err
+    assert (run / "metrics.json").is_file()
+
+
+@pytest.mark.slow
+def test_an_output_that_is_being_written_is_refused_to_others(
+    nlpt: Run, tiny_recipe: Any, tmp_path: Path
+) -> None:
+    assert nlpt("finetune", "-r", tiny_recipe(training={"epochs": 1}), "-o", "run")[0] == 0
+    texts, output = tmp_path / "texts.txt", tmp_path / "found.jsonl"
+    texts.write_text("Ada left Rome\n", "utf-8")
+    lock = tmp_path / f".found.jsonl{LOCK}"
+    _held(lock, ProcessId.here().as_dict())
+    code, _, err = nlpt("predict", "run", texts, "-o", output)
+    assert (code, output.exists()) == (2, False)
+    assert f"{output} is in use: process {os.getpid()} on" in err
+    lock.unlink()
+    assert nlpt("predict", "run", texts, "-o", output)[0] == 0
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_tables_of_a_killed_process_are_deleted_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    code = (
+        "from nlp_transfer.data.arrow_tables import scratch_folder\n"
+        "print(scratch_folder(), flush=True); input()"
+    )
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def folder_of(process: subprocess.Popen[str]) -> Path:
+        assert process.stdout
+        return Path(process.stdout.readline().strip())
+
+    with start() as killed, start() as living:
+        left, used = folder_of(killed), folder_of(living)
+        killed.kill()
+        killed.wait()
+        with start() as next_one:
+            own = folder_of(next_one)
+            assert set(tmp_path.iterdir()) == {used, own}
+            assert left not in (used, own)
+            next_one.communicate("\n")
+        living.communicate("\n")
+    assert not list(tmp_path.iterdir())

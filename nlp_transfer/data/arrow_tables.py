@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -13,11 +15,16 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlp_transfer.files import write_json
+
 if TYPE_CHECKING:
     import pyarrow
     from datasets import Dataset
 
 _ROWS_A_BATCH = 1000
+_SCRATCH = "nlp_transfer-"
+_OWNER = "owner.json"
+_LARGEST = 10_000  # bytes
 
 
 def write_table(
@@ -152,4 +159,12 @@ def scratch_folder() -> str:
 
 @cache
 def _scratch() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="nlp_transfer-", ignore_cleanup_errors=True)
+    from nlp_transfer.processes.identity import ProcessId
+
+    for owner in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*/{_OWNER}"):
+        with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+            if ProcessId(**json.loads(owner.read_bytes()[:_LARGEST])).is_gone():  # it was killed
+                shutil.rmtree(owner.parent, ignore_errors=True)
+    folder = tempfile.TemporaryDirectory(prefix=_SCRATCH, ignore_cleanup_errors=True)
+    write_json(Path(folder.name, _OWNER), ProcessId.here().as_dict())
+    return folder

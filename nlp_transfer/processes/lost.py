@@ -21,7 +21,7 @@ def noticing_lost(minutes: float) -> Iterator[None]:
         if not _is_of_exchange(error):
             raise
         raise LostProcessError(
-            f"another process of this run has ended, or did not answer for {minutes:g} minutes "
+            f"another process of this run has ended, or did not answer within {minutes:g} min "
             "(training.timeout_minutes), so all end; the same command goes on from the last "
             f"checkpoint. {str(error).splitlines()[0]:.200}"
         ) from error

@@ -9,6 +9,7 @@ from nlp_transfer import files
 from nlp_transfer.errors import UserError
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.disk import check_writable
+from nlp_transfer.runs.lock import LOCK, Lock
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.same_recipe import check_same_recipe
 from nlp_transfer.strategies.any_recipe import AnyRecipe
@@ -105,9 +106,15 @@ class StudyFolder:
             files.write_json(self.path / "plan.json", plan.as_dict())
 
     def clear(self) -> None:
-        """Delete a study, and nothing that is not part of one."""
+        """Delete a study, and nothing that is not part of one.
+
+        raises: UserError where a worker is at one of its runs
+        """
         if not (self.path / "plan.json").is_file():  # a damaged one is one, too
             return
+        for lock in self.path.glob(f"runs/*/{LOCK}"):
+            with Lock(lock, lock.parent):
+                pass  # free, or of a process that is dead
         for name in _OURS:
             locks = self.path.glob(f"{name}.lock*")
             for path in (*files.leftovers(self.path / name), *locks, self.path / name):
