@@ -16,7 +16,7 @@ from nlp_transfer import load_recipe
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "nlp_transfer"
-RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # From the top of the house to its ground. A room imports only from itself and from rooms below.

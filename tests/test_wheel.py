@@ -42,8 +42,9 @@ def _nlpt(installed: Path, folder: Path, *arguments: str) -> str:
 def test_the_shipped_recipes_come_with_it(installed: Path, tmp_path: Path) -> None:
     where = _nlpt(installed, tmp_path, "recipes", "list")
     assert "quickstart-ner" in where
-    shipped = {path.name for path in (installed / "nlp_transfer" / "recipes").glob("*.yaml")}
-    assert shipped == {path.name for path in (ROOT / "recipes").rglob("*.yaml")}
+    here, there = ROOT / "recipes", installed / "nlp_transfer" / "recipes"
+    shipped = {path.relative_to(there) for path in there.rglob("*") if path.is_file()}
+    assert shipped == {path.relative_to(here) for path in here.rglob("*") if path.is_file()}
 
 
 def test_data_templates_and_types_come_with_it(installed: Path) -> None:

@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -47,6 +48,9 @@ _MISTAKE = 2
 """Exit code where the user is to change something."""
 _BY_SIGNAL = 128
 """Exit code, as shells have it, after signal 0; after Ctrl-C it is 130, after SIGTERM 143."""
+
+_AFTER_MAIN = 2
+"""Seconds that another process waits before it says its mistake."""
 
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -208,6 +212,8 @@ def _ending_in_order() -> Iterator[None]:
 
 
 def _fail(message: str) -> None:
+    if process_number():  # the main process mostly says the same, and ends the others
+        time.sleep(_AFTER_MAIN)
     who = f"process {process_number()}" if process_number() else "error"
     typer.echo(f"{who}: {message}", err=True)
     sys.exit(_MISTAKE)

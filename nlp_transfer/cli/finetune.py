@@ -16,6 +16,7 @@ from nlp_transfer.cli.console import (
     show_report,
     start_logging,
 )
+from nlp_transfer.cli.launching import ProcessesOption, run_in_processes
 from nlp_transfer.errors import UserError
 
 
@@ -39,12 +40,15 @@ def finetune(
     push_to_hub: Annotated[
         str | None, typer.Option("--push-to-hub", metavar="REPO", help="Publish the model.")
     ] = None,
+    processes: ProcessesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fine-tune a checkpoint as a recipe says. Run again, it resumes.
 
     Example: nlpt finetune --recipe quickstart-ner training.epochs=1
     """
+    if not dry_run:
+        run_in_processes(processes)
     start_logging()
     from nlp_transfer.flows.finetune import finetune as run
     from nlp_transfer.flows.recipes import load_recipe

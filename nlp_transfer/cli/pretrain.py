@@ -15,6 +15,8 @@ from nlp_transfer.cli.console import (
     print_json,
     start_logging,
 )
+from nlp_transfer.cli.launching import ProcessesOption, run_in_processes
+from nlp_transfer.processes import is_main_process
 
 
 def pretrain(
@@ -25,18 +27,22 @@ def pretrain(
         typer.Option("--output", "-o", help="Run folder; runs/<recipe>-pretrained by default."),
     ] = None,
     fresh: FreshOption = False,
+    processes: ProcessesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let a checkpoint read texts of the domain. Run again, it resumes.
 
     Example: nlpt pretrain --recipe quickstart-ner pretraining.epochs=1
     """
+    run_in_processes(processes)
     start_logging()
     from nlp_transfer.flows.pretrain import pretrain as run
     from nlp_transfer.flows.recipes import load_recipe
 
     loaded = load_recipe(recipe, overrides or [], trust_runs=False)
     folder, metrics = run(loaded, output=output, fresh=fresh)
+    if not is_main_process():
+        return
     if as_json:
         print_json(metrics)
         return

@@ -81,27 +81,42 @@ def copy(
         Path | None, typer.Argument(help="File to write; ./NAME.yaml by default.")
     ] = None,
 ) -> None:
-    """Copy a recipe to a file of yours, to change it.
+    """Copy a recipe to a file of yours, to change it; or a file that starts runs on clusters.
 
-    Example: nlpt recipes copy quickstart-ner mine.yaml
+    Example: nlpt recipes copy quickstart-ner mine.yaml; nlpt recipes copy slurm/nodes.sh
     """
     from nlp_transfer.recipe.copying import SCHEMA_FILE, copied_text
     from nlp_transfer.recipe.reader import find_recipe
+    from nlp_transfer.recipe.shipped import launch_files
     from nlp_transfer.recipe.yaml_reader import yaml_text
 
+    if name in (launching := launch_files()):
+        _copy_as_it_is(launching[name], target or Path(launching[name].name))
+        return
     source = find_recipe(name)
     target = target or Path(source.name)
     if target.suffix.lower() not in (".yaml", ".yml"):
         raise UserError(f"{target}: a recipe's file ends in .yaml. Write {target}.yaml")
     text = copied_text(yaml_text(source), name, target)
-    if target.exists():
+    _write_new(target, text)
+    _write_new(target.parent / SCHEMA_FILE, _schema_text(), replace=True)
+    typer.echo(f"{target}: run it with `nlpt finetune --recipe {shlex.quote(str(target))}`")
+
+
+def _copy_as_it_is(source: Path, target: Path) -> None:
+    text = source.read_text("utf-8")
+    _write_new(target, text)
+    command = next(line for line in text.splitlines() if line.startswith("# "))
+    typer.echo(f"{target}: {command.removeprefix('# ')}")
+
+
+def _write_new(target: Path, text: str, *, replace: bool = False) -> None:
+    if target.exists() and not replace:
         raise UserError(f"{target} is there already; name another file.")
     try:
         write_text(target, text)
-        write_text(target.parent / SCHEMA_FILE, _schema_text())
     except OSError as error:
         raise UserError(f"{target} cannot be written: {error.strerror}.") from None
-    typer.echo(f"{target}: run it with `nlpt finetune --recipe {shlex.quote(str(target))}`")
 
 
 @app.command()

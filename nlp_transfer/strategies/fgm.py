@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.strategies.base import Stage, Strategy
-from nlp_transfer.strategies.context import Batch, Forward, LossFunction, TrainingData
+from nlp_transfer.strategies.context import Batch, Forward, LossFunction, TrainingData, Wrapper
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +21,8 @@ class Fgm(Strategy):
     # Computes the loss twice, whatever it is; excludes r_drop.
     order: ClassVar[int] = 40
 
+    # DeepSpeed counts gradients by itself, and does not know of those that only find the noise.
+    not_under: ClassVar[tuple[Wrapper, ...]] = ("zero-1", "zero-2", "zero-3")
     excludes: ClassVar[tuple[str, ...]] = ("r_drop",)
 
     name: Literal["fgm"] = "fgm"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from nlp_transfer.strategies.base import WEIGHTS, Stage, Strategy
+from nlp_transfer.strategies.context import Wrapper
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -21,6 +22,8 @@ class GradualUnfreezing(Strategy):
     order: ClassVar[int] = 50
 
     exclusive: ClassVar[tuple[str, ...]] = (WEIGHTS,)
+    # DeepSpeed takes steps with weights that have no gradient yet: they would decay.
+    not_under: ClassVar[tuple[Wrapper, ...]] = ("zero-1", "zero-2", "zero-3")
 
     name: Literal["gradual_unfreezing"] = "gradual_unfreezing"
     until: float | None = Field(
