@@ -47,6 +47,8 @@ def finetune(
 
     Example: nlpt finetune --recipe quickstart-ner training.epochs=1
     """
+    if dry_run and (processes or 1) > 1:
+        raise UserError("--processes: a --dry-run is of one; --gpus N says what N GPUs would take.")
     if not dry_run:
         run_in_processes(processes)
     start_logging()
