@@ -113,16 +113,17 @@ def _end(plan: Plan, place: RunFolder, little: Sequence[Little], fitted: Fitted)
     from nlp_transfer.runs.estimate import Ending
     from nlp_transfer.runs.saving import save_adapter, save_models
     from nlp_transfer.training.fitting import calibrate, finish, predict
-    from nlp_transfer.training.rehearsal import times_scored
+    from nlp_transfer.training.rehearsal import keep_as_many, times_scored
 
     tasks, trainer = [one.task for one in little], fitted.trainer
-    _, evaluating = _timed(trainer.evaluate)
+    metrics, evaluating = _timed(trainer.evaluate)
+    keep_as_many(tasks[0].recipe, trainer, metrics)
     _, saving = _timed(trainer.save_now) if trainer.state.global_step else (None, 0.0)
+    _, adapting = _timed(lambda: save_adapter(place, fitted))
     finished, finishing = _timed(lambda: calibrate(tasks, finish(tasks, fitted)))
     predictions, predicting = _timed(lambda: predict(tasks, finished))
 
     def write() -> None:
-        save_adapter(place, fitted)
         save_models(place, tasks, finished.models)
         report = score(tasks, predictions, finished.figures, before=place.earlier_round)
         card = card_text(plan.recipe, report, tasks[0].splits.labels)
@@ -135,7 +136,7 @@ def _end(plan: Plan, place: RunFolder, little: Sequence[Little], fitted: Fitted)
         save=saving,
         finish=finishing * validation,
         predict=predicting * times_scored(little),
-        report=writing,
+        report=adapting + writing,
     )
 
 

@@ -17,7 +17,7 @@ from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.examples import TaskWindows
 from nlp_transfer.training.fitting import Fitted
-from nlp_transfer.training.rehearsal import StepClock
+from nlp_transfer.training.rehearsal import StepClock, planned_evaluations, planned_steps
 from nlp_transfer.training.sizes import DataSizes, data_sizes
 
 
@@ -150,7 +150,7 @@ def estimate(
     args = training_arguments(
         recipe.training, folder.checkpoints, strategies=recipe.strategies
     )  # those of the dry run say its own steps
-    an_epoch = len(trainer.get_train_dataloader()) // trainer.args.gradient_accumulation_steps
+    an_epoch = trainer.steps_an_epoch
     steps = planned_steps(args, an_epoch) if clock.seconds else 0  # or all is fitted at once
     evaluations = planned_evaluations(args, steps, an_epoch) if steps else int(_evaluates(args))
     minutes = recipe.training.max_minutes
@@ -206,23 +206,6 @@ def _work(
         total_parameters=fitted.parameters["total_parameters"],
         hidden_times_layers=config.hidden_size * config.num_hidden_layers,
     )
-
-
-def planned_steps(args: TrainingArguments, steps_an_epoch: int) -> int:
-    """Count the steps of a run that nothing ends early."""
-    if args.max_steps > 0:
-        return int(args.max_steps)
-    return math.ceil(float(args.num_train_epochs) * steps_an_epoch)
-
-
-def planned_evaluations(args: TrainingArguments, steps: int, steps_an_epoch: int) -> int:
-    """Count the evaluations of a run; each saves a checkpoint too."""
-    if args.eval_strategy == IntervalStrategy.EPOCH:
-        return max(1, math.ceil(steps / steps_an_epoch))
-    if args.eval_strategy == IntervalStrategy.STEPS:
-        every = float(args.eval_steps)
-        return int(steps // (math.ceil(every * steps) if every < 1 else every))
-    return 0
 
 
 def _evaluates(args: TrainingArguments) -> bool:

@@ -74,7 +74,7 @@ class BudgetTrainer(GuardedTrainer):
         self.remove_callback(PrinterCallback)
         self._watch = LossWatch(self.accelerator, self._blame)
         self.add_callback(self._watch)
-        self._save_points = SavePoints(training.save_minutes, self._steps_an_epoch)
+        self._save_points = SavePoints(training.save_minutes, self.steps_an_epoch)
         self.add_callback(self._save_points)
         keep_in(Path(args.output_dir).parent / "tracking", self.callback_handler.callbacks)
         # Ours is the loss: models that offer to normalise theirs must not be asked to.
@@ -172,7 +172,8 @@ class BudgetTrainer(GuardedTrainer):
         return loss
 
     @property
-    def _steps_an_epoch(self) -> int:
+    def steps_an_epoch(self) -> int:
+        """Optimizer steps of an epoch."""
         accumulated: int = self.args.gradient_accumulation_steps
         return len(self._sampler(self.args)) // accumulated
 
@@ -182,7 +183,7 @@ class BudgetTrainer(GuardedTrainer):
 
     def _blame(self, step: int) -> str:
         """Name the batch of a step whose loss is no number, and what to do about it."""
-        epoch, number = divmod(step - 1, self._steps_an_epoch)
+        epoch, number = divmod(step - 1, self.steps_an_epoch)
         batches = self._sampler(self.args).global_batches(epoch)
         places = [*dict.fromkeys(map(self.place, batches[number]))]
         return advice_on_batch(places, step, self._training.learning_rate, self.precision)

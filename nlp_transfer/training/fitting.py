@@ -96,7 +96,18 @@ def fit(
         _take_no_steps(trainer)
     trainer.unshard()
     model = trainer.whole_model()
+    _compute_as_asked(model)
     return Fitted(replace(loaded, model=model), trainer, counts, learning.memory)
+
+
+def _compute_as_asked(model: nn.Module) -> None:
+    """Take away the autocast that Accelerate has put around a model that has learned.
+
+    It would compute in bf16 where fp32 is asked for: as when a model that was saved is compared
+    with it, which reading it again makes none of.
+    """
+    if vars(model).pop("_original_forward", None) is not None:
+        del model.forward
 
 
 def _take_no_steps(trainer: TransferTrainer) -> None:

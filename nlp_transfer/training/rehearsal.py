@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,16 +15,21 @@ import torch
 from datasets import Dataset
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import IntervalStrategy
 
 from nlp_transfer.records import EncodedSplit
+from nlp_transfer.strategies.context import TransferRecipe
+from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.batching import TokenBatchSampler
 from nlp_transfer.training.examples import SplitData, TaskWindows
+from nlp_transfer.training.trainer import TransferTrainer
 
 MOST_STEPS, _FEWEST_STEPS = 24, 8
 _WARM = 3
 """Steps that warm up: allocation, choice of kernels. The first two are of the largest batches."""
 _SECONDS = 20.0
 """That the steps after these may take, unless they are the fewest."""
+_MOST_EVALUATIONS = 10
 EXAMPLES = 500
 """Of a split that are evaluated."""
 
@@ -141,3 +148,36 @@ def _few(split: SplitData, kept: list[int]) -> SplitData:
     own = [number for number in numbers.to_pylist() if number is not None]
     windows = windows.remove_columns("example").add_column("example", own)
     return SplitData(split.rows.select(kept), EncodedSplit(windows, split.encoded.ledger))
+
+
+def planned_steps(args: TrainingArguments, steps_an_epoch: int) -> int:
+    """Count the steps of a run that nothing ends early."""
+    if args.max_steps > 0:
+        return int(args.max_steps)
+    return math.ceil(float(args.num_train_epochs) * steps_an_epoch)
+
+
+def planned_evaluations(args: TrainingArguments, steps: int, steps_an_epoch: int) -> int:
+    """Count the evaluations of a run; each saves a checkpoint too."""
+    if args.eval_strategy == IntervalStrategy.EPOCH:
+        return max(1, math.ceil(steps / steps_an_epoch))
+    if args.eval_strategy == IntervalStrategy.STEPS:
+        every = float(args.eval_steps)
+        return int(steps // (math.ceil(every * steps) if every < 1 else every))
+    return 0
+
+
+def keep_as_many(
+    recipe: TransferRecipe, trainer: TransferTrainer, metrics: dict[str, float]
+) -> None:
+    """Tell the callbacks of as many evaluations as a run has: what they keep takes memory.
+
+    metrics: of the first one
+    """
+    place = Path(trainer.args.output_dir)
+    args = training_arguments(recipe.training, place, strategies=recipe.strategies)
+    steps = planned_steps(args, trainer.steps_an_epoch)
+    planned = planned_evaluations(args, steps, trainer.steps_an_epoch)
+    for _ in range(min(planned, _MOST_EVALUATIONS) - 1):
+        trainer.state.global_step += 1  # as if a step lay between
+        trainer.callback_handler.on_evaluate(trainer.args, trainer.state, trainer.control, metrics)
