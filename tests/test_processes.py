@@ -140,6 +140,20 @@ def test_two_processes_learn_the_names_of_the_quickstart_as_one_does(tmp_path: P
     assert sum(same) / len(same) >= 0.995
 
 
+@pytest.mark.slow
+def test_dropout_of_whole_batches_is_the_same_where_the_batches_are(
+    tiny_recipe: Callable[..., Path], tmp_path: Path
+) -> None:
+    """As on GPUs: what torch.compile makes of a model draws dropout for a batch as a whole."""
+    compiled = {"torch_compile": True, "torch_compile_backend": "eager", "max_steps": 3}
+    training = {"epochs": 1, "tokens_per_batch": 96, "arguments": compiled}
+    recipe = tiny_recipe("ner", training=training)
+    _launch(LAUNCHERS["torchrun"], recipe, tmp_path / "two", timeout=900)
+    halves = tiny_recipe("ner", training={**training, "tokens_at_once": 60})
+    _launch([], halves, tmp_path / "one", timeout=900)
+    assert _same_weights(tmp_path / "one" / "model", tmp_path / "two" / "model", within=1e-5)
+
+
 def _tags(run: Path) -> list[str]:
     """List the predicted tag of every word of the test split."""
     lines = (run / "predictions.jsonl").read_text("utf-8").splitlines()
