@@ -136,7 +136,7 @@ def test_two_processes_learn_the_names_of_the_quickstart_as_one_does(tmp_path: P
     _launch([], recipe, alone, timeout=900)
     _launch(LAUNCHERS["torchrun"], recipe, together, timeout=900)
     same = [one == two for one, two in zip(_tags(alone), _tags(together), strict=True)]
-    assert len(same) > 5000
+    assert len(same) > 2500
     assert sum(same) / len(same) >= 0.995
 
 
