@@ -16,7 +16,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
-from nlp_transfer import Predictor
+from nlp_transfer import Predictor, UserError
+from nlp_transfer.training.sharding import check_shards
 
 needs_deepspeed = pytest.mark.skipif(
     importlib.util.find_spec("deepspeed") is None, reason="DeepSpeed is not installed"
@@ -192,3 +193,64 @@ def test_what_cannot_be_sharded_is_refused_before_data_is_read(
     code, _, said = nlpt("finetune", "--recipe", tiny_recipe(strategy=strategy), "-o", "run")
     assert (code, fault in said) == (2, True), said
     assert not Path("run").exists()
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("deepspeed") is not None, reason="DeepSpeed is installed"
+)
+def test_deepspeed_that_is_not_installed_is_said(
+    nlpt: Callable[..., tuple[int, str, str]], tiny_recipe: Callable[..., Path]
+) -> None:
+    config = "training.arguments.deepspeed=zero.json"
+    code, _, said = nlpt("finetune", "--recipe", tiny_recipe(), "-o", "run", config)
+    assert (code, "pip install deepspeed" in said) == (2, True), said
+
+
+@needs_deepspeed
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        (None, "zero.json cannot be read"),
+        ("{", "zero.json is not JSON"),
+        ({"train_micro_batch_size_per_gpu": 8}, 'Write "auto" for train_micro_batch_size_per_gpu'),
+        ({"bf16": {"enabled": True}}, 'Write "auto" for bf16.enabled'),
+        ({"optimizer": {"type": "AdamW"}}, "which the recipe decides (training.optimizer)"),
+        (
+            {"zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}}},
+            '"zero_force_ds_cpu_optimizer": false',
+        ),
+    ],
+)
+def test_configurations_of_deepspeed_that_contradict_the_recipe_are_refused(
+    config: dict[str, Any] | str | None,
+    fault: str,
+    nlpt: Callable[..., tuple[int, str, str]],
+    tiny_recipe: Callable[..., Path],
+) -> None:
+    whole = {**ZERO, "zero_optimization": {"stage": 2}}
+    if config is not None:
+        text = config if isinstance(config, str) else json.dumps({**whole, **config})
+        Path("zero.json").write_text(text, "utf-8")
+    told = "training.arguments.deepspeed=zero.json"
+    code, _, said = nlpt("finetune", "--recipe", tiny_recipe(), "-o", "run", told)
+    assert (code, fault in said) == (2, True), said
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("shards", "wrapper", "processes", "fault"),
+    [
+        ("global_step4/zero_pp_rank_0_mp_rank_00_optim_states.pt", "ddp", 2, "is of DeepSpeed"),
+        ("pytorch_model_fsdp_0/.metadata", None, 1, "is of FSDP2"),
+        ("model.safetensors", "fsdp2", 2, "is of plain processes"),
+        ("global_step4/zero_pp_rank_0_mp_rank_00_optim_states.pt", "zero-2", 2, "of 1 processes"),
+    ],
+)
+def test_a_checkpoint_of_other_shards_is_refused(
+    shards: str, wrapper: Any, processes: int, fault: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "checkpoint-4" / shards
+    file.parent.mkdir(parents=True)
+    file.touch()
+    with pytest.raises(UserError, match=fault):
+        check_shards(tmp_path / "checkpoint-4", wrapper, processes)

@@ -21,7 +21,12 @@ from nlp_transfer.training.optimization import (
     trainer_optimizer,
 )
 from nlp_transfer.training.optional_packages import check_packages
-from nlp_transfer.training.wrapping import asks_for_deepspeed, settle_wrapping, wrapper_of
+from nlp_transfer.training.wrapping import (
+    asks_for_deepspeed,
+    check_deepspeed,
+    settle_wrapping,
+    wrapper_of,
+)
 
 
 def training_arguments(
@@ -44,6 +49,7 @@ def training_arguments(
     if steps is not None:
         settings |= {"max_steps": steps, "eval_strategy": "no", "save_strategy": "no"}
         settings["load_best_model_at_end"] = False
+    check_deepspeed(settings)
     connect(section.timeout_minutes, cpu=settings["use_cpu"], backend=settings.get("ddp_backend"))
     try:
         args = TrainingArguments(**settings)

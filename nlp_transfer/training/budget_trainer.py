@@ -86,7 +86,7 @@ class BudgetTrainer(GuardedTrainer):
         checkpoint: of an interrupted run, to go on from
         raises:     Stopped when a signal ended training early
         """
-        self.keep_structure()
+        self.prepare_to_shard(checkpoint)
         if checkpoint:
             state = read_state(checkpoint)
             self.time_limit.is_reached = was_reached(state, self._training.max_minutes)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel, Trainer
 
+from nlp_transfer.errors import UserError
 from nlp_transfer.models.architecture import layers_of
 from nlp_transfer.strategies.context import Wrapper
 from nlp_transfer.training.wrapping import asks_for_fsdp, forget_zero3, wrapper_of
@@ -64,8 +66,14 @@ class ShardedTrainer(Trainer):
         if self.is_deepspeed_enabled:
             forget_zero3()  # the accelerator has told transformers again
 
-    def keep_structure(self) -> None:
-        """Keep what a model is without its weights, before it is sharded."""
+    def prepare_to_shard(self, checkpoint: Path | None) -> None:
+        """Keep what a model is without its weights, before it is sharded.
+
+        checkpoint: that training goes on from
+        raises:     UserError where that is of a run that was sharded otherwise
+        """
+        if checkpoint is not None:
+            check_shards(checkpoint, self.wrapper, self.args.world_size)
         if not self.is_sharded:
             return
         self._structure = _with_parameters(
@@ -134,6 +142,24 @@ class ShardedTrainer(Trainer):
         """Write the model into a checkpoint; one of shards has all that resuming needs already."""
         if not self.is_sharded:
             super().save_model(output_dir, _internal_call)
+
+
+def check_shards(checkpoint: Path, wrapper: Wrapper | None, processes: int) -> None:
+    """Refuse a checkpoint that holds shards of another kind, or of other processes."""
+    has_zero = any(checkpoint.glob("global_step*"))
+    has_fsdp = any(checkpoint.glob("pytorch_model_fsdp*"))
+    if has_zero != str(wrapper).startswith("zero") or has_fsdp != (wrapper == "fsdp2"):
+        found = "DeepSpeed" if has_zero else "FSDP2" if has_fsdp else "plain processes"
+        raise UserError(
+            f"{checkpoint} is of {found}, this run is under {wrapper or 'none of them'}: neither "
+            "reads the other's checkpoints. Start it as before, or anew with --fresh."
+        )
+    parts = len([*checkpoint.glob("global_step*/*_optim_states.pt")])
+    if has_zero and parts != processes:
+        raise UserError(
+            f"{checkpoint} is of {parts} processes, this run has {processes}: DeepSpeed reads its "
+            f"checkpoints on as many only. Start {parts} processes, or anew with --fresh."
+        )
 
 
 def _named(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -23,6 +26,32 @@ _WHOLE = "Each process reads the whole model before it is sharded"
 def asks_for_deepspeed(arguments: Mapping[str, Any]) -> bool:
     """Tell whether DeepSpeed is to train, by `training.arguments` or `accelerate launch`."""
     return bool(arguments.get("deepspeed")) or _is_on("ACCELERATE_USE_DEEPSPEED")
+
+
+def check_deepspeed(arguments: Mapping[str, Any]) -> None:
+    """Refuse DeepSpeed where it is not installed, or its configuration cannot be read.
+
+    raises: UserError
+    """
+    if not asks_for_deepspeed(arguments):
+        return
+    if find_spec("deepspeed") is None:
+        raise UserError(
+            "DeepSpeed is asked for and not installed. Run `pip install deepspeed`, or start the "
+            "run without it: FSDP shards models too (docs/clusters.md)."
+        )
+    config = arguments.get("deepspeed")
+    if not isinstance(config, str):
+        return
+    where = f"training.arguments.deepspeed: {config}"
+    try:
+        said = json.loads(Path(config).read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"{where} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where} is not JSON: {error}.") from None
+    if not isinstance(said, dict):
+        raise UserError(f"{where} is no configuration of DeepSpeed, which is a JSON object.")
 
 
 def asks_for_fsdp(args: TrainingArguments) -> bool:
@@ -128,7 +157,7 @@ def _faults_of_deepspeed(args: TrainingArguments) -> Iterator[str]:
         key, _, _ = mismatch.removeprefix("- ds ").partition("=")
         yield (
             f"DeepSpeed: {mismatch.removeprefix('- ds ').replace(' vs hf ', ', the recipe has ')}. "
-            f'Write "{key.rpartition(".")[2]}": "auto": the recipe decides (batches by '
+            f'Write "auto" for {key}: the recipe decides (batches by '
             "training.tokens_per_batch and tokens_at_once, precision by training.precision)."
         )
 
