@@ -16,9 +16,9 @@ import pytest
 from damaging import DAMAGES, change, made_by_hand, refused
 from interrupting import interrupted
 from safetensors.torch import load_file
-from tiny import write_recipe
+from tiny import write_data, write_recipe
 
-from nlp_transfer import UserError, finetune, load_recipe
+from nlp_transfer import UserError, export, finetune, load_recipe, merge, pretrain
 from nlp_transfer.data.arrow_tables import cache_folder
 from nlp_transfer.recipe.recipe import Recipe
 
@@ -257,6 +257,57 @@ def test_a_strangers_manifest_leads_nowhere(manifest, finished, tmp_path, nlpt):
     (copy / "manifest.json").write_text(manifest)
     assert found_by_verify(nlpt, copy)[1]["manifest.json"] == "damaged"
     assert nlpt("report", copy)[0] == 0
+
+
+# Models that lie elsewhere
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory, finished, tiny_bert) -> dict[str, tuple[Path, list[object]]]:
+    """Name the folder of a model of each kind, and a command that reads it."""
+    folder, texts = tmp_path_factory.mktemp("models"), finished.recipe.with_name("texts.txt")
+    side = {"task": {"name": "ner"}, "data": {"source": str(finished.recipe.parent / "side")}}
+    write_data(finished.recipe.parent / "side", "ner")
+    told = {"lora": {"name": "lora", "rank": 2},
+            "side": {"name": "multi_task", "side_tasks": {"names": side}}}  # fmt: skip
+    for name, strategy in told.items():
+        recipe = load_recipe(str(finished.recipe), [f"strategies=[{json.dumps(strategy)}]"])
+        finetune(recipe, output=folder / name)
+    exported = shutil.copytree(finished.folder, folder / "exported")
+    export(exported)
+    merge([finished.folder, exported], folder / "merged")
+    read = folder / "read.txt"
+    read.write_text("Ada Lovelace visited Paris .\n" * 8, "utf-8")
+    told_to_read = [f"pretraining.texts={read}", "pretraining.epochs=1"]
+    pretrain(load_recipe(str(finished.recipe), told_to_read), output=folder / "pretrained")
+    fine = ["finetune", "--recipe", finished.recipe, "--output", "out", "--dry-run"]
+    return {
+        "adapter": (folder / "lora" / "adapter",
+                    ["predict", tiny_bert, texts, "--adapter", folder / "lora"]),
+        "side": (folder / "side" / "tasks" / "names",
+                 ["predict", folder / "side" / "tasks" / "names", texts]),
+        "onnx": (exported / "onnx", ["predict", exported, texts, "--engine", "onnx"]),
+        "merged": (folder / "merged", ["predict", folder / "merged", texts]),
+        "pretrained": (folder / "pretrained" / "model",
+                       [*fine, f"model.checkpoint={folder / 'pretrained'}"]),
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["adapter", "side", "onnx", "merged", "pretrained"])
+def test_a_model_of_every_kind_is_verified_where_it_is_used(kind, models, nlpt):
+    folder, command = models[kind]
+    run = folder if kind == "merged" else folder.parents[1 if kind == "side" else 0]
+    assert found_by_verify(nlpt, run)[0] == 0
+    assert nlpt(*command)[0] == 0
+    weights = next(path for path in folder.iterdir() if path.suffix in (".onnx", ".safetensors"))
+    content = weights.read_bytes()
+    change(weights, DAMAGES["one bit"])
+    code, out, err = nlpt(*command)
+    assert refused(code, out, err, folder, f"{weights.name} holds other bytes"), err
+    code, found = found_by_verify(nlpt, run)
+    assert (code, found[weights.relative_to(run).as_posix()]) == (2, "damaged")
+    weights.write_bytes(content)
 
 
 # What is kept for later runs
