@@ -95,6 +95,7 @@ class BudgetTrainer(GuardedTrainer):
                 # The Trainer would learn on until the next evaluation, and might keep that.
                 self.state = state
                 self._load_callback_state()
+                self.clock.write_log(self.args, state)
                 self.clock.stop()
                 self.find_best()
                 self._load_best_model()

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_callback import ExportableState
 
 from nlp_transfer.files import remove, write_json_lines
-from nlp_transfer.processes import world_size
+from nlp_transfer.processes import is_main_process, world_size
 from nlp_transfer.training.live_bar import LiveBar, Standing
 from nlp_transfer.training.seeding import draws_by_row
 
@@ -100,9 +100,20 @@ class Progress(TrainerCallback, ExportableState):
         else:
             epochs = "" if args.max_steps > 0 else f", {_counted(args.num_train_epochs, 'epoch')}"
             log.info("training: %s%s", _counted(state.max_steps, "step"), epochs)
-        _write_again(state.log_history, Path(args.output_dir).parent / "log.jsonl")
+        self.write_log(args, state)
         self._begun = _Begun(state.global_step, state.epoch or 0.0, self.evaluation_seconds)
         self._bar = LiveBar(self._headline, steps=state.max_steps, done=state.global_step)
+
+    @staticmethod
+    def write_log(args: TrainingArguments, state: TrainerState) -> None:
+        """Let log.jsonl hold what a run goes on from: it may be damaged, or of later steps."""
+        file = Path(args.output_dir).parent / "log.jsonl"
+        if not is_main_process():
+            return
+        if state.log_history:
+            write_json_lines(file, ({"step": line["step"], **line} for line in state.log_history))
+        else:
+            remove(file)
 
     def _on_other_processes(self, args: TrainingArguments) -> str:
         same = (
@@ -230,14 +241,3 @@ def planned_epochs(args: TrainingArguments, state: TrainerState) -> float:
     if args.max_steps > 0 or epoch > epochs:
         return epoch * int(state.max_steps) / max(int(state.global_step), 1)
     return epochs
-
-
-def _write_again(logged: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write the lines of all steps that a run has taken, and no others: it goes on from these.
-
-    logged: as the checkpoint has it; what lies in the file may be damaged, or of later steps
-    """
-    if logged:
-        write_json_lines(path, ({"step": line["step"], **line} for line in logged))
-    else:
-        remove(path)
