@@ -30,7 +30,7 @@ from nlp_transfer.recipe.shipped import shipped_recipes
 PARQUET_BRANCH = "refs/convert/parquet"
 RECIPES = {
     path.stem: yaml.safe_load(path.read_text())
-    for path in sorted(Path(__file__).parent.parent.joinpath("recipes").rglob("*.yaml"))
+    for path in sorted(Path(__file__).parent.parent.joinpath("recipes").glob("*.yaml"))
 }
 FAMILIES = {
     "FacebookAI/roberta-base": ("roberta", 514),
@@ -334,7 +334,7 @@ def _ask(hub: Hub, questions: list[list[str]]) -> Answers:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr
