@@ -212,8 +212,11 @@ def _ending_in_order() -> Iterator[None]:
 
 
 def _fail(message: str) -> None:
-    if process_number():  # the main process mostly says the same, and ends the others
-        time.sleep(_AFTER_MAIN)
+    if process_number():
+        try:  # the main process mostly says the same; a launcher then ends the others
+            time.sleep(_AFTER_MAIN)
+        except KeyboardInterrupt:
+            sys.exit(_MISTAKE)
     who = f"process {process_number()}" if process_number() else "error"
     typer.echo(f"{who}: {message}", err=True)
     sys.exit(_MISTAKE)
