@@ -99,7 +99,7 @@ def _in_training(
     with subprocess.Popen([*command, *more], stderr=subprocess.PIPE, text=True) as launcher:
         assert launcher.stderr
         for line in launcher.stderr:
-            if line.startswith("epoch 2/"):
+            if line.startswith("epoch "):
                 break
         workers = psutil.Process(launcher.pid).children()
         try:
