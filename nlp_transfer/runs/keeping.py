@@ -19,4 +19,10 @@ class KeepsFolder(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """End the run where it was taken for dead, before it saves this step."""
-        self._lock.check()
+        self._lock.check(at_once=control.should_save)
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """End the run likewise before it is evaluated and saved."""
+        self._lock.check(at_once=True)

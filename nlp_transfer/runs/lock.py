@@ -74,12 +74,13 @@ class Lock:
                 self._path.unlink()
         self._remove_folders()
 
-    def check(self) -> None:
+    def check(self, *, at_once: bool = True) -> None:
         """Refuse to go on where another process has taken this one for dead.
 
-        raises: UserError
+        at_once: else it is enough to look once a second
+        raises:  UserError
         """
-        if time.monotonic() - self._looked < 1:
+        if not at_once and time.monotonic() - self._looked < 1:
             return
         self._looked = time.monotonic()
         if self._is_others():
