@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -295,3 +297,44 @@ def test_a_job_that_cannot_be_resumed_is_refused_before_it_starts(
     assert message in error
     assert not Path("out").exists()
     assert Path("taken.parts", "mine.txt").read_text("utf-8") == "precious"
+
+
+# Processes, the rank that is killed, and which touch of the job's files it does not live to do.
+KILLS = {
+    "one": [(1, 0, 2), (1, 0, 6), (1, 0, 14), (1, 0, 25), (1, 0, 33), (1, 0, 40), (1, 0, 47)],
+    "two": [(2, 1, 4), (2, 0, 12), (2, 1, 13), (2, 0, 26), (2, 0, 33)],
+    "changing": [(2, 0, 17), (1, 0, 22), (2, 1, 12), (3, 2, 10), (1, 0, 37)],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", KILLS)
+def test_a_job_that_is_killed_again_and_again_ends_with_the_same_file(
+    kills: str, model: Path, tmp_path: Path
+) -> None:
+    texts, output = tmp_path / "texts.txt", tmp_path / "out.jsonl"
+    texts.write_text("".join(f"{text}\n" for text in 3 * TEXTS), "utf-8")
+    predict(model, source=texts, output=tmp_path / "whole.jsonl", precision="fp32")
+    command = ("predict", model, texts, *FP32, "-o", output)
+    killed = 0
+    for processes, rank, count in KILLS[kills]:
+        code = _run_killed(processes, rank, count, "out.jsonl.parts", *command)
+        killed += code != 0
+        if code == 0:
+            break
+        assert not output.exists() or output.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert killed >= 3
+    assert _run_killed(1, 0, 0, "nothing", *command) == 0
+    assert output.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"texts.txt", "out.jsonl", "whole.jsonl"}
+
+
+def _run_killed(processes: int, *arguments: object) -> int:
+    launcher = ("-m", "torch.distributed.run", "--nproc_per_node", str(processes))
+    command = (*(launcher if processes > 1 else ()), str(Path(__file__).with_name("killing.py")))
+    return subprocess.run(
+        [sys.executable, *command, *map(str, arguments)],
+        capture_output=True,
+        timeout=600,
+        check=False,
+    ).returncode

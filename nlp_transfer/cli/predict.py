@@ -15,11 +15,29 @@ Arguments = Annotated[
     typer.Argument(
         metavar="MODEL... INPUT",
         help="MODEL: run folder, model folder or Hub id; several answer by their mean "
-        "probabilities. INPUT: a file, a folder, or - for stdin (a text or JSON a line).",
+        "probabilities. INPUT: a file, a folder, or - for stdin (a text or JSON a line); or many "
+        "files, 'texts/**/*.parquet' in quotes, each with an output of its own in the folder -o.",
     ),
 ]
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", help="File, or folder for brat; stdout by default.")
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="File, or folder for brat; stdout by default. Of many files (and of a folder, where "
+        "this is one or ends in /) a folder: a file each, whole or not there. The same command "
+        "does what is missing or changed; what cannot be read is named at the end.",
+    ),
+]
+OnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="ray[://HOST:PORT]",
+        help="Share many files out over a Ray cluster (RAY_ADDRESS, or this machine's own); all "
+        "its machines need this package, and the files under the same paths.",
+        show_default=False,
+    ),
 ]
 ToOption = Annotated[
     str,
@@ -126,6 +144,7 @@ def predict(
     coverage: CoverageOption = None,
     resume: ResumeOption = False,
     fresh: FreshOption = False,
+    on: OnOption = None,
 ) -> None:
     """Predict every text of a file: one JSON object a line, in the input's order.
 
@@ -156,6 +175,7 @@ def predict(
         adapters=adapter or (),
         resume=resume,
         fresh=fresh,
+        on=on,
         precision=precision,
         engine=engine,
         device=device,

@@ -17,6 +17,10 @@ _MOST_OF_DOCUMENT = 4
 """Blocks that a document whose sentences are read in context may take at once."""
 
 
+class InputChangedError(UserError):
+    """An input is not what it was when it got some of its results."""
+
+
 @dataclass(frozen=True)
 class Block:
     """Items in a row, predicted together and without any others."""
@@ -57,7 +61,7 @@ class Blocks:
                 break
             yield block
         if done is not None:
-            raise UserError(self._changed(f"it ends after {self.read:,} items"))
+            raise InputChangedError(self._changed(f"it ends after {self.read:,} items"))
 
     def _next_done(self) -> Stretch | None:
         """Return the next stretch that is not behind us: a part may have been copied."""
@@ -66,9 +70,11 @@ class Blocks:
     def _check(self, done: Stretch) -> None:
         items = list(islice(self._following(), done.items))
         if len(items) < done.items:
-            raise UserError(self._changed(f"it ends after {self.read:,} items"))
+            raise InputChangedError(self._changed(f"it ends after {self.read:,} items"))
         if fingerprint(items) != done.read:
-            raise UserError(self._changed(f"items {done.first + 1:,} to {done.end:,} differ"))
+            raise InputChangedError(
+                self._changed(f"items {done.first + 1:,} to {done.end:,} differ")
+            )
 
     def _changed(self, how: str) -> str:
         return (

@@ -53,13 +53,13 @@ class JobFolder:
         """List the parts of all processes."""
         halves = (path for path in self.path.iterdir() if path.suffix in Part.SUFFIXES)
         names = sorted({path.with_suffix(Part.SUFFIXES[0]) for path in halves})
-        return [Part(path, self._seal()) for path in names]
+        return [Part(path, self.seal) for path in names]
 
     def part_for(self, first: int) -> Part:
         """Return the part for the results of this process from an item on: it has none behind."""
         number = 0
         while True:
-            part = Part(self.path / f"{rank()}-{number}{Part.SUFFIXES[0]}", self._seal())
+            part = Part(self.path / f"{rank()}-{number}{Part.SUFFIXES[0]}", self.seal)
             if all(stretch.end <= first for stretch in part.stretches()):
                 return part
             number += 1
@@ -92,24 +92,33 @@ class JobFolder:
                 sizes += path.stat().st_size
         return sizes
 
-    def _seal(self) -> str:
+    @property
+    def seal(self) -> str:
+        """What the results depend on, in short."""
         return hashlib.sha256(json.dumps(self.job, sort_keys=True).encode("ascii")).hexdigest()
 
     def _end_of(self, number: int) -> Path:
         return self.path / f"{number}.end"
 
-    def _check_same(self) -> None:
+    def differences(self) -> list[str]:
+        """Say how the job of which there are results differs from this one."""
         path = self.path / _JOB
         if not path.is_file():
-            return
+            return []
         try:
             before = json.loads(path.read_text("utf-8"))
-            changed = [key for key in self.job if before.get(key) != self.job[key]]
+            return [
+                f"  {key}: {before.get(key)!r}, now {self.job[key]!r}"
+                for key in self.job
+                if before.get(key) != self.job[key]
+            ]
         except (ValueError, RecursionError, AttributeError):
             log.warning("%s is damaged and written anew; parts tell their job too", path)
-            return
-        if changed:
-            shown = "\n".join(f"  {k}: {before.get(k)!r}, now {self.job[k]!r}" for k in changed)
+            return []
+
+    def _check_same(self) -> None:
+        if differences := self.differences():
+            shown = "\n".join(differences)
             raise UserError(
                 f"--output: {self.path} holds the results of another job:\n{shown}\nThey are kept. "
                 "Run that job's command again, or start over with --fresh, which drops them."

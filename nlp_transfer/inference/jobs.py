@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice, tee
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def predict_in_parts(
     *,
     to: str,
     output: Path,
-    job: Mapping[str, object],
+    parts: JobFolder,
     fresh: bool = False,
 ) -> None:
     """Predict this process's share of the items; the main process merges the shares of all.
@@ -66,24 +66,32 @@ def predict_in_parts(
     processes.
 
     to, output: as `write_results` has them
-    job:    what the results depend on beside the items, as JSON
+    parts:  where results lie until all are there
     fresh:  drop what an interrupted job has predicted
     raises: UserError when there are results of another job or of other items
     """
     check_target(to, output)
-    folder = JobFolder(output.with_name(f"{output.name}.parts"), job)
-    folder.begin(fresh=fresh)
+    parts.begin(fresh=fresh)
     try:
-        total = _predict_share(predict, items, folder)
+        total = _predict_share(predict, items, parts)
         if is_main_process():
-            folder.wait_for_all_parts(total)
-            _finish(folder, total, to=to, output=output)
+            parts.wait_for_all_parts(total)
+            _finish(parts, total, to=to, output=output)
     except KeyboardInterrupt as stop:
-        raise Interrupted.after(stop, f"interrupted: {folder.path} {_KEPT}") from None
+        raise Interrupted.after(stop, f"interrupted: {parts.path} {_KEPT}") from None
     except OSError as error:
-        if not files.is_full(folder.path, error):
+        if not files.is_full(parts.path, error):
             raise
-        raise UserError(f"The disk is full. Free some space: {folder.path} {_KEPT}.") from error
+        raise UserError(f"The disk is full. Free some space: {parts.path} {_KEPT}.") from error
+
+
+def predict_whole(predict: Predict, items: Iterable[Item], *, to: str, output: Path) -> None:
+    """Predict items to the very same file, which is begun anew after an interruption.
+
+    to, output: as `write_results` has them
+    """
+    blocks = Blocks(items, (), output).missing()
+    write_results(chain.from_iterable(predict(b.items) for b in blocks), to=to, output=output)
 
 
 def _predict_share(predict: Predict, items: Iterable[Item], folder: JobFolder) -> int:

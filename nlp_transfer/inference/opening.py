@@ -10,6 +10,8 @@ from nlp_transfer.errors import UserError
 from nlp_transfer.inference.adapters import Adapters
 from nlp_transfer.inference.ensemble import Ensemble
 
+Models = Ensemble | Adapters
+
 
 def open_models(
     models: Sequence[str | Path],
@@ -22,7 +24,7 @@ def open_models(
     words: str | None = None,
     min_precision: float | None = None,
     coverage: float | None = None,
-) -> Ensemble | Adapters:
+) -> Models:
     """Load one or several models that answer as one, or a model with adapters that each answer.
 
     options: as `Predictor.from_run` has them

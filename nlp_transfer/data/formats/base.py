@@ -92,6 +92,8 @@ class Writer:
     """Keys that a result must have: all of one of these sets."""
     to_stream: Callable[[Iterable[Result], TextIO], None] | None = None
     to_folder: Callable[[Iterable[Result], Path], None] | None = None
+    extension: str = ".jsonl"
+    """Of files that are named after an input."""
 
     def can_hold(self, keys: Collection[str]) -> bool:
         """Tell whether results with these keys can be written."""

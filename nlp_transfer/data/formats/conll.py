@@ -142,5 +142,5 @@ CONLL = Format(
     keys=TEXT_KEYS | TAG_KEYS | {"separator"},
     has_numbered_columns=True,
     read=_read,
-    writer=Writer(needs=(frozenset({"tokens", "tags"}),), to_stream=_write),
+    writer=Writer(needs=(frozenset({"tokens", "tags"}),), to_stream=_write, extension=".conll"),
 )

@@ -166,7 +166,7 @@ CSV = Format(
     extensions=(".csv",),
     keys=_KEYS,
     read=partial(_read, name="csv"),
-    writer=Writer(needs=(frozenset({"label"}),), to_stream=_write),
+    writer=Writer(needs=(frozenset({"label"}),), to_stream=_write, extension=".csv"),
 )
 TSV = Format(
     name="tsv",

@@ -241,6 +241,8 @@ LABEL_STUDIO = Format(
     keys=TEXT_KEYS | SPAN_KEYS | {"drop_missing"},
     read=_read,
     writer=Writer(
-        needs=(frozenset({"tokens", "entities"}), frozenset({"label"})), to_stream=_write
+        needs=(frozenset({"tokens", "entities"}), frozenset({"label"})),
+        to_stream=_write,
+        extension=".json",
     ),
 )

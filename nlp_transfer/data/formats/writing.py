@@ -33,6 +33,16 @@ def check_target(to: str, output: Path | None) -> None:
         raise UserError(f"--output: {str(output)!r} is a folder; --to {to} writes one file.")
 
 
+def extension_of(to: str) -> str:
+    """Return the extension of files that are named after an input.
+
+    raises: UserError for a format that is unknown, or has a folder for each input
+    """
+    if _writer(to).to_folder:
+        raise UserError(f"--to: {to} is a folder of files. Predict one input at a time into it.")
+    return _writer(to).extension
+
+
 def check_results(to: str, keys: Collection[str], task: str) -> None:
     """Refuse a format that cannot hold the results of a task.
 
