@@ -122,6 +122,13 @@ CoverageOption = Annotated[
 ]
 
 
+def _named(arguments: list[str]) -> tuple[list[str], str]:
+    *models, source = arguments
+    if not models:
+        raise UserError(f"Name a model and an input: nlpt predict MODEL {source}")
+    return models, source
+
+
 def predict(
     arguments: Arguments,
     output: OutputOption = None,
@@ -151,9 +158,7 @@ def predict(
     Example: echo "Ada Lovelace wrote to Paris." | nlpt predict runs/quickstart-ner -
     """
     start_logging()
-    *models, source = arguments
-    if not models:
-        raise UserError(f"Name a model and an input: nlpt predict MODEL {source}")
+    models, source = _named(arguments)
     from nlp_transfer.data.input_options import input_section, parse_columns
     from nlp_transfer.flows.predict import predict as predict_all
 
