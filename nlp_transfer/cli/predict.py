@@ -123,10 +123,9 @@ CoverageOption = Annotated[
 
 
 def _named(arguments: list[str]) -> tuple[list[str], str]:
-    *models, source = arguments
-    if not models:
-        raise UserError(f"Name a model and an input: nlpt predict MODEL {source}")
-    return models, source
+    if len(arguments) == 1:
+        raise UserError(f"Name a model and an input: nlpt predict MODEL {arguments[0]}")
+    return arguments[:-1], arguments[-1]
 
 
 def predict(
