@@ -106,8 +106,13 @@ def _compute_as_asked(model: nn.Module) -> None:
     It would compute in bf16 where fp32 is asked for: as when a model that was saved is compared
     with it, which reading it again makes none of.
     """
-    if vars(model).pop("_original_forward", None) is not None:
+    original = vars(model).pop("_original_forward", None)
+    if original is None:
+        return
+    if original.__func__ is type(model).forward:
         del model.forward
+    else:  # of a model that answers for several tasks
+        model.forward = original
 
 
 def _take_no_steps(trainer: TransferTrainer) -> None:
