@@ -116,9 +116,10 @@ def _end(plan: Plan, place: RunFolder, little: Sequence[Little], fitted: Fitted)
     from nlp_transfer.training.rehearsal import keep_as_many, times_scored
 
     tasks, trainer = [one.task for one in little], fitted.trainer
+    has_learned = trainer.state.global_step > 0
     metrics, evaluating = _timed(trainer.evaluate)
     keep_as_many(tasks[0].recipe, trainer, metrics)
-    _, saving = _timed(trainer.save_now) if trainer.state.global_step else (None, 0.0)
+    _, saving = _timed(trainer.save_now) if has_learned else (None, 0.0)
     _, adapting = _timed(lambda: save_adapter(place, fitted))
     finished, finishing = _timed(lambda: calibrate(tasks, finish(tasks, fitted)))
     predictions, predicting = _timed(lambda: predict(tasks, finished))
