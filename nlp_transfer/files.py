@@ -69,18 +69,19 @@ def _put_in_place(folder: Path, target: Path) -> None:
     """Move a folder to where one may be, or be put by another process at the same moment."""
     while True:
         old = _hidden(target)
-        with contextlib.suppress(FileNotFoundError):
-            target.replace(old)
         try:
+            with contextlib.suppress(FileNotFoundError):
+                target.replace(old)
             folder.replace(target)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            return
+        except BaseException as error:
+            if not (isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST)):
+                with contextlib.suppress(OSError):  # what was there before, unless another is
+                    old.replace(target)
                 raise
-            continue
         finally:
-            if target.exists():
-                shutil.rmtree(old, ignore_errors=True)
-        return
+            with contextlib.suppress(OSError):
+                remove(old)
 
 
 def write_text(path: Path, text: str) -> None:
