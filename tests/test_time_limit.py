@@ -111,7 +111,7 @@ def test_a_limit_that_is_far_away_changes_no_weight(tiny_recipe: Recipes, tmp_pa
 def test_minutes_are_those_of_all_sittings(
     spend: Spend, tiny_recipe: Recipes, tmp_path: Path
 ) -> None:
-    training = {**_LIMITED, "save_minutes": 0.001, "arguments": _EVERY_STEP}
+    training = {**_LIMITED, "save_minutes": 1e-6, "arguments": _EVERY_STEP}
     recipe, run = load_recipe(str(tiny_recipe(training=training))), tmp_path / "run"
     with interrupted(at_step=2), pytest.raises(KeyboardInterrupt):
         finetune(recipe, output=run, callbacks=[spend({1: 40})])
