@@ -302,8 +302,8 @@ def test_a_job_that_cannot_be_resumed_is_refused_before_it_starts(
 # Processes, the rank that is killed, and which touch of the job's files it does not live to do.
 KILLS = {
     "one": [(1, 0, 2), (1, 0, 6), (1, 0, 14), (1, 0, 25), (1, 0, 33), (1, 0, 40), (1, 0, 47)],
-    "two": [(2, 1, 4), (2, 0, 12), (2, 1, 13), (2, 0, 26), (2, 0, 33)],
-    "changing": [(2, 0, 17), (1, 0, 22), (2, 1, 12), (3, 2, 10), (1, 0, 37)],
+    "two": [(2, 1, 4), (2, 0, 9), (2, 1, 6), (2, 0, 12), (2, 0, 20)],
+    "changing": [(2, 0, 17), (1, 0, 14), (2, 1, 5), (3, 2, 4), (1, 0, 20)],
 }
 
 
@@ -318,12 +318,11 @@ def test_a_job_that_is_killed_again_and_again_ends_with_the_same_file(
     command = ("predict", model, texts, *FP32, "-o", output)
     killed = 0
     for processes, rank, count in KILLS[kills]:
-        code = _run_killed(processes, rank, count, "out.jsonl.parts", *command)
-        killed += code != 0
-        if code == 0:
+        if _run_killed(processes, rank, count, "out.jsonl.parts", *command) == 0:
             break
+        killed += 1
         assert not output.exists() or output.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert killed >= 3
+    assert killed >= 4, "later it has nothing left to do"
     assert _run_killed(1, 0, 0, "nothing", *command) == 0
     assert output.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"texts.txt", "out.jsonl", "whole.jsonl"}
