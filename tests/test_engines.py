@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from safetensors.torch import load_file, save_file
 
 from nlp_transfer import Predictor, finetune, load_recipe
 
@@ -106,6 +107,23 @@ def _kill_a_worker(driver: int) -> bool:
     if workers:
         workers[0].kill()
     return bool(workers)
+
+
+@with_ray
+def test_a_model_that_fails_on_its_workers_ends_in_one_message(
+    started: Callable[..., subprocess.Popen], model: Path
+) -> None:
+    _write_texts(2, 10)
+    shutil.copytree(model / "model", "broken")
+    weights = load_file("broken/model.safetensors")
+    weights["classifier.weight"][:] = 3e38  # finite, but not what it computes
+    save_file(weights, "broken/model.safetensors", metadata={"format": "pt"})
+    Path("broken/manifest.json").unlink()
+    command = ("-m", "nlp_transfer", "predict", "broken", "texts/*.txt", *FP32, "-o", "out")
+    with started(*command, "--on", "ray") as driver:
+        said = driver.communicate(timeout=600)[1]
+    assert (driver.returncode, "Traceback" in said) == (2, False), said
+    assert said.splitlines()[-1].startswith("error: MODEL: it computes NaN")
 
 
 @with_ray

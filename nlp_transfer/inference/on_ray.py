@@ -10,9 +10,10 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from operator import ne
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.inference.file_jobs import FileJobs
 from nlp_transfer.inference.opening import Models
 
-Open = Callable[[], Models]
+log = logging.getLogger(__name__)
 
 _ENGINE = "ray"
 _CONNECT_SECONDS = 10.0
+_PROGRESS_SECONDS = 30.0
 
 
 def check_engine(on: str) -> None:
@@ -51,50 +53,92 @@ def check_engine(on: str) -> None:
         ) from None
 
 
-def predict_on_ray(on: str, pairs: Sequence[FilePair], jobs: FileJobs, open_: Open) -> list[str]:
+def predict_on_ray(
+    on: str, pairs: Sequence[FilePair], jobs: FileJobs, load: Callable[[], Models]
+) -> list[str]:
     """Predict files by as many workers as the cluster has GPUs, or processors.
 
     on:      as `check_engine` takes it
-    open_:   loads what predicts, on each worker
+    load:    loads what predicts, on each worker
     returns: what cannot be read, and why
     """
     ray = _ray()
     with _connected(on):
-        resources = ray.cluster_resources()
-        gpus, processors = (int(resources.get(kind, 0)) for kind in ("GPU", "CPU"))
-        rows = [{"input": str(pair.input), "output": str(pair.output)} for pair in pairs]
-        done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            _Worker,
-            fn_constructor_args=(open_, jobs),
-            batch_size=1,
-            compute=ray.data.ActorPoolStrategy(
-                min_size=1, max_size=max(1, min(len(rows), gpus or processors))
-            ),
-            num_gpus=1 if gpus else 0,
-            num_cpus=1,
-        )
         try:
-            faults = [row["fault"] for row in done.iter_rows() if row["fault"]]
-        except ray.exceptions.RayError as error:
-            raise _cause(error) from None
+            # By a task, as Ray Data does not compute for a client (2.60).
+            told = ray.remote(num_cpus=0, max_retries=0)(_predict).remote(pairs, jobs, load)
+            before = _looks(pairs)
+            while not ray.wait([told], timeout=_PROGRESS_SECONDS)[0]:
+                done = sum(map(ne, before, _looks(pairs)))
+                log.info("%d of %d files are predicted", done, len(pairs))
+            faults, mistake = ray.get(told)
+        except ConnectionError as error:
+            raise UserError(
+                f"--on: the connection to Ray is lost ({error}). The same command does what is "
+                "missing."
+            ) from None
+    if mistake:
+        raise UserError(mistake)
     for pair in pairs:  # of workers that were killed
         for left in files.leftovers(pair.output):
             files.remove(left)
-    return faults
+    return list(faults)
+
+
+def _predict(
+    pairs: Sequence[FilePair], jobs: FileJobs, load: Callable[[], Models]
+) -> tuple[list[str], str]:
+    """Predict files; return what cannot be read, and what no file can be predicted for, if any."""
+    ray = _ray()
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    resources = ray.cluster_resources()
+    gpus, processors = (int(resources.get(kind, 0)) for kind in ("GPU", "CPU"))
+    most = max(1, min(len(pairs), gpus or processors))
+    rows = [{"input": str(pair.input), "output": str(pair.output)} for pair in pairs]
+    done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+        _Worker,
+        fn_constructor_args=(load, jobs),
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
+        num_gpus=1 if gpus else 0,
+        num_cpus=1,
+    )
+    faults: list[str] = []
+    for row in done.iter_rows():
+        if row["mistake"]:
+            return faults, row["mistake"]
+        faults += [row["fault"]] if row["fault"] else []
+    return faults, ""
+
+
+def _looks(pairs: Iterable[FilePair]) -> list[tuple[int, int] | None]:
+    """Tell outputs from what replaces them."""
+    looks: list[tuple[int, int] | None] = []
+    for pair in pairs:
+        try:
+            status = pair.output.stat()
+            looks.append((status.st_ino, status.st_mtime_ns))
+        except OSError:
+            looks.append(None)
+    return looks
 
 
 class _Worker:
     """Predicts files, one at a time."""
 
-    def __init__(self, open_: Open, jobs: FileJobs) -> None:
-        self._predictor, self._jobs = open_(), jobs
+    def __init__(self, load: Callable[[], Models], jobs: FileJobs) -> None:
+        self._load, self._jobs = load, jobs
+        self._predictor: Models | None = None
 
     def __call__(self, batch: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-        pairs = [
-            FilePair(*map(Path, pair)) for pair in zip(batch["input"], batch["output"], strict=True)
-        ]
-        faults = [self._jobs.predict(self._predictor, pair, in_parts=False) for pair in pairs]
-        return {"fault": [fault or "" for fault in faults]}
+        pair = FilePair(Path(batch["input"][0]), Path(batch["output"][0]))
+        fault, mistake = None, ""
+        try:
+            self._predictor = self._predictor or self._load()
+            fault = self._jobs.predict(self._predictor, pair, in_parts=False)
+        except UserError as error:  # raised, it would come back as Ray's, with all it has to say
+            mistake = str(error)
+        return {"fault": [fault or ""], "mistake": [mistake]}
 
 
 def _ray() -> Any:
@@ -126,18 +170,7 @@ def _connected(on: str) -> Iterator[None]:
         ray.init(named, log_to_driver=False, logging_level=logging.WARNING, **local)
     except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
         raise UserError(f"--on: no connection to Ray: {error}") from None
-    ray.data.DataContext.get_current().enable_progress_bars = False
     try:
         yield
     finally:
         ray.shutdown()
-
-
-def _cause(error: BaseException) -> BaseException:
-    """Return the mistake of a user that a worker has found; else what Ray says."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, UserError):
-            return UserError(str(cause))
-        cause = getattr(cause, "cause", None) or cause.__cause__
-    return error
