@@ -6,7 +6,7 @@ RECIPE ?= quickstart-ner
 CONSTRAINTS ?= constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-slow test-oldest test-newest lint types bench bench-prepare bench-scoring bench-strategies bench-curves bench-rank docs clean
+.PHONY: help setup quickstart test test-slow test-faults test-oldest test-newest lint types bench bench-prepare bench-scoring bench-strategies bench-curves bench-rank docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ test: setup  ## the fast tests
 
 test-slow: setup  ## the slow tests too
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'slow or not slow'
+
+test-faults: setup  ## kill runs at every moment and see how they go on
+	$(BIN)/python -m tests.faults.kills $(ARGS)
 
 test-oldest:  ## quickstart and fast tests with the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv $(VENV)-oldest
