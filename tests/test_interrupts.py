@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,9 @@ def rows() -> dict[str, list[Any]]:
     """Load data for `data.source: test_interrupts:rows`; press Ctrl-C if a file says so."""
     if Path("press").exists():
         _press()
+    if Path("press while deleting").exists():
+        _PressesWhenDeleted()
+        time.sleep(60)
     return {
         split: [
             {"tokens": [word for word, _ in pairs], "tags": [tag for _, tag in pairs]}
@@ -61,6 +65,13 @@ def rows() -> dict[str, list[Any]]:
         ]
         for seed, split in enumerate(("train", "validation", "test"))
     }
+
+
+class _PressesWhenDeleted:
+    """Python swallows what is raised while it deletes an object."""
+
+    def __del__(self) -> None:
+        _press_in_a_step()
 
 
 def _last_line(err: str) -> str:
@@ -135,6 +146,13 @@ def test_the_step_of_the_first_press_is_saved_and_the_second_press_ends_at_once(
         code, _, err = nlpt("finetune", "-r", recipe)
     assert code == 130
     assert "interrupted: the same command goes on after step 3 of" in _last_line(err)
+
+
+def test_a_press_while_an_object_is_deleted_is_not_lost(nlpt: Run, tiny_recipe: Recipes) -> None:
+    recipe = tiny_recipe(source=f"{__name__}:rows")
+    Path("press while deleting").touch()
+    code, _, err = nlpt("finetune", "-r", recipe)
+    assert (code, "training had not begun" in _last_line(err)) == (130, True)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
@@ -46,6 +47,8 @@ from nlp_transfer.processes import rank as process_number
 
 _MISTAKE = 2
 """Exit code where the user is to change something."""
+_AGAIN = 0.05
+"""Seconds until a signal that was swallowed comes again."""
 _BY_SIGNAL = 128
 """Exit code, as shells have it, after signal 0; after Ctrl-C it is 130, after SIGTERM 143."""
 
@@ -198,13 +201,24 @@ def _ending_in_order() -> Iterator[None]:
             signal.signal(each, end_at_once)
         raise Stopped(by=number)
 
+    def come_again(lost: sys.UnraisableHookArgs) -> None:
+        """Send a signal again that came while Python deleted an object, which swallows it."""
+        if not isinstance(lost.exc_value, Stopped):
+            unraisable(lost)
+            return
+        for each in ours:
+            signal.signal(each, first)
+        threading.Timer(_AGAIN, os.kill, (own, lost.exc_value.by)).start()
+
     # One that is ignored, as for a job in the background, or the caller's own, stays as it is.
     untouched = (signal.SIG_DFL, signal.default_int_handler)
     ours = [number for number in ENDING if signal.getsignal(number) in untouched]
     before = {number: signal.signal(number, first) for number in ours}
+    unraisable, sys.unraisablehook = sys.unraisablehook, come_again
     try:
         yield
     finally:
+        sys.unraisablehook = unraisable
         for number, handler in before.items():
             # What Python tidies up after a signal can be cut short too.
             if signal.getsignal(number) is first:
