@@ -110,6 +110,28 @@ def classification_data(data_folder: Callable[[str], Path]) -> Path:
     return data_folder("classification")
 
 
+@pytest.fixture(scope="session")
+def trained_ner(
+    tmp_path_factory: pytest.TempPathFactory,
+    data_folder: Callable[[str], Path],
+    checkpoint: Callable[..., Path],
+) -> Path:
+    """Return the run of a tiny model for NER, which tests must not change."""
+    from nlp_transfer import finetune, load_recipe
+
+    folder = tmp_path_factory.mktemp("trained")
+    recipe = write_recipe(
+        folder / "tiny.yaml",
+        task="ner",
+        data=data_folder("ner"),
+        checkpoint=checkpoint("bert"),
+        strategy="full",
+        training={"epochs": 1},
+    )
+    finetune(load_recipe(str(recipe)), output=folder / "run")
+    return folder / "run"
+
+
 @pytest.fixture
 def tiny_recipe(
     tmp_path: Path, data_folder: Callable[[str], Path], checkpoint: Callable[..., Path]

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from safetensors.torch import load_file, save_file
 
-from nlp_transfer import Predictor, finetune, load_recipe
+from nlp_transfer import Predictor
 
 pytestmark = pytest.mark.slow
 
@@ -26,34 +26,13 @@ with_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is
 with_spark = pytest.mark.skipif(find_spec("pyspark") is None, reason="pyspark is not installed")
 
 
-@pytest.fixture(scope="module")
-def model(
-    tmp_path_factory: pytest.TempPathFactory,
-    data_folder: Callable[[str], Path],
-    checkpoint: Callable[..., Path],
-) -> Path:
-    """Train a tiny model for NER."""
-    from tiny import write_recipe
-
-    folder = tmp_path_factory.mktemp("model")
-    path = write_recipe(
-        folder / "r.yaml",
-        task="ner",
-        data=data_folder("ner"),
-        checkpoint=checkpoint("bert"),
-        strategy="full",
-        training={"epochs": 1},
-    )
-    finetune(load_recipe(str(path)), output=folder / "run")
-    return folder / "run"
-
-
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., subprocess.Popen]:
     """Return what starts a command in the folder of the test."""
     monkeypatch.chdir(tmp_path)
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     more = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"}
+    more["PYSPARK_PYTHON"] = sys.executable  # else the first python3 in PATH, of any environment
 
     def start(*command: object) -> subprocess.Popen:
         return subprocess.Popen(
@@ -80,11 +59,11 @@ def _outputs(folder: str) -> dict[str, bytes]:
 @with_ray
 @pytest.mark.parametrize("kill", [False, True])
 def test_ray_gives_the_files_of_the_plain_engine_also_when_a_worker_is_killed(
-    kill: bool, started: Callable[..., subprocess.Popen], model: Path
+    kill: bool, started: Callable[..., subprocess.Popen], trained_ner: Path
 ) -> None:
     _write_texts(6, 400)
     Path("texts/bad.txt").write_bytes(b"\xff\xfe\xfd")
-    command = ("-m", "nlp_transfer", "predict", model, "texts/*.txt", *FP32)
+    command = ("-m", "nlp_transfer", "predict", trained_ner, "texts/*.txt", *FP32)
     with started(*command, "-o", "plain") as plain:
         assert plain.communicate(timeout=600)[1].count("bad.txt") == 2
     with started(*command, "-o", "out", "--on", "ray") as driver:
@@ -111,10 +90,10 @@ def _kill_a_worker(driver: int) -> bool:
 
 @with_ray
 def test_a_model_that_fails_on_its_workers_ends_in_one_message(
-    started: Callable[..., subprocess.Popen], model: Path
+    started: Callable[..., subprocess.Popen], trained_ner: Path
 ) -> None:
     _write_texts(2, 10)
-    shutil.copytree(model / "model", "broken")
+    shutil.copytree(trained_ner / "model", "broken")
     weights = load_file("broken/model.safetensors")
     weights["classifier.weight"][:] = 3e38  # finite, but not what it computes
     save_file(weights, "broken/model.safetensors", metadata={"format": "pt"})
@@ -128,10 +107,10 @@ def test_a_model_that_fails_on_its_workers_ends_in_one_message(
 
 @with_ray
 def test_an_address_where_nothing_answers_is_told_at_once(
-    started: Callable[..., subprocess.Popen], model: Path
+    started: Callable[..., subprocess.Popen], trained_ner: Path
 ) -> None:
     _write_texts(1, 1)
-    command = ("-m", "nlp_transfer", "predict", model, "texts/*.txt", "-o", "out")
+    command = ("-m", "nlp_transfer", "predict", trained_ner, "texts/*.txt", "-o", "out")
     with started(*command, "--on", "ray://127.0.0.1:1") as driver:
         said = driver.communicate(timeout=120)[1]
     assert (driver.returncode, "nothing answers at 127.0.0.1:1" in said) == (2, True)
@@ -139,13 +118,13 @@ def test_an_address_where_nothing_answers_is_told_at_once(
 
 @with_spark
 def test_the_example_for_spark_gives_the_entities_of_the_predictor(
-    started: Callable[..., subprocess.Popen], model: Path
+    started: Callable[..., subprocess.Popen], trained_ner: Path
 ) -> None:
     import pandas as pd
 
     page = (ROOT / "docs" / "big-data.md").read_text("utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    shutil.copytree(model, "runs/quickstart-ner")
+    shutil.copytree(trained_ner, "runs/quickstart-ner")
     Path("texts").mkdir()
     rows = [{"id": n, "text": f"Ada wrote {n} letters to Rome"} for n in range(300)]
     for part in range(3):
@@ -155,7 +134,7 @@ def test_the_example_for_spark_gives_the_entities_of_the_predictor(
         said = spark.communicate(timeout=900)[1]
     assert spark.returncode == 0, said[-3000:]
     found = pd.concat(map(pd.read_parquet, Path("entities").glob("*.parquet")))
-    expected = {r["id"]: r["entities"] for r in Predictor.from_run(model)(rows)}
+    expected = {r["id"]: r["entities"] for r in Predictor.from_run(trained_ner)(rows)}
     assert dict(zip(found["id"], map(json.loads, found["entities"]), strict=True)).keys() == set(
         range(300)
     )

@@ -16,6 +16,7 @@ import pytest
 from interrupting import interrupted, interrupted_forward
 from safetensors.torch import load_file
 from tiny import tagged_sentences
+from waiting import wait_for
 
 from nlp_transfer.runs.run_folder import RunFolder
 
@@ -242,10 +243,7 @@ def test_a_signal_in_training_ends_the_process_without_a_traceback(
 ) -> None:
     recipe = tiny_recipe(training={"epochs": 5000})
     with _started("finetune", "-r", recipe, "-o", tmp_path / "run") as process:
-        assert process.stderr
-        for line in process.stderr:
-            if line.startswith("epoch 3/"):
-                break
+        wait_for("epoch 3/", process)
         for _ in range(presses):
             process.send_signal(number)
         rest = process.stderr.read()

@@ -17,6 +17,7 @@ import psutil
 import pytest
 import yaml
 from accelerate.commands.config.config_args import load_config_from_file
+from waiting import wait_for
 
 ROOT = Path(__file__).parent.parent / "recipes"
 ACCELERATE = sorted((ROOT / "accelerate").rglob("*"))
@@ -113,6 +114,7 @@ def test_the_line_of_the_script_for_several_nodes_starts_a_run(
         ],
         recipe=str(tiny_recipe(training={"epochs": 1}, path=tmp_path / "tiny.yaml")),
         head="localhost",
+        PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         SLURM_NNODES="1",
         SLURM_GPUS_ON_NODE="2",
         SLURM_JOB_ID="7",
@@ -154,10 +156,7 @@ def test_a_signal_lets_processes_that_nlpt_started_save_and_end(
     with subprocess.Popen(
         _own(recipe, tmp_path / "run"), stderr=subprocess.PIPE, text=True
     ) as launcher:
-        assert launcher.stderr
-        for line in launcher.stderr:
-            if line.startswith("epoch 3/"):
-                break
+        wait_for("epoch 3/", launcher)
         workers = psutil.Process(launcher.pid).children()
         launcher.send_signal(number)
         said = launcher.stderr.read()
@@ -175,10 +174,7 @@ def test_a_process_that_is_killed_ends_all(
     with subprocess.Popen(
         _own(recipe, tmp_path / "run"), stderr=subprocess.PIPE, text=True
     ) as launcher:
-        assert launcher.stderr
-        for line in launcher.stderr:
-            if line.startswith("epoch 3/"):
-                break
+        wait_for("epoch 3/", launcher)
         workers = psutil.Process(launcher.pid).children()
         workers[1].kill()
         launcher.stderr.read()

@@ -10,34 +10,10 @@ from pathlib import Path
 import pytest
 from interrupting import interrupted_forward
 
-from nlp_transfer import finetune, load_recipe
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 Run = Callable[..., tuple[int, str, str]]
 FP32 = ("--precision", "fp32")
-
-
-@pytest.fixture(scope="module")
-def model(
-    tmp_path_factory: pytest.TempPathFactory,
-    data_folder: Callable[[str], Path],
-    checkpoint: Callable[..., Path],
-) -> Path:
-    """Train a tiny model for NER."""
-    from tiny import write_recipe
-
-    folder = tmp_path_factory.mktemp("model")
-    path = write_recipe(
-        folder / "r.yaml",
-        task="ner",
-        data=data_folder("ner"),
-        checkpoint=checkpoint("bert"),
-        strategy="full",
-        training={"epochs": 1},
-    )
-    finetune(load_recipe(str(path)), output=folder / "run")
-    return folder / "run"
 
 
 def _write(**texts: str) -> None:
@@ -52,22 +28,22 @@ def _outputs(folder: str = "out") -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in files if ".nlpt" not in p.parts}
 
 
-def test_each_file_of_a_pattern_becomes_what_it_becomes_alone(nlpt: Run, model: Path) -> None:
+def test_each_file_of_a_pattern_becomes_what_it_becomes_alone(nlpt: Run, trained_ner: Path) -> None:
     _write(
         a_txt="Ada left Rome\nAlan\n", b__a_txt="Grace\n", b__c_jsonl='{"text": "Bo", "id": 7}\n'
     )
-    code, out, _ = nlpt("predict", model, "texts/**/*.*", *FP32, "-o", "out")
+    code, out, _ = nlpt("predict", trained_ner, "texts/**/*.*", *FP32, "-o", "out")
     assert (code, out) == (0, "")
     alone = {}
     for name in ("a.txt", "b/a.txt", "b/c.jsonl"):
-        assert nlpt("predict", model, f"texts/{name}", *FP32, "-o", "alone")[0] == 0
+        assert nlpt("predict", trained_ner, f"texts/{name}", *FP32, "-o", "alone")[0] == 0
         alone[f"{name.partition('.')[0]}.jsonl"] = Path("alone").read_bytes()
     assert _outputs() == alone
 
 
-def test_only_what_is_missing_or_changed_is_predicted(nlpt: Run, model: Path) -> None:
+def test_only_what_is_missing_or_changed_is_predicted(nlpt: Run, trained_ner: Path) -> None:
     _write(a_txt="Ada\n", b_txt="Bo\n", c_txt="Carl\n")
-    command = ("predict", model, "texts/*.txt", *FP32, "-o", "out")
+    command = ("predict", trained_ner, "texts/*.txt", *FP32, "-o", "out")
     with interrupted_forward(at_call=1):
         code, _, said = nlpt(*command)
     assert (code, "the same command goes on" in said, list(_outputs())) == (130, True, ["a.jsonl"])
@@ -86,12 +62,12 @@ def test_only_what_is_missing_or_changed_is_predicted(nlpt: Run, model: Path) ->
 
 
 def test_a_file_that_cannot_be_read_is_named_and_the_others_go_through(
-    nlpt: Run, model: Path
+    nlpt: Run, trained_ner: Path
 ) -> None:
     _write(a_txt="Ada\n", b_parquet="garbage", c_csv="who\nAda\n", d_txt="Di\n", e_txt="")
     Path("texts/f.txt").write_bytes(b"\xff\xfe\xfd")
     Path("texts/g.txt").symlink_to("nowhere")
-    command = ("predict", model, "texts/*", *FP32, "-o", "out")
+    command = ("predict", trained_ner, "texts/*", *FP32, "-o", "out")
     code, _, said = nlpt(*command)
     assert (code, sorted(_outputs())) == (2, ["a.jsonl", "d.jsonl", "e.jsonl"])
     assert "INPUT: 4 of 7 files cannot be read:" in said
@@ -107,7 +83,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_go_through(
 
 
 def test_what_goes_wrong_with_folders_is_said_before_a_model_is_loaded(
-    nlpt: Run, model: Path
+    nlpt: Run, trained_ner: Path
 ) -> None:
     _write(a_txt="Ada\n", a_csv="text\nAda\n", b__a_txt="Bo\n")
     Path("taken").mkdir()
@@ -127,16 +103,18 @@ def test_what_goes_wrong_with_folders_is_said_before_a_model_is_loaded(
         ),
         (("texts/*.txt", "-o", "out", "--on", "ray://here"), "is unknown"),
     ):
-        code, out, said = nlpt("predict", model, *arguments)
+        code, out, said = nlpt("predict", trained_ner, *arguments)
         assert (code, out, message in said) == (2, "", True), (arguments, said)
     assert [path.name for path in Path("taken").iterdir()] == ["a.jsonl"]
     assert Path("taken/a.jsonl").read_text("utf-8") == "mine"
     assert not Path("out").exists()
 
 
-def test_another_job_is_refused_and_fresh_replaces_its_results(nlpt: Run, model: Path) -> None:
+def test_another_job_is_refused_and_fresh_replaces_its_results(
+    nlpt: Run, trained_ner: Path
+) -> None:
     _write(a_txt="Ada\n")
-    command = ("predict", model, "texts/", *FP32, "-o", "out/")
+    command = ("predict", trained_ner, "texts/", *FP32, "-o", "out/")
     assert nlpt(*command)[0] == 0
     before = _outputs()
     code, _, said = nlpt(*command, "--words", "blanks")

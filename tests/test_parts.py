@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from interrupting import interrupted_forward
 
-from nlp_transfer import finetune, load_recipe
 from nlp_transfer.flows.predict import predict
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -25,28 +24,6 @@ TEXTS = [f"Ada Lovelace wrote {number} letters to Rome {'x' * 60_000}" for numbe
 KEPT = 36
 
 
-@pytest.fixture(scope="module")
-def model(
-    tmp_path_factory: pytest.TempPathFactory,
-    data_folder: Callable[[str], Path],
-    checkpoint: Callable[..., Path],
-) -> Path:
-    """Train a tiny model for NER."""
-    from tiny import write_recipe
-
-    folder = tmp_path_factory.mktemp("model")
-    path = write_recipe(
-        folder / "r.yaml",
-        task="ner",
-        data=data_folder("ner"),
-        checkpoint=checkpoint("bert"),
-        strategy="full",
-        training={"epochs": 1},
-    )
-    finetune(load_recipe(str(path)), output=folder / "run")
-    return folder / "run"
-
-
 @pytest.fixture
 def texts(tmp_path: Path) -> Path:
     """Write the texts, one a line."""
@@ -56,16 +33,18 @@ def texts(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def interrupted_job(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def interrupted_job(
+    trained_ner: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
     """Predict the texts whole, and up to the second block; return the folder and the whole file."""
     folder = tmp_path_factory.mktemp("interrupted")
     texts, whole = folder / "texts.txt", folder / "whole.jsonl"
     texts.write_text("".join(f"{text}\n" for text in TEXTS), "utf-8")
     with interrupted_forward(at_call=None) as calls:
-        predict(model, source=texts, output=whole, precision="fp32")
+        predict(trained_ner, source=texts, output=whole, precision="fp32")
     (folder / "cut").mkdir()
     with interrupted_forward(at_call=len(calls) - 1), pytest.raises(KeyboardInterrupt):
-        predict(model, source=texts, output=folder / "cut" / "out.jsonl", precision="fp32")
+        predict(trained_ner, source=texts, output=folder / "cut" / "out.jsonl", precision="fp32")
     return folder, whole
 
 
@@ -77,7 +56,7 @@ def cut(interrupted_job: tuple[Path, Path], tmp_path: Path) -> Path:
 
 
 def test_interrupted_job_goes_on_to_the_same_file(
-    nlpt: Run, model: Path, interrupted_job: tuple[Path, Path], cut: Path
+    nlpt: Run, trained_ner: Path, interrupted_job: tuple[Path, Path], cut: Path
 ) -> None:
     folder, whole = interrupted_job
     (part,) = (cut / "out.jsonl.parts").glob("*.jsonl")
@@ -87,7 +66,7 @@ def test_interrupted_job_goes_on_to_the_same_file(
         file.write('{"text": "torn by the cra')
     output = cut / "out.jsonl"
     assert not output.exists()
-    code, _, said = nlpt("predict", model, folder / "texts.txt", *FP32, "-o", output)
+    code, _, said = nlpt("predict", trained_ner, folder / "texts.txt", *FP32, "-o", output)
     assert code == 0
     assert f"going on after {KEPT} results" in said
     assert output.read_bytes() == whole.read_bytes()
@@ -133,13 +112,13 @@ def test_damaged_parts_are_predicted_anew_and_it_is_said(
     damage: str,
     what: str,
     nlpt: Run,
-    model: Path,
+    trained_ner: Path,
     interrupted_job: tuple[Path, Path],
     cut: Path,
 ) -> None:
     folder, whole = interrupted_job
     DAMAGES[damage](cut / "out.jsonl.parts" / what)
-    command = ("predict", model, folder / "texts.txt", *FP32, "-o", cut / "out.jsonl")
+    command = ("predict", trained_ner, folder / "texts.txt", *FP32, "-o", cut / "out.jsonl")
     code, _, said = nlpt(*command)
     assert (code, "Traceback" in said) == (0, False)
     if (what, damage) != ("0-0.records", "another job"):
@@ -151,7 +130,7 @@ def test_damaged_parts_are_predicted_anew_and_it_is_said(
 def test_a_damaged_description_of_a_job_is_written_anew_or_refused(
     damage: str,
     nlpt: Run,
-    model: Path,
+    trained_ner: Path,
     interrupted_job: tuple[Path, Path],
     cut: Path,
 ) -> None:
@@ -159,7 +138,7 @@ def test_a_damaged_description_of_a_job_is_written_anew_or_refused(
     parts = cut / "out.jsonl.parts"
     before = (parts / "0-0.jsonl").read_bytes()
     DAMAGES[damage](parts / "job.json")
-    command = ("predict", model, folder / "texts.txt", *FP32, "-o", cut / "out.jsonl")
+    command = ("predict", trained_ner, folder / "texts.txt", *FP32, "-o", cut / "out.jsonl")
     code, _, said = nlpt(*command)
     assert "Traceback" not in said
     if damage == "gone":
@@ -171,7 +150,7 @@ def test_a_damaged_description_of_a_job_is_written_anew_or_refused(
 
 
 def test_parts_of_another_job_are_not_taken_for_ours(
-    nlpt: Run, model: Path, interrupted_job: tuple[Path, Path], cut: Path, tmp_path: Path
+    nlpt: Run, trained_ner: Path, interrupted_job: tuple[Path, Path], cut: Path, tmp_path: Path
 ) -> None:
     """The files of one job lie in the folder of another of the same length."""
     folder = interrupted_job[0]
@@ -179,7 +158,7 @@ def test_parts_of_another_job_are_not_taken_for_ours(
     others.write_text((folder / "texts.txt").read_text("utf-8").replace("Ada", "Eva"), "utf-8")
     parts = cut / "out.jsonl.parts"
     for options, expected in (((), "items 1 to 18 differ"), (("--words", "blanks"), "")):
-        own = ("predict", model, others, *FP32, *options, "-o", cut / "other.jsonl")
+        own = ("predict", trained_ner, others, *FP32, *options, "-o", cut / "other.jsonl")
         with interrupted_forward():
             assert nlpt(*own, "--fresh")[0] == 130
         for name in ("0-0.jsonl", "0-0.records"):
@@ -192,13 +171,15 @@ def test_parts_of_another_job_are_not_taken_for_ours(
 
 
 def test_a_copied_part_is_read_once(
-    nlpt: Run, model: Path, interrupted_job: tuple[Path, Path], cut: Path
+    nlpt: Run, trained_ner: Path, interrupted_job: tuple[Path, Path], cut: Path
 ) -> None:
     folder, whole = interrupted_job
     parts = cut / "out.jsonl.parts"
     for ending in ("jsonl", "records"):
         shutil.copy(parts / f"0-0.{ending}", parts / f"7-0.{ending}")
-    assert nlpt("predict", model, folder / "texts.txt", *FP32, "-o", cut / "out.jsonl")[0] == 0
+    assert (
+        nlpt("predict", trained_ner, folder / "texts.txt", *FP32, "-o", cut / "out.jsonl")[0] == 0
+    )
     assert (cut / "out.jsonl").read_bytes() == whole.read_bytes()
 
 
@@ -215,7 +196,7 @@ def test_other_content_of_the_same_size_and_time_is_told(
     change: Callable[[str], str],
     said_of_it: str,
     nlpt: Run,
-    model: Path,
+    trained_ner: Path,
     interrupted_job: tuple[Path, Path],
     cut: Path,
     tmp_path: Path,
@@ -226,7 +207,7 @@ def test_other_content_of_the_same_size_and_time_is_told(
     before, stamps = texts.read_text("utf-8"), texts.stat()
     texts.write_text(change(before), "utf-8")
     os.utime(texts, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))
-    command = ("predict", model, texts, *FP32, "-o", cut / "out.jsonl")
+    command = ("predict", trained_ner, texts, *FP32, "-o", cut / "out.jsonl")
     for _ in range(2):
         code, _, said = nlpt(*command)
         assert (code, said_of_it in said, "They are kept" in said) == (2, True, True)
@@ -238,9 +219,9 @@ def test_other_content_of_the_same_size_and_time_is_told(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
-def test_a_full_disk_is_said_and_what_is_predicted_kept(nlpt: Run, model: Path) -> None:
+def test_a_full_disk_is_said_and_what_is_predicted_kept(nlpt: Run, trained_ner: Path) -> None:
     Path("texts.txt").write_text("Ada left Rome\n", "utf-8")
-    command = ("predict", model, "texts.txt", *FP32, "-o", "out")
+    command = ("predict", trained_ner, "texts.txt", *FP32, "-o", "out")
     with interrupted_forward():
         assert nlpt(*command)[0] == 130
     part = Path("out.parts", "0-0.jsonl")
@@ -253,18 +234,18 @@ def test_a_full_disk_is_said_and_what_is_predicted_kept(nlpt: Run, model: Path) 
 
 
 def test_resume_without_anything_to_go_on_with_is_a_plain_job(
-    nlpt: Run, model: Path, texts: Path, tmp_path: Path
+    nlpt: Run, trained_ner: Path, texts: Path, tmp_path: Path
 ) -> None:
     texts.write_text("Ada\nAlan\n", "utf-8")
-    assert nlpt("predict", model, texts, "-o", tmp_path / "out", "--resume")[0] == 0
-    assert (tmp_path / "out").read_text("utf-8") == nlpt("predict", model, texts)[1]
+    assert nlpt("predict", trained_ner, texts, "-o", tmp_path / "out", "--resume")[0] == 0
+    assert (tmp_path / "out").read_text("utf-8") == nlpt("predict", trained_ner, texts)[1]
 
 
 def test_another_job_does_not_go_on_and_fresh_starts_over(
-    nlpt: Run, model: Path, texts: Path, tmp_path: Path
+    nlpt: Run, trained_ner: Path, texts: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.conll"
-    command = ("predict", model, texts, *FP32, "--to", "conll", "-o", output)
+    command = ("predict", trained_ner, texts, *FP32, "--to", "conll", "-o", output)
     with interrupted_forward():
         assert nlpt(*command)[0] == 130
     parts = tmp_path / "out.conll.parts"
@@ -287,12 +268,12 @@ def test_another_job_does_not_go_on_and_fresh_starts_over(
     ],
 )
 def test_a_job_that_cannot_be_resumed_is_refused_before_it_starts(
-    arguments: list[str], message: str, nlpt: Run, model: Path
+    arguments: list[str], message: str, nlpt: Run, trained_ner: Path
 ) -> None:
     Path("texts.txt").write_text("Ada\n", "utf-8")
     Path("taken.parts").mkdir()
     Path("taken.parts", "mine.txt").write_text("precious", "utf-8")
-    code, out, error = nlpt("predict", model, *arguments)
+    code, out, error = nlpt("predict", trained_ner, *arguments)
     assert (code, out) == (2, "")
     assert message in error
     assert not Path("out").exists()
@@ -310,12 +291,12 @@ KILLS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", KILLS)
 def test_a_job_that_is_killed_again_and_again_ends_with_the_same_file(
-    kills: str, model: Path, tmp_path: Path
+    kills: str, trained_ner: Path, tmp_path: Path
 ) -> None:
     texts, output = tmp_path / "texts.txt", tmp_path / "out.jsonl"
     texts.write_text("".join(f"{text}\n" for text in 3 * TEXTS), "utf-8")
-    predict(model, source=texts, output=tmp_path / "whole.jsonl", precision="fp32")
-    command = ("predict", model, texts, *FP32, "-o", output)
+    predict(trained_ner, source=texts, output=tmp_path / "whole.jsonl", precision="fp32")
+    command = ("predict", trained_ner, texts, *FP32, "-o", output)
     killed = 0
     for processes, rank, count in KILLS[kills]:
         if _run_killed(processes, rank, count, "out.jsonl.parts", *command) == 0:

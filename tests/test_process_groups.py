@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -97,10 +98,7 @@ def _in_training(
     """Start two processes that do not end by themselves; yield launcher and workers by number."""
     command = [*TORCHRUN, "-m", "nlp_transfer", "finetune", "-r", str(recipe), "-o", str(run)]
     with subprocess.Popen([*command, *more], stderr=subprocess.PIPE, text=True) as launcher:
-        assert launcher.stderr
-        for line in launcher.stderr:
-            if line.startswith("epoch "):
-                break
+        wait_for("epoch ", launcher)
         workers = psutil.Process(launcher.pid).children()
         try:
             yield launcher, {worker.environ()["RANK"]: worker for worker in workers}

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from interrupting import interrupted
 from safetensors.torch import load_file
+from waiting import wait_for
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.runs.run_folder import RunFolder
@@ -182,10 +183,9 @@ def test_a_run_goes_on_with_another_number_of_processes_to_the_same_model(
         stderr=subprocess.PIPE,
         text=True,
     ) as launcher:
-        assert launcher.stderr
-        for line in launcher.stderr:
-            if line.startswith("epoch 1/"):
-                launcher.send_signal(signal.SIGTERM)
+        wait_for("epoch 1/", launcher)
+        launcher.send_signal(signal.SIGTERM)
+        launcher.stderr.read()
     with caplog.at_level("INFO", "nlp_transfer"):
         finetune(loaded, output=fewer)
     assert "with 1 process instead of 2: the steps stay the same, but for rounding" in caplog.text
@@ -207,10 +207,7 @@ def test_a_signal_to_one_process_lets_all_save_and_end(
         stderr=subprocess.PIPE,
         text=True,
     ) as launcher:
-        assert launcher.stderr
-        for line in launcher.stderr:
-            if line.startswith("epoch 3/"):
-                break
+        wait_for("epoch 3/", launcher)
         workers = psutil.Process(launcher.pid).children()
         (other,) = (one for one in workers if one.environ()["RANK"] == "1")
         other.send_signal(signal.SIGUSR1)

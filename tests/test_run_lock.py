@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_for
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.processes.identity import SILENCE, ProcessId
@@ -39,10 +40,7 @@ def _start(*command: object) -> subprocess.Popen[str]:
 def _in_training(recipe: Path, output: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a run that does not end by itself, and wait for its first epoch."""
     with _start("finetune", "-r", recipe, "-o", output) as process:
-        assert process.stderr
-        for line in process.stderr:
-            if line.startswith("epoch 1/"):
-                break
+        wait_for("epoch 1/", process)
         try:
             yield process
         finally:

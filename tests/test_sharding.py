@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
+from waiting import wait_for
 
 from nlp_transfer import Predictor, UserError
 from nlp_transfer.training.sharding import check_shards
@@ -108,11 +109,8 @@ def test_a_sharded_run_goes_on_where_it_was_stopped(
     recipe = tiny_recipe(checkpoint=still, training=training)
     whole = _train(recipe, tmp_path / "whole")
     with _start(recipe, tmp_path / "cut") as run:
-        assert run.stderr
-        for line in run.stderr:
-            if line.startswith("epoch 2/"):
-                run.send_signal(signal.SIGTERM)
-                break
+        wait_for("epoch 2/", run)
+        run.send_signal(signal.SIGTERM)
         said = run.communicate(timeout=300)[1]
     assert "the same command goes on after step" in said, said[-3000:]
     assert _alike(_train(recipe, tmp_path / "cut"), whole)
