@@ -43,6 +43,10 @@ ENDING = tuple(s for s in Signals if s.name in ("SIGINT", "SIGTERM", "SIGUSR1"))
 """Signals that ask a process to end: Ctrl-C, and what schedulers send."""
 
 
+BY_SIGNAL = 128
+"""Exit code, as shells have it, after signal 0; after Ctrl-C it is 130, after SIGTERM 143."""
+
+
 class Stopped(KeyboardInterrupt):
     """One of the signals that ask this process to end."""
 

@@ -34,6 +34,7 @@ from nlp_transfer.cli import (
 )
 from nlp_transfer.cli.mistakes import missing_recipe, unknown_command, unknown_option
 from nlp_transfer.errors import (
+    BY_SIGNAL,
     ENDING,
     LostProcessError,
     SaidByMainError,
@@ -49,9 +50,6 @@ _MISTAKE = 2
 """Exit code where the user is to change something."""
 _AGAIN = 0.05
 """Seconds until a signal that was swallowed comes again."""
-_BY_SIGNAL = 128
-"""Exit code, as shells have it, after signal 0; after Ctrl-C it is 130, after SIGTERM 143."""
-
 _AFTER_MAIN = 2
 """Seconds that another process waits before it says its mistake."""
 
@@ -177,7 +175,7 @@ def _run() -> None:
         if is_main_process():
             typer.echo(str(stop) or "interrupted: the same command starts over", err=True)
         by = stop.by if isinstance(stop, _StoppedError) else ending_signal(stop)
-        sys.exit(_BY_SIGNAL + by)
+        sys.exit(BY_SIGNAL + by)
     except OSError as error:
         if error.errno in NO_SPACE:
             _fail(f"The disk is full: {error}. Free some space and run the same command again.")
@@ -192,7 +190,7 @@ def _ending_in_order() -> Iterator[None]:
     own = os.getpid()
 
     def end_at_once(number: int, _: FrameType | None) -> None:
-        os._exit(_BY_SIGNAL + number)
+        os._exit(BY_SIGNAL + number)
 
     def first(number: int, frame: FrameType | None) -> None:
         if os.getpid() != own:  # a worker, which the terminal tells as well

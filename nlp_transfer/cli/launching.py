@@ -11,12 +11,11 @@ from typing import Annotated
 
 import typer
 
-from nlp_transfer.errors import ENDING, UserError
-from nlp_transfer.processes import OF_LAUNCHER
+from nlp_transfer.errors import BY_SIGNAL, ENDING, UserError
+from nlp_transfer.processes import was_launched
 
 _GRACE = 120
 """Seconds that processes have to save and end after a signal, before they are killed."""
-_BY_SIGNAL = 128
 _SIZES = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 """How many processes launchers say that they have started; srun says it of one, too."""
 _DEVICES = ("nvidia[0-9]*", "kfd", "accel*", "dri/renderD*", "davinci[0-9]*")
@@ -39,7 +38,7 @@ def run_in_processes(wanted: int | None) -> None:
     wanted: so many processes, if not one a GPU
     raises: UserError for more processes than there are GPUs
     """
-    if wanted == 1 or OF_LAUNCHER in os.environ or _is_one_of_several():
+    if wanted == 1 or was_launched() or _is_one_of_several():
         return
     count = _gpus()
     if wanted and count and wanted > count:
@@ -86,8 +85,8 @@ def _ended(processes: int) -> int:
         try:
             elastic_launch(config, sys.executable)("-m", "nlp_transfer", *sys.argv[1:])
         except SignalException as ended:
-            return _BY_SIGNAL + ended.sigval
+            return BY_SIGNAL + ended.sigval
         except ChildFailedError as failed:
             code: int = failed.get_first_failure()[1].exitcode
-            return code if code > 0 else _BY_SIGNAL - code
+            return code if code > 0 else BY_SIGNAL - code
     return 0
