@@ -23,6 +23,8 @@ _SCHEMA = 1
 _LARGEST = 2**24
 """Bytes of a manifest that are read: it may be a stranger's."""
 
+COPY_OR_TRAIN = "Copy it again, or train anew with --fresh."
+
 log = logging.getLogger(__name__)
 
 
@@ -113,7 +115,7 @@ def check_folder(folder: Path, setting: str) -> None:
     """
     if (listed := _listed(folder)) is None:
         return
-    looks = tuple((name, _looks(folder / name)) for name in (*listed, MANIFEST))
+    looks = tuple((name, looks_of(folder / name)) for name in (*listed, MANIFEST))
     try:
         _check_once(folder.resolve(), looks)
     except _DamagedError as found:
@@ -124,7 +126,7 @@ def check_folder(folder: Path, setting: str) -> None:
         ) from None
 
 
-def check_file(file: Path, advice: str = "Copy it again, or train anew with --fresh.") -> None:
+def check_file(file: Path, advice: str = COPY_OR_TRAIN) -> None:
     """Refuse a file that is not as the manifest beside it says, where there is one that lists it.
 
     advice: what to do about it
@@ -148,6 +150,15 @@ def sha256_of(file: Path) -> str:
     """Return the SHA-256 of a file's content, in hex."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def looks_of(file: Path) -> tuple[int, ...] | None:
+    """Tell a file from what it may be later, without reading it."""
+    try:
+        status = file.stat()
+    except (OSError, ValueError):  # a null character
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 class _DamagedError(Exception):
@@ -177,15 +188,6 @@ def _listed(folder: Path) -> dict[str, Listed] | None:
 @lru_cache(maxsize=64)
 def _say_once(manifest: Path) -> None:
     log.warning("%s is damaged, or not ours: nothing is verified by it", manifest)
-
-
-def _looks(file: Path) -> tuple[int, ...] | None:
-    """Tell a file from what it may be later, without reading it."""
-    try:
-        status = file.stat()
-    except (OSError, ValueError):  # a null character
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from operator import ne
@@ -22,6 +22,7 @@ from nlp_transfer.data.many_files import FilePair
 from nlp_transfer.errors import UserError, nearest
 from nlp_transfer.inference.file_jobs import FileJobs
 from nlp_transfer.inference.opening import Models
+from nlp_transfer.manifest import looks_of
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +68,9 @@ def predict_on_ray(
         try:
             # By a task, as Ray Data does not compute for a client (2.60).
             told = ray.remote(num_cpus=0, max_retries=0)(_predict).remote(pairs, jobs, load)
-            before = _looks(pairs)
+            before = [looks_of(pair.output) for pair in pairs]
             while not ray.wait([told], timeout=_PROGRESS_SECONDS)[0]:
-                done = sum(map(ne, before, _looks(pairs)))
+                done = sum(map(ne, before, (looks_of(pair.output) for pair in pairs)))
                 log.info("%d of %d files are predicted", done, len(pairs))
             faults, mistake = ray.get(told)
         except ConnectionError as error:
@@ -109,18 +110,6 @@ def _predict(
             return faults, row["mistake"]
         faults += [row["fault"]] if row["fault"] else []
     return faults, ""
-
-
-def _looks(pairs: Iterable[FilePair]) -> list[tuple[int, int] | None]:
-    """Tell outputs from what replaces them."""
-    looks: list[tuple[int, int] | None] = []
-    for pair in pairs:
-        try:
-            status = pair.output.stat()
-            looks.append((status.st_ino, status.st_mtime_ns))
-        except OSError:
-            looks.append(None)
-    return looks
 
 
 class _Worker:

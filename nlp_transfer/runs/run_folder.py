@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from nlp_transfer import files
 from nlp_transfer.errors import UserError
-from nlp_transfer.manifest import MANIFEST, check_file, read_manifest, write_manifest
+from nlp_transfer.manifest import COPY_OR_TRAIN, MANIFEST, check_file, read_manifest, write_manifest
 from nlp_transfer.runs.contents import LISTED, OURS
 from nlp_transfer.runs.disk import check_writable
 from nlp_transfer.runs.lock import LOCK, Lock, is_of_lock, remove_dead
@@ -133,12 +133,13 @@ class RunFolder:
         """Find the newest checkpoint that is whole; say what is wrong with newer ones."""
         return newest_whole(self.checkpoints)
 
-    def read_json(self, name: str) -> dict[str, Any]:
+    def read_json(self, name: str, advice: str = COPY_OR_TRAIN) -> dict[str, Any]:
         """Read one of the folder's JSON files.
 
+        advice: what to do where it is not as it was written
         raises: UserError where it is damaged
         """
-        check_file(self.path / name)
+        check_file(self.path / name, advice)
         try:
             value = json.loads((self.path / name).read_text("utf-8"), parse_constant=_refuse)
         except (ValueError, RecursionError):
@@ -167,11 +168,10 @@ class RunFolder:
 
     def _data(self) -> dict[str, Any] | None:
         """Read what the run has read; None: it does not say, so nothing can be compared with it."""
-        file = self.path / "data.json"
-        if not file.is_file():
+        if not (self.path / "data.json").is_file():
             return None
-        check_file(file, "Copy it again, or delete it: what has changed since is not found then.")
-        return self.read_json(file.name)
+        advice = "Copy it again, or delete it: what has changed since is not found then."
+        return self.read_json("data.json", advice)
 
     def log(self) -> list[dict[str, Any]]:
         """Read the lines of log.jsonl; of a line that was torn off, and of no file, nothing."""
