@@ -14,7 +14,7 @@ from nlp_transfer.models.pooling import write_pooling
 from nlp_transfer.models.saved import adopt_settings, save_model
 from nlp_transfer.processes import is_main_process, wait_for_all
 from nlp_transfer.runs.run_folder import RunFolder
-from nlp_transfer.runs.verifying import verify_files, verify_saved
+from nlp_transfer.runs.saved_check import verify_files, verify_saved
 from nlp_transfer.training.examples import TaskWindows
 from nlp_transfer.training.fitting import Fitted
 from nlp_transfer.training.pretraining import Reading
