@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from nlp_transfer import files
 from nlp_transfer.data.inputs import read_items
 from nlp_transfer.data.items import Item
 from nlp_transfer.data.many_files import FilePair
-from nlp_transfer.errors import Interrupted, UserError
+from nlp_transfer.errors import UserError
 from nlp_transfer.inference.blocks import InputChangedError
 from nlp_transfer.inference.job_folder import JobFolder
-from nlp_transfer.inference.jobs import predict_in_parts, predict_whole
+from nlp_transfer.inference.jobs import interrupted, predict_in_parts, predict_whole
 from nlp_transfer.inference.opening import Models
 from nlp_transfer.manifest import sha256_of
 from nlp_transfer.recipe import DataSection
@@ -59,10 +60,9 @@ class FileJobs:
                 f"{', '.join(map(str, foreign[:3]))}. Name another folder, or move them away."
             )
         (self.folder / _KEPT).mkdir(parents=True, exist_ok=True)
-        kept = JobFolder(self.folder / _KEPT, self.job)
         if fresh:
             self._delete_results(pairs)
-        kept.begin(fresh=fresh and bool(kept.differences()))
+        self._all.begin(fresh=fresh and bool(self._all.differences()))
         todo = [pair for pair in pairs if not self._is_done(pair)]
         if len(todo) < len(pairs):
             log.info("%d of %d files are done already", len(pairs) - len(todo), len(pairs))
@@ -75,7 +75,7 @@ class FileJobs:
         returns:  why it cannot be read; None: its output is there, and whole
         """
         pair.output.parent.mkdir(parents=True, exist_ok=True)
-        record: dict[str, Any] = {"input": str(pair.input), "sha256": "", "job": self._seal}
+        record: dict[str, Any] = {"input": str(pair.input), "sha256": "", "job": self._all.seal}
         try:
             record["sha256"] = _sha256(pair.input)
             files.write_json(self._made(self._record(pair)), record)
@@ -85,8 +85,7 @@ class FileJobs:
             named = str(error).startswith(str(pair.input))
             return str(error) if named else f"{pair.input}: {error}"
         except KeyboardInterrupt as stop:
-            said = f"interrupted: {self.folder} keeps what is predicted; the same command goes on"
-            raise Interrupted.after(stop, said) from None
+            raise interrupted(stop, kept=self.folder) from None
         files.write_json(self._record(pair), {**record, "bytes": pair.output.stat().st_size})
         log.info("%s is done", pair.output)
         return None
@@ -129,15 +128,15 @@ class FileJobs:
             record = json.loads(self._record(pair).read_text("utf-8"))
             if pair.output.stat().st_size != record["bytes"]:
                 return False
-            if record["job"] != self._seal:
+            if record["job"] != self._all.seal:
                 return False
             return bool(record["sha256"] == sha256_of(pair.input))
         except (OSError, ValueError, RecursionError, TypeError, LookupError):
             return False
 
-    @property
-    def _seal(self) -> str:
-        return JobFolder(self.folder / _KEPT, self.job).seal
+    @cached_property
+    def _all(self) -> JobFolder:
+        return JobFolder(self.folder / _KEPT, self.job)
 
     def _delete_results(self, pairs: Iterable[FilePair]) -> None:
         for pair in pairs:

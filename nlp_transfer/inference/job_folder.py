@@ -9,6 +9,7 @@ import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from nlp_transfer import files
@@ -92,7 +93,7 @@ class JobFolder:
                 sizes += path.stat().st_size
         return sizes
 
-    @property
+    @cached_property
     def seal(self) -> str:
         """What the results depend on, in short."""
         return hashlib.sha256(json.dumps(self.job, sort_keys=True).encode("ascii")).hexdigest()

@@ -78,11 +78,19 @@ def predict_in_parts(
             parts.wait_for_all_parts(total)
             _finish(parts, total, to=to, output=output)
     except KeyboardInterrupt as stop:
-        raise Interrupted.after(stop, f"interrupted: {parts.path} {_KEPT}") from None
+        raise interrupted(stop, kept=parts.path) from None
     except OSError as error:
         if not files.is_full(parts.path, error):
             raise
         raise UserError(f"The disk is full. Free some space: {parts.path} {_KEPT}.") from error
+
+
+def interrupted(stop: KeyboardInterrupt, *, kept: Path) -> Interrupted:
+    """Say after a signal what becomes of the results.
+
+    kept: where they are
+    """
+    return Interrupted.after(stop, f"interrupted: {kept} {_KEPT}")
 
 
 def predict_whole(predict: Predict, items: Iterable[Item], *, to: str, output: Path) -> None:
