@@ -101,6 +101,20 @@ def test_a_sharded_model_is_saved_whole_and_is_that_of_plain_processes(
 
 
 @pytest.mark.slow
+@needs_deepspeed
+def test_zero_3_saves_the_model_of_zero_2(tiny_recipe: Callable[..., Path], tmp_path: Path) -> None:
+    saved = []
+    for wrapper in ("zero-2", "zero-3"):
+        recipe = tiny_recipe(
+            training={"tokens_per_batch": 96, "fast_cpu": False, "arguments": SHARDED[wrapper]}
+        )
+        saved.append(_train(recipe, tmp_path / wrapper))
+    two, three = saved
+    assert all(three[name].numel() for name in three)
+    assert _alike(two, three)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_a_sharded_run_goes_on_where_it_was_stopped(
     wrapper: str, tiny_recipe: Callable[..., Path], still: Path, tmp_path: Path
