@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from nlp_transfer.models.packing import FAMILIES as PACKED
 from tests.benchmarks.gpu import LIMITS
 
 
@@ -45,5 +46,5 @@ def test_every_part_runs_on_tiny_models() -> None:
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])["parts"]
     assert found.keys() == LIMITS.keys()
-    assert len(found["families"]) == 10
+    assert len(found["families"]) == 10 + len(PACKED)
     assert all(row["ok"] for rows in found.values() for row in rows)

@@ -41,24 +41,36 @@ def sped_up(model: Any, *, enabled: bool = True) -> Iterator[None]:
     if not (enabled and computes):
         yield
         return
-    with _in_effect("process", _offered), _in_effect(id(model), partial(_changed, model)):
+    with _in_effect("process", _prepared), _in_effect(id(model), partial(_changed, model)):
         yield
 
 
 @contextlib.contextmanager
-def _offered() -> Iterator[None]:
+def offered(name: str, attention: Callable[..., Any], mask: Callable[..., Any]) -> Iterator[None]:
+    """Let models of this process choose an attention of ours by its name.
+
+    attention, mask: as transformers calls them
+    """
+    AttentionInterface.register(name, attention)
+    AttentionMaskInterface.register(name, mask)
+    try:
+        yield
+    finally:
+        for interface in (AttentionInterface, AttentionMaskInterface):
+            del interface._global_mapping[name]  # which has no public way out
+
+
+@contextlib.contextmanager
+def _prepared() -> Iterator[None]:
     """Let models of this process choose our attention, and keep code for fewer matrix products."""
-    AttentionInterface.register(_ATTENTION, _attention)
-    AttentionMaskInterface.register(_ATTENTION, eager_mask)
     # The matrix library keeps code for the last 1,024 shapes it met, up to 200 MB. Where 128 were
     # kept, each block of predictions made some 220 anew.
     is_set = _KEPT_PRODUCTS in os.environ
     os.environ.setdefault(_KEPT_PRODUCTS, "512")
     try:
-        yield
+        with offered(_ATTENTION, attend, eager_mask):
+            yield
     finally:
-        for interface in (AttentionInterface, AttentionMaskInterface):
-            del interface._global_mapping[_ATTENTION]  # which has no public way out
         if not is_set:
             del os.environ[_KEPT_PRODUCTS]
 
@@ -124,7 +136,7 @@ def _uses_fused_attention(model: PreTrainedModel) -> bool:
     return is_fused and bool(model._can_set_attn_implementation())
 
 
-def _attention(
+def attend(
     module: nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,

@@ -42,17 +42,22 @@ class RowDropout:
         self._seed = seed
         self._rows_second = rows_second
         self._rows: torch.Tensor | None = None
+        self._packed: tuple[torch.Tensor, torch.Tensor] | None = None
         self._tables: dict[tuple[float, torch.dtype], torch.Tensor] = {}
 
-    def compute(self, rows: torch.Tensor | None) -> None:
+    def compute(self, rows: torch.Tensor | None, mask: torch.Tensor | None = None) -> None:
         """Say which rows the model computes from here on; None: leave dropout to PyTorch.
 
         rows: (rows,) integers that tell them apart; a second one of the same is another row
+        mask: (rows, places), 1 at those that layers compute, where they compute them as one row
         """
         if rows is not None:
             earlier = (rows[:, None] == rows).tril(-1).sum(-1)
             rows = rows + earlier * 2**32
-        self._rows = rows
+        self._rows, self._packed = rows, None
+        if rows is not None and mask is not None:
+            row, place = mask.nonzero(as_tuple=True)
+            self._packed = rows[row], place
 
     def draws_for(self, values: torch.Tensor, p: float) -> bool:
         """Tell whether dropout of these values is drawn here."""
@@ -74,10 +79,14 @@ class RowDropout:
         shape: of the vectors, and of what is returned
         """
         hashed = torch.empty((), dtype=torch.int64).random_(-(2**63), None)
-        for places in self._places(shape):
-            hashed = _mixed(hashed.unsqueeze(-1) + places)
+        if self._packed is not None and shape == (1, len(self._packed[0])):
+            for places in self._packed:  # of each vector, not along an axis
+                hashed = _mixed(hashed + places)
+        else:
+            for places in self._places(shape):
+                hashed = _mixed(hashed.unsqueeze(-1) + places)
         # The higher a bit of a product, the more bits of its factors it depends on.
-        return hashed.bitwise_right_shift_(64 - _BITS).bitwise_and_(_STARTS - 1)
+        return hashed.bitwise_right_shift_(64 - _BITS).bitwise_and_(_STARTS - 1).view(shape)
 
     def _places(self, shape: torch.Size) -> list[torch.Tensor]:
         """Number the places along each axis; along that of the rows by the rows' own numbers."""

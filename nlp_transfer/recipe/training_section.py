@@ -47,6 +47,11 @@ class TrainingSection(Section):
         "share of a step; null: all of it",
         examples=[512],
     )
+    padding: bool = Field(
+        True,
+        description="false: where the model's family can, its layers learn from the windows of a "
+        "batch as one row, without padding",
+    )
     warmup: float = Field(
         0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises"
     )
@@ -142,6 +147,12 @@ class TrainingSection(Section):
                 "it waits for evaluations, but training.arguments.eval_strategy is no. Keep one"
             )
             yield Fault("early_stopping", problem)
+        if not self.padding and self.arguments.get("torch_compile"):
+            problem = (
+                "false goes not with training.arguments.torch_compile, which would compile for "
+                "every number of pieces anew. Keep one"
+            )
+            yield Fault("padding", problem)
         if isinstance(self.class_weights, dict) and not any(self.class_weights.values()):
             yield Fault("class_weights", "all are 0, so nothing would be learned")
         if self.schedule_arguments or self.schedule in _WITH_ARGUMENTS:

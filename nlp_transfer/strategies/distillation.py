@@ -86,7 +86,12 @@ class Distillation(Strategy):
         return task.soft_loss
 
     def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
-        """Refuse copies where no row is made of others."""
+        """Refuse copies where no row is made of others, states of pieces that are in one row."""
+        if self.hidden and not recipe.training.padding:
+            yield (
+                "distillation: hidden compares the states of each layer window by window, and "
+                "training.padding is false: leave one of them out"
+            )
         if self.copies and recipe.task.additions is None:
             yield f"distillation: copies cannot be made of the texts of {recipe.task.name}"
 

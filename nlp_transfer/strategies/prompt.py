@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -11,7 +12,7 @@ from nlp_transfer.models.architecture import kept_modules
 from nlp_transfer.models.fit import check_length
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.strategies.base import Stage
-from nlp_transfer.strategies.context import RunContext
+from nlp_transfer.strategies.context import RunContext, TransferRecipe
 from nlp_transfer.strategies.parts.adapters import Adapter
 
 if TYPE_CHECKING:
@@ -47,6 +48,15 @@ class Prompt(Adapter):
         if self.kind == "prefix" and self.init != "random":
             raise ValueError("init: vocabulary goes with kind: prompt; a prefix starts at random")
         return self
+
+    def misfits(self, recipe: TransferRecipe) -> Iterator[str]:
+        """Refuse layers that compute the pieces of the batch alone, too."""
+        yield from super().misfits(recipe)
+        if not recipe.training.padding:
+            yield (
+                "prompt: its virtual tokens stand before the pieces of every window, and "
+                "training.padding is false: leave one of them out"
+            )
 
     def _check_fits(self, loaded: LoadedModel, options: ModelSection) -> None:
         """Refuse windows that leave no room for the virtual tokens."""

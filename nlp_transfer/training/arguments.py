@@ -56,6 +56,12 @@ def training_arguments(
     except (ValueError, TypeError, ImportError) as error:
         raise UserError(f"training.arguments: {error}") from None
     settle_wrapping(args, strategies)
+    wrapper = wrapper_of(args)
+    if not section.padding and wrapper not in (None, "ddp"):
+        raise UserError(
+            f"training.padding is false, which does not go with {wrapper}. Leave it out, or run "
+            "plain processes (DDP)."
+        )
     check_optimizer(args)
     check_packages(args)
     return args

@@ -20,6 +20,7 @@ from transformers import (
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.engine import NotFiniteError
 from nlp_transfer.models.fast_cpu import memory_kept, sped_up
+from nlp_transfer.models.packing import packed_layers
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.context import Batch
 from nlp_transfer.training.arguments import precision_of, settle_precision
@@ -102,6 +103,7 @@ class BudgetTrainer(GuardedTrainer):
                 return
         self.clock.pieces_an_epoch = self.pieces_an_epoch
         with (
+            packed_layers(self.model, enabled=not self._training.padding),
             sped_up(self.model, enabled=self.fast_cpu and not self.is_sharded),
             self.drawing_by_row(),
             memory_kept(enabled=self._training.fast_cpu),
@@ -199,7 +201,7 @@ class BudgetTrainer(GuardedTrainer):
         """Compute the loss of one batch, which may need several forward passes."""
 
         def forward(batch: Batch) -> Any:
-            self.draw_for(batch)
+            self.draw_for(batch, is_packed=not self._training.padding)
             return model(**{name: batch[name] for name in batch if name not in _NOT_READ})
 
         loss: torch.Tensor = self.compute_loss_func(forward, inputs, num_items_in_batch)

@@ -10,6 +10,7 @@ from transformers import set_seed
 from nlp_transfer.data.items import ROLES
 from nlp_transfer.models.build import LoadedModel, build_model, log_new_parameters
 from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
+from nlp_transfer.models.packing import check_packable
 from nlp_transfer.models.readout import has_readout
 from nlp_transfer.models.saved import Settings
 from nlp_transfer.models.shared_encoder import share_encoder
@@ -38,6 +39,8 @@ def _built(task: TaskExamples) -> LoadedModel:
     log.info("loading the checkpoint: %s", recipe.model.checkpoint)
     set_seed(recipe.training.seed)  # the new head starts from here
     loaded = build_model(task.run.start, recipe.task.head.new(task.splits.labels), recipe.model)
+    if not recipe.training.padding:
+        check_packable(loaded.model, recipe.model.attention)
     for strategy in recipe.strategies:
         loaded = strategy.carry_over(loaded, task.run)
     is_embedded = recipe.model.checkpoint == EMBEDDED

@@ -22,6 +22,7 @@ from nlp_transfer.inference.precision import autocast
 from nlp_transfer.metrics.flat import by_path
 from nlp_transfer.models.build import LoadedModel, build_masked_lm, log_new_parameters
 from nlp_transfer.models.checkpoint import resolve_checkpoint
+from nlp_transfer.models.packing import check_packable
 from nlp_transfer.models.pooling import pooling_to_keep
 from nlp_transfer.recipe import TrainingSection
 from nlp_transfer.strategies.context import Batch, Forward, TransferRecipe
@@ -63,6 +64,8 @@ def load_texts(recipe: TransferRecipe) -> Reading:
     seed = recipe.training.seed
     set_seed(seed)
     loaded = build_masked_lm(folder, options)
+    if not recipe.training.padding:
+        check_packable(loaded.model, options.attention)
     tokenizer = loaded.tokenizer
     if tokenizer.mask_token_id is None:
         raise UserError(f"model.checkpoint: the tokenizer of {folder} has no mask token.")

@@ -79,7 +79,11 @@ class SeededTrainer(ResumingTrainer):
         loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
         return loss
 
-    def draw_for(self, batch: Batch) -> None:
-        """Draw dropout for the windows of a batch from here on, its backward pass included."""
+    def draw_for(self, batch: Batch, *, is_packed: bool) -> None:
+        """Draw dropout for the windows of a batch from here on, its backward pass included.
+
+        is_packed: layers compute its pieces as one row
+        """
         if self._by_row is not None:
-            self._by_row.compute(batch.get("places"))
+            mask = batch["attention_mask"] if is_packed else None
+            self._by_row.compute(batch.get("places"), mask)

@@ -27,11 +27,11 @@ from typing import Any
 Row = dict[str, Any]
 
 LIMITS = {
-    "families": 75,
-    "options": 90,
+    "families": 60,
+    "options": 85,
     "resume": 45,
-    "speed-conll": 110,
-    "speed-imdb": 110,
+    "speed-conll": 120,
+    "speed-imdb": 120,
     "prediction": 45,
 }
 """Seconds that each part may take: together below 8 minutes."""
@@ -80,6 +80,7 @@ def _run_part(part: str, options: argparse.Namespace, folder: Path) -> list[Row]
     """Run a part as a process; what goes wrong becomes a row."""
     command = [sys.executable, "-m", "tests.benchmarks.gpu_parts", part, str(folder)]
     command += ["--device", options.device, "--turns", str(options.turns)]
+    command += ["--seconds", str(LIMITS[part] * options.patience)]
     command += ["--tiny"] if options.tiny else []
     offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if options.device == "cpu" else {}

@@ -48,7 +48,7 @@ def write_sentences(folder: Path, kind: str, *, tiny: bool) -> Written:
     kind: conll (a mean of 14.5 words, at most 113) or imdb (230, at most 480)
     """
     rng = random.Random(0)
-    counts = {"conll": 30_000, "imdb": 2_400}
+    counts = {"conll": 20_000, "imdb": 1_600}
     sizes = {"train": 60 if tiny else counts[kind], "validation": 40, "test": 200}
     folder.mkdir(parents=True)
     pieces = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from transformers import AutoModelForTokenClassification, TrainerCallback
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.inference.precision import autocast
+from nlp_transfer.models.packing import FAMILIES as PACKED
+from nlp_transfer.models.packing import packed_layers
 from nlp_transfer.training.seen_rows import seen_rows
 from tests.benchmarks.gpu_data import base_checkpoint, write_sentences
 from tests.benchmarks.workers import in_turns, run_module
@@ -31,6 +33,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=120, help="that the part may take")
     options = parser.parse_args()
     options.folder = options.folder / options.part
     for row in PARTS[options.part](options):
@@ -56,6 +59,41 @@ def _families(options: argparse.Namespace) -> Iterator[Row]:
             "found": f"fp32 {off['fp32']:.1e}, bf16 {off['bf16']:.1e}",
             "ok": off["fp32"] < 1e-4 and off["bf16"] < 0.1,
         }
+        if family in PACKED:
+            yield _unpadded(family, model, moved, wanted)
+
+
+def _unpadded(family: str, model: Any, batch: dict[str, torch.Tensor], wanted: torch.Tensor) -> Row:
+    """Compare logits and gradients without padding in bf16 with those with it, and with the CPU's.
+
+    wanted: logits of the CPU in fp32
+    """
+    pieces = batch["attention_mask"].bool()
+    found = []
+    with torch.enable_grad():
+        for enabled in (False, True):
+            model.zero_grad()
+            with packed_layers(model, enabled=enabled), autocast(pieces.device.type, "bf16"):
+                logits = model(**batch).logits[pieces].float()
+            logits.square().mean().backward()
+            gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+            found.append((logits.detach().cpu(), torch.cat(gradients).cpu()))
+        (padded, gradient), (packed, own) = found
+        with packed_layers(model):
+            whole = model(**batch).logits[pieces].detach().cpu()
+    wanted = wanted[pieces.cpu()]
+    in_fp32 = float((whole - wanted).abs().max() / wanted.abs().max())
+    off = {
+        "padded bf16": float((packed - padded).abs().max() / padded.abs().max()),
+        "the CPU": float((packed - wanted).abs().max() / wanted.abs().max()),
+        "its gradient": float((own - gradient).norm() / gradient.norm()),
+    }
+    return {
+        "what": f"{family}, no padding: furthest from, of the largest",
+        "found": f"fp32 from the CPU {in_fp32:.1e}, bf16 from "
+        + ", ".join(f"{name} {value:.1e}" for name, value in off.items()),
+        "ok": in_fp32 < 1e-4 and max(off.values()) < 0.1,
+    }
 
 
 @torch.no_grad()
@@ -93,11 +131,18 @@ def _options(options: argparse.Namespace) -> Iterator[Row]:
         "ok": off < 1e-4,
     }
     lora = _trained(options, "lora", strategy="lora", epochs=6)
-    losses = [line["loss"] for line in _log(lora) if "loss" in line]
-    yield {
-        "what": "LoRA: loss of the first and the last steps",
+    yield _learning("LoRA", lora, ok=(lora / "adapter").is_dir())
+    packed = _trained(options, "no-padding", padding=False, precision="bf16", epochs=6)
+    yield _learning("no padding, bf16, with dropout", packed)
+
+
+def _learning(what: str, run: Path, *, ok: bool = True) -> Row:
+    """Say whether the loss of a run falls."""
+    losses = [line["loss"] for line in _log(run) if "loss" in line]
+    return {
+        "what": f"{what}: loss of the first and the last steps",
         "found": f"{losses[0]:.3f}, {losses[-1]:.3f}",
-        "ok": losses[-1] < losses[0] and (lora / "adapter").is_dir(),
+        "ok": losses[-1] < losses[0] and ok,
     }
 
 
@@ -219,7 +264,7 @@ def _resume(options: argparse.Namespace) -> Iterator[Row]:
 
 
 def _speed(kind: str, options: argparse.Namespace) -> Iterator[Row]:
-    """Train the same in turns: ours, and the stock Trainer tuned by hand."""
+    """Train the same in turns: ours with and without padding, the stock Trainer tuned by hand."""
     data = write_sentences(options.folder / "data", kind, tiny=options.tiny)
     start = base_checkpoint(options.folder / "checkpoint", tiny=options.tiny)
     batch = 32 if kind == "imdb" else 128
@@ -231,15 +276,21 @@ def _speed(kind: str, options: argparse.Namespace) -> Iterator[Row]:
         *(f"training.tokens_per_batch={pieces}", "evaluation.bootstrap=100"),
     ]
 
-    def learn(turn: int) -> Any:
-        run = options.folder / f"run-{turn}"
-        return run_module("tests.benchmarks.learning", "quickstart-ner", run, *ours)
+    def learn(side: str, *more: str) -> Callable[[int], Any]:
+        module = ("tests.benchmarks.learning", "quickstart-ner")
+        return lambda turn: run_module(*module, options.folder / f"{side}-{turn}", *ours, *more)
 
     def learn_stock(_: int) -> Any:
         places = ("--source", data.folder, "--checkpoint", start.folder, "--epochs", 1)
         return run_module("tests.benchmarks.stock", *places, *stock)
 
-    sides = in_turns({"stock": learn_stock, "ours": learn}, options.turns)
+    measures = {
+        "stock": learn_stock,
+        "ours": learn("ours"),
+        "ours, no padding": learn("packed", "training.padding=false"),
+    }
+    # Before lie imports, data and checkpoint, after it the matrices.
+    sides = in_turns(measures, options.turns, seconds=0.85 * options.seconds)
     peak = _matrix_peak(options.device, tiny=options.tiny)
     for side, measured in sides.items():
         speed = measured["sentences_per_second"] * data.mean_pieces
@@ -250,8 +301,9 @@ def _speed(kind: str, options: argparse.Namespace) -> Iterator[Row]:
             "found": f"{speed:,.0f} pieces/s, {memory:,.0f} MB, {share:.0%} of the matrix peak",
             "ok": True,
         }
-    ratio = sides["ours"]["sentences_per_second"] / sides["stock"]["sentences_per_second"]
-    yield {"what": "ours over stock", "found": f"{ratio:.2f}x", "ok": True}
+    for one, other in (("ours", "stock"), ("ours, no padding", "ours")):
+        ratio = sides[one]["sentences_per_second"] / sides[other]["sentences_per_second"]
+        yield {"what": f"{one} over {other}", "found": f"{ratio:.2f}x", "ok": True}
     yield {"what": "matrix peak, bf16", "found": f"{peak / 1e12:.2f} TFLOP/s", "ok": True}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -50,14 +51,21 @@ def processor() -> str:
     return f"{torch.get_num_threads()} cores, {', '.join(has) or 'no AVX'}"
 
 
-def in_turns(sides: Mapping[str, Callable[[int], Measured]], turns: int) -> dict[str, Measured]:
+def in_turns(
+    sides: Mapping[str, Callable[[int], Measured]], turns: int, *, seconds: float = math.inf
+) -> dict[str, Measured]:
     """Run each side once a turn, so that what else the machine does meets all of them.
 
     sides:   measure a side, given the number of the turn
+    seconds: no turn after the first begins that would end later, as long as those before took
     returns: the median of every figure of each side
     """
     runs: dict[str, list[Measured]] = {side: [] for side in sides}
+    began = time.monotonic()
     for turn in range(turns):
+        if turn and (time.monotonic() - began) * (turn + 1) / turn > seconds:
+            print(f"  no time for turn {turn + 1}", file=sys.stderr)
+            break
         for side, measure in sides.items():
             runs[side].append(measure(turn))
             print(f"  turn {turn + 1}, {side}: {runs[side][-1]}", file=sys.stderr)
