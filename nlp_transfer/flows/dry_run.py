@@ -33,8 +33,9 @@ def dry_run(
 ) -> Estimate:
     """Check everything a run needs, do all of it in little, and estimate time, memory and disk.
 
-    8 to 24 steps are taken, the largest batches first, and at most 500 examples of a split are
-    evaluated; beyond loading and encoding the data that takes as long as 8 steps, or half a minute.
+    8 to 24 steps are taken, or as many as the run has, the largest batches first, and at most 500
+    examples of a split are evaluated; beyond loading and encoding the data that takes as long as 8
+    steps, or half a minute.
 
     output:  the run folder that would be used
     gpus:    say too what the run would take on so many, by the model of runs/gpu_model.py: "8", or
@@ -88,7 +89,8 @@ def _rehearse(
     windows = encode(tasks, models)
     prepare = time.monotonic() - began
     little = [in_little(task) for task in windows]
-    clock = StepClock(counts_flops=gpus is not None)
+    run = training_arguments(training, folder.checkpoints, strategies=strategies)
+    clock = StepClock(run, counts_flops=gpus is not None)
     existing = next(p for p in (folder.path, *folder.path.absolute().parents) if p.is_dir())
     with tempfile.TemporaryDirectory(prefix=".nlpt-dry-run-", dir=existing) as temporary:
         place = RunFolder(Path(temporary))

@@ -25,8 +25,10 @@ from nlp_transfer.training.examples import SplitData, TaskWindows
 from nlp_transfer.training.trainer import TransferTrainer
 
 MOST_STEPS, _FEWEST_STEPS = 24, 8
+_LARGEST = 2
+"""The first steps, which are of the largest batches."""
 _WARM = 3
-"""Steps that warm up: allocation, choice of kernels. The first two are of the largest batches."""
+"""Steps that warm up: allocation, choice of kernels."""
 _SECONDS = 20.0
 """That the steps after these may take, unless they are the fewest."""
 _MOST_EVALUATIONS = 10
@@ -37,8 +39,13 @@ EXAMPLES = 500
 class StepClock(TrainerCallback):
     """Lets a training begin with its largest batches, and takes the time of each step."""
 
-    def __init__(self, *, counts_flops: bool = False) -> None:
-        """counts_flops: count those of the second step, which takes longer for it."""
+    def __init__(self, run: TrainingArguments, *, counts_flops: bool = False) -> None:
+        """Try no more steps than the run has.
+
+        run:          its arguments
+        counts_flops: count those of the second step, which takes longer for it
+        """
+        self._run = run
         self.flops_a_piece = 0.0
         """Of matrix products, in a step."""
         self._counter = FlopCounterMode(display=False) if counts_flops else None
@@ -49,13 +56,21 @@ class StepClock(TrainerCallback):
         self._last = 0.0
 
     def on_train_begin(
-        self, *_: object, train_dataloader: torch.utils.data.DataLoader[Any], **__: object
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        *,
+        train_dataloader: torch.utils.data.DataLoader[Any],
+        **_: object,
     ) -> None:
-        """Put the largest batches first."""
+        """Put the largest batches first, and try both of them, however short the run is."""
         sampler = train_dataloader.batch_sampler
         assert isinstance(sampler, TokenBatchSampler)
         sampler.largest_first = True
         self.pieces = sampler.padded_pieces(0)
+        steps = planned_steps(self._run, len(self.pieces))
+        state.max_steps = min(max(steps, _LARGEST), state.max_steps)
 
     def on_step_begin(self, *_: object, **__: object) -> None:
         """Note when the first step begins; the others do when the one before ends."""
