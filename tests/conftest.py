@@ -111,25 +111,45 @@ def classification_data(data_folder: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that trains what a recipe says, once for all tests, and names the run.
+
+    Tests must not change it, or must change a copy.
+
+    >>> trained(tiny_recipe("ner")), trained(tiny_recipe("ner"), "training.seed=7")
+    """
+    from nlp_transfer import finetune, load_recipe
+
+    known: dict[tuple[str, ...], Path] = {}
+
+    def train(recipe: Path, *overrides: str) -> Path:
+        key = (recipe.read_text("utf-8"), *overrides)
+        if key not in known:
+            run = tmp_path_factory.mktemp("trained") / "run"
+            finetune(load_recipe(str(recipe), list(overrides)), output=run)
+            known[key] = run
+        return known[key]
+
+    return train
+
+
+@pytest.fixture(scope="session")
 def trained_ner(
     tmp_path_factory: pytest.TempPathFactory,
     data_folder: Callable[[str], Path],
     checkpoint: Callable[..., Path],
+    trained: Callable[..., Path],
 ) -> Path:
     """Return the run of a tiny model for NER, which tests must not change."""
-    from nlp_transfer import finetune, load_recipe
-
-    folder = tmp_path_factory.mktemp("trained")
     recipe = write_recipe(
-        folder / "tiny.yaml",
+        tmp_path_factory.mktemp("recipe") / "tiny.yaml",
         task="ner",
         data=data_folder("ner"),
         checkpoint=checkpoint("bert"),
         strategy="full",
         training={"epochs": 1},
     )
-    finetune(load_recipe(str(recipe)), output=folder / "run")
-    return folder / "run"
+    return trained(recipe)
 
 
 @pytest.fixture

@@ -114,10 +114,10 @@ def test_checkpoint_with_other_weights_under_its_name_is_noticed(
 
 
 def test_every_file_and_model_that_a_strategy_reads_is_compared(
-    nlpt: Run, tiny_recipe: Recipes, tmp_path: Path
+    nlpt: Run, tiny_recipe: Recipes, tmp_path: Path, trained_ner: Path
 ) -> None:
     quick = {"epochs": 1}
-    assert nlpt("finetune", "-r", tiny_recipe(training=quick), "-o", "teacher")[0] == 0
+    shutil.copytree(trained_ner, "teacher")
     texts, names = tmp_path / "texts.txt", tmp_path / "names.tsv"
     texts.write_text("Ada left Rome yesterday\nNobody met Alan\n", encoding="utf-8")
     names.write_text("Rome\tLOC\n", encoding="utf-8")
@@ -201,15 +201,15 @@ def test_prepared_data_is_not_used_for_other_data_or_another_tokenizer(
 
 
 def test_prediction_that_goes_on_is_of_the_same_model(
-    nlpt: Run, tiny_recipe: Recipes, tmp_path: Path
+    nlpt: Run, tmp_path: Path, trained_ner: Path
 ) -> None:
-    assert nlpt("finetune", "-r", tiny_recipe(training={"epochs": 1}))[0] == 0
+    shutil.copytree(trained_ner, "run")
     texts = tmp_path / "texts.txt"
     texts.write_text("Ada left Rome\n", encoding="utf-8")
 
-    command = ("predict", "runs/tiny", texts, "--precision", "fp32", "-o", "found.jsonl")
+    command = ("predict", "run", texts, "--precision", "fp32", "-o", "found.jsonl")
     with interrupted_forward():
         assert nlpt(*command)[0] == 130
-    _retrained(Path("runs/tiny/model"))
+    _retrained(Path("run/model"))
     code, _, err = nlpt(*command)
     assert (code, "the results of another job" in err, "models: " in err) == (2, True, True)

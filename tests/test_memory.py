@@ -39,15 +39,21 @@ def _short_of_memory(patch: pytest.MonkeyPatch, when: str, fits: int = FITS) -> 
 
 
 @pytest.fixture
-def recipe(tiny_recipe: Callable[..., Path], checkpoint: Callable[..., Path]) -> Callable[..., Any]:
-    """Return a function that reads a recipe without dropout, which parts would draw anew."""
+def path(tiny_recipe: Callable[..., Path], checkpoint: Callable[..., Path]) -> Callable[..., Path]:
+    """Return a function that writes a recipe without dropout, which parts would draw anew."""
     still = checkpoint("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 
-    def read(accumulation: int = 1) -> Any:
+    def write(accumulation: int = 1) -> Path:
         training = {"epochs": 1, "tokens_per_batch": 256, "tokens_at_once": 256 // accumulation}
-        return load_recipe(str(tiny_recipe(checkpoint=still, training=training)))
+        return tiny_recipe(checkpoint=still, training=training)
 
-    return read
+    return write
+
+
+@pytest.fixture
+def recipe(path: Callable[..., Path]) -> Callable[..., Any]:
+    """Return a function that reads that recipe."""
+    return lambda accumulation=1: load_recipe(str(path(accumulation)))
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])
@@ -55,29 +61,30 @@ def recipe(tiny_recipe: Callable[..., Path], checkpoint: Callable[..., Path]) ->
 def test_batches_that_do_not_fit_are_learned_in_parts_to_the_same_weights(
     when: str,
     accumulation: int,
+    path: Callable[..., Path],
     recipe: Callable[..., Any],
+    trained: Callable[..., Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    finetune(recipe(accumulation), output=tmp_path / "roomy")
+    roomy_run = trained(path(accumulation))
     _short_of_memory(monkeypatch, when)
     with caplog.at_level(logging.WARNING, "nlp_transfer"):
         finetune(recipe(accumulation), output=tmp_path / "tight")
     assert "memory does not suffice" in caplog.text
     assert caplog.text.count("memory does not suffice") <= 4  # it is remembered, not tried again
     roomy, tight = (
-        load_file(tmp_path / run / "model" / "model.safetensors") for run in ("roomy", "tight")
+        load_file(run / "model" / "model.safetensors") for run in (roomy_run, tmp_path / "tight")
     )
     assert all(roomy[name].allclose(tight[name], atol=2e-5) for name in roomy)
 
 
 def test_prediction_goes_on_in_halves(
-    recipe: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Callable[..., Path], trained: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finetune(recipe(), output=tmp_path / "run")
     texts = [f"Ada wrote {number} letters" for number in range(9)]
-    predictor = Predictor.from_run(tmp_path / "run", precision="fp32")
+    predictor = Predictor.from_run(trained(path()), precision="fp32")
     roomy = [found["tags"] for found in predictor(texts)]
     original = BertLayer.forward
 

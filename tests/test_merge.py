@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from tiny import write_recipe
 
-from nlp_transfer import Predictor, finetune, load_recipe
+from nlp_transfer import Predictor, load_recipe
 from nlp_transfer.flows.evaluate import evaluate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -25,30 +25,29 @@ def runs(
     tmp_path_factory: pytest.TempPathFactory,
     data_folder: Callable[[str], Path],
     checkpoint: Callable[..., Path],
+    trained: Callable[..., Path],
 ) -> dict[str, Path]:
     """Train runs that go together (one, two, turned) and others that do not."""
     folder = tmp_path_factory.mktemp("runs")
     made = {}
     lora = {"name": "lora", "rank": 4, "merge": False}
-    for name, task, family, layers, strategy, overrides in (
-        ("one", "ner", "bert", 2, "full", []),
-        ("two", "ner", "bert", 2, "full", ["training.seed=7"]),
-        ("turned", "ner", "bert", 2, "full", ["task.types=[PER,ORG,LOC]"]),
-        ("small", "ner", "bert", 1, "full", []),
-        ("texts", "classification", "bert", 2, "full", []),
-        ("adapter", "ner", "bert", 2, lora, []),
-        ("multilingual", "ner", "xlm-roberta", 1, "full", []),
+    for name, task, family, size, strategy, overrides in (
+        ("one", "ner", "bert", {}, "full", []),
+        ("two", "ner", "bert", {}, "full", ["training.seed=7"]),
+        ("turned", "ner", "bert", {}, "full", ["task.types=[PER,ORG,LOC]"]),
+        ("small", "ner", "bert", {"num_hidden_layers": 1}, "full", []),
+        ("texts", "classification", "bert", {}, "full", []),
+        ("adapter", "ner", "bert", {}, lora, []),
+        ("multilingual", "ner", "xlm-roberta", {"num_hidden_layers": 1}, "full", []),
     ):
-        start = checkpoint(family, num_hidden_layers=layers)
         recipe = write_recipe(
             folder / f"{name}.yaml",
             task=task,
             data=data_folder(task),
-            checkpoint=start,
+            checkpoint=checkpoint(family, **size),
             strategy=strategy,
         )
-        made[name] = folder / name
-        finetune(load_recipe(str(recipe), overrides), output=made[name])
+        made[name] = trained(recipe, *overrides)
     return made
 
 

@@ -105,10 +105,11 @@ def test_interrupted_run_ends_with_the_same_average(
     at_step: int,
     tmp_path: Path,
     tiny_recipe: Recipes,
+    trained: Recipes,
 ) -> None:
     strategy = _averaging(count=2, choose=choose, only_if_better=False)
     recipe = tiny_recipe(strategy=strategy, training={"epochs": 3})
-    whole, cut = _run(recipe, tmp_path / "whole"), tmp_path / "cut"
+    whole, cut = trained(recipe), tmp_path / "cut"
     with interrupted(at_step=at_step % _metrics(whole)["steps"]), pytest.raises(KeyboardInterrupt):
         _run(recipe, cut)
     assert RunFolder(cut).state() == "unfinished"
@@ -158,16 +159,18 @@ def test_early_stopped_run_averages_what_it_has(
 # interpolate
 
 
-def test_endpoint_zero_is_the_trained_model(tmp_path: Path, tiny_recipe: Recipes) -> None:
-    plain = _run(tiny_recipe(), tmp_path / "plain")
+def test_endpoint_zero_is_the_trained_model(
+    tmp_path: Path, tiny_recipe: Recipes, trained: Recipes
+) -> None:
+    plain = trained(tiny_recipe())
     mixed = _run(tiny_recipe(strategy=_interpolating(0.0)), tmp_path / "mixed")
     assert _same(_weights(mixed), _weights(plain))
 
 
 def test_endpoint_one_is_the_encoder_of_the_checkpoint_under_the_trained_head(
-    tmp_path: Path, tiny_recipe: Recipes, tiny_bert: Path
+    tmp_path: Path, tiny_recipe: Recipes, tiny_bert: Path, trained: Recipes
 ) -> None:
-    plain = _run(tiny_recipe(), tmp_path / "plain")
+    plain = trained(tiny_recipe())
     mixed = _weights(_run(tiny_recipe(strategy=_interpolating(1.0)), tmp_path / "mixed"))
     start = load_file(tiny_bert / "model.safetensors")
     for name, tensor in mixed.items():
@@ -178,21 +181,20 @@ def test_endpoint_one_is_the_encoder_of_the_checkpoint_under_the_trained_head(
 
 
 def test_weights_between_are_the_formula(
-    tmp_path: Path, tiny_recipe: Recipes, tiny_bert: Path
+    tmp_path: Path, tiny_recipe: Recipes, tiny_bert: Path, trained: Recipes
 ) -> None:
-    trained = _weights(_run(tiny_recipe(), tmp_path / "plain"))
+    plain = _weights(trained(tiny_recipe()))
     mixed = _weights(_run(tiny_recipe(strategy=_interpolating(0.3)), tmp_path / "mixed"))
     assert "lambda: 0.3" in (tmp_path / "mixed" / "recipe.yaml").read_text("utf-8")
     start = load_file(tiny_bert / "model.safetensors")
     name = "encoder.layer.0.output.dense.weight"
-    expected = 0.3 * start[name] + 0.7 * trained[f"bert.{name}"]
+    expected = 0.3 * start[name] + 0.7 * plain[f"bert.{name}"]
     assert torch.allclose(mixed[f"bert.{name}"], expected, atol=1e-7)
 
 
 def test_share_is_chosen_on_validation_and_every_score_is_reported(
-    tmp_path: Path, tiny_recipe: Recipes
+    tmp_path: Path, tiny_recipe: Recipes, trained: Recipes
 ) -> None:
-    trained = _weights(_run(tiny_recipe(), tmp_path / "plain"))
     path, run = tiny_recipe(strategy=_interpolating(None, grid=[0, 0.5, 0.75])), tmp_path / "run"
     finetune(scripted(path, [0.1, 0.2, 0.5, 0.7, 0.7]), output=run)
     assert _metrics(run)["strategies"]["interpolate"] == {
@@ -203,15 +205,15 @@ def test_share_is_chosen_on_validation_and_every_score_is_reported(
             {"lambda": 0.75, "score": 0.7},
         ],
     }, "the smaller of equals: nearer to what was learned"
-    assert not _same(_weights(run), trained)
+    assert not _same(_weights(run), _weights(trained(tiny_recipe())))
 
 
 @pytest.mark.parametrize("is_listed_first", [True, False])
 def test_average_is_taken_first_and_moved_towards_the_source(
-    is_listed_first: bool, tmp_path: Path, tiny_recipe: Recipes, tiny_bert: Path
+    is_listed_first: bool, tmp_path: Path, tiny_recipe: Recipes, tiny_bert: Path, trained: Recipes
 ) -> None:
     averaging = _averaging(count=2, only_if_better=False)
-    averaged = _weights(_run(tiny_recipe(strategy=averaging), tmp_path / "averaged"))
+    averaged = _weights(trained(tiny_recipe(strategy=averaging)))
     mixing = {"name": "interpolate", "lambda": 0.5}
     strategies = [mixing, *averaging] if is_listed_first else [*averaging, mixing]
     mixed = _weights(_run(tiny_recipe(strategy=strategies), tmp_path / "mixed"))
@@ -223,11 +225,9 @@ def test_average_is_taken_first_and_moved_towards_the_source(
 
 
 def test_endpoint_one_of_a_source_run_predicts_as_it_does(
-    tmp_path: Path, tiny_recipe: Recipes
+    tmp_path: Path, tiny_recipe: Recipes, trained: Recipes
 ) -> None:
-    source = tmp_path / "source"
-    recipe = load_recipe(str(tiny_recipe(training={"seed": 7})), ["task.types=[PER,ORG,LOC]"])
-    finetune(recipe, output=source)
+    source = trained(tiny_recipe(training={"seed": 7}), "task.types=[PER,ORG,LOC]")
     strategy = _interpolating(1.0, source=str(source))
     run = _run(tiny_recipe(strategy=strategy), tmp_path / "run")
     first, second = Predictor.from_run(source), Predictor.from_run(run)
@@ -241,11 +241,10 @@ def test_endpoint_one_of_a_source_run_predicts_as_it_does(
 
 
 def test_source_that_does_not_fit_is_refused_before_the_run(
-    tmp_path: Path, tiny_recipe: Recipes, checkpoint: Callable[..., Path]
+    tmp_path: Path, tiny_recipe: Recipes, checkpoint: Callable[..., Path], trained: Recipes
 ) -> None:
-    texts = _run(tiny_recipe("classification"), tmp_path / "texts")
-    small = checkpoint("bert", num_hidden_layers=1)
-    one_layer = _run(tiny_recipe(checkpoint=small), tmp_path / "small")
+    texts = trained(tiny_recipe("classification"))
+    one_layer = trained(tiny_recipe(checkpoint=checkpoint("bert", num_hidden_layers=1)))
     for source, message in (
         (tmp_path / "missing", "source: there is no model folder"),
         (texts, "is a model for classification with the labels"),

@@ -35,14 +35,12 @@ NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 
 @pytest.fixture
-def teacher(tmp_path: Path, tiny_recipe: Recipes) -> Callable[..., Path]:
-    """Return a function that trains a model for a task and names its run folder."""
+def teacher(tmp_path: Path, tiny_recipe: Recipes, trained: Recipes) -> Callable[..., Path]:
+    """Return a function that names the run of a model for a task, which tests must not change."""
 
     def train(kind: str, *overrides: str, **sections: Any) -> Path:
-        run = tmp_path / f"teacher {kind} {len(list(tmp_path.iterdir()))}"
-        path = tiny_recipe(kind, path=run.with_suffix(".yaml"), training=SHORT, **sections)
-        finetune(load_recipe(str(path), list(overrides)), output=run)
-        return run
+        path = tiny_recipe(kind, path=tmp_path / "teacher.yaml", training=SHORT, **sections)
+        return trained(path, *overrides)
 
     return train
 
@@ -274,14 +272,13 @@ def test_teachers_that_cannot_teach_are_refused(
 ) -> None:
     master = teacher("classification")
     other = teacher("ner", "task.types=[PER, ORG, LOC, GPE]")
-    damaged = made_by_hand(teacher("ner"))
+    damaged, torn = (
+        made_by_hand(shutil.copytree(teacher("ner"), tmp_path / name)) for name in ("bad", "torn")
+    )
     (damaged / "model" / "config.json").write_text("{", "utf-8")
-    torn = made_by_hand(teacher("ner"))
     weights = torn / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    larger = teacher(
-        "ner", checkpoint=build_checkpoint("bert", tmp_path / "larger", hidden_size=48)
-    )
+    larger = teacher("ner", checkpoint=checkpoint("bert", hidden_size=48))
     for name, fields, message in (
         (tmp_path / "none", {}, "strategies distillation: teacher: there is no model folder"),
         (master, {}, "is a model for classification, the recipe is for ner"),

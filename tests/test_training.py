@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -197,9 +198,9 @@ def test_filler_changes_neither_loss_nor_count(task: Any) -> None:
 def test_gradient_accumulation_gives_the_same_step(
     accumulation: int,
     strategy: Any,
-    tmp_path: Path,
     checkpoint: Checkpoints,
     tiny_recipe: Recipes,
+    trained: Recipes,
 ) -> None:
     def weights(steps: int) -> dict[str, torch.Tensor]:
         # Plain gradient descent: Adam's first step is the gradient's sign, noise included.
@@ -216,7 +217,7 @@ def test_gradient_accumulation_gives_the_same_step(
                 "arguments": arguments,
             },
         )
-        return _weights(_run(recipe, tmp_path / f"accumulate {steps}"))
+        return _weights(trained(recipe))
 
     once, split = weights(1), weights(accumulation)
     for name, tensor in once.items():
@@ -236,18 +237,18 @@ def test_gradient_accumulation_gives_the_same_step(
     ids=["tokens at once", "gradient checkpointing", "batches made ahead"],
 )
 def test_what_saves_memory_or_time_gives_the_same_step(
-    changes: dict[str, Any], tmp_path: Path, checkpoint: Checkpoints, tiny_recipe: Recipes
+    changes: dict[str, Any], checkpoint: Checkpoints, tiny_recipe: Recipes, trained: Recipes
 ) -> None:
-    def weights(name: str, more: dict[str, Any]) -> dict[str, torch.Tensor]:
+    def weights(more: dict[str, Any]) -> dict[str, torch.Tensor]:
         arguments = {"max_steps": 2, "optim": "sgd", **more.get("arguments", {})}
         training = {"epochs": 1, "learning_rate": 0.5, "warmup": 0, "tokens_per_batch": 96}
         recipe = tiny_recipe(
             checkpoint=checkpoint("bert"),
             training={**training, **more, "arguments": arguments},
         )
-        return _weights(_run(recipe, tmp_path / name))
+        return _weights(trained(recipe))
 
-    roomy, tight = weights("roomy", {}), weights("tight", changes)
+    roomy, tight = weights({}), weights(changes)
     for name, tensor in roomy.items():
         torch.testing.assert_close(tight[name], tensor, rtol=0, atol=1e-6)
 
@@ -304,11 +305,13 @@ def test_parameters_new_at_random_learn_at_their_own_rate(
 # The same weights, however the run is cut up
 
 
-def test_same_recipe_gives_the_same_weights(tmp_path: Path, tiny_recipe: Recipes) -> None:
+def test_same_recipe_gives_the_same_weights(
+    tmp_path: Path, tiny_recipe: Recipes, trained: Recipes
+) -> None:
     recipe = tiny_recipe()
-    first, second = (_weights(_run(recipe, tmp_path / name)) for name in ("one", "two"))
+    first, second = (_weights(run) for run in (trained(recipe), _run(recipe, tmp_path / "two")))
     assert all(first[name].equal(second[name]) for name in first)
-    other = _run(tiny_recipe(training={"seed": 7}), tmp_path / "three")
+    other = trained(tiny_recipe(training={"seed": 7}))
     assert not all(tensor.equal(first[name]) for name, tensor in _weights(other).items())
 
 
@@ -341,10 +344,10 @@ def test_interrupted_run_goes_on_to_the_same_weights(
 
 
 def test_run_that_broke_off_after_training_is_only_reported(
-    tmp_path: Path, tiny_recipe: Recipes
+    tmp_path: Path, tiny_recipe: Recipes, trained: Recipes
 ) -> None:
     recipe = tiny_recipe()
-    whole = _run(recipe, tmp_path / "whole")
+    whole = trained(recipe)
     cut = tmp_path / "cut"
     _train_only(load_recipe(str(recipe)), cut)
     assert RunFolder(cut).state() == "unfinished"
@@ -447,9 +450,10 @@ def test_time_alone_saves_too_and_changes_nothing(tmp_path: Path, tiny_recipe: R
     assert _metrics(cut)["splits"] == _metrics(whole)["splits"]
 
 
-def test_run_that_a_signal_ended_is_not_finished(tmp_path: Path, tiny_recipe: Recipes) -> None:
-    whole = _run(tiny_recipe(), tmp_path / "whole")
-    cut = tmp_path / "cut"
+def test_run_that_a_signal_ended_is_not_finished(
+    tmp_path: Path, tiny_recipe: Recipes, trained: Recipes
+) -> None:
+    whole, cut = trained(tiny_recipe()), tmp_path / "cut"
     recipe = tiny_recipe()
     said = "ended by SIGTERM: the same command goes on after step 1 of"
 
@@ -476,10 +480,10 @@ def test_patience_goes_on_where_it_was(tmp_path: Path, tiny_recipe: Recipes) -> 
 
 
 @pytest.fixture
-def finished(tmp_path: Path, tiny_recipe: Recipes) -> tuple[Path, Path]:
+def finished(tmp_path: Path, tiny_recipe: Recipes, trained: Recipes) -> tuple[Path, Path]:
     """Return the recipe and the folder of a finished run."""
     recipe = tiny_recipe(strategy=TRAINED_HEAD, training={"epochs": 1})
-    return recipe, _run(recipe, tmp_path / "run")
+    return recipe, shutil.copytree(trained(recipe), tmp_path / "run")
 
 
 def test_finished_run_is_not_trained_again(
