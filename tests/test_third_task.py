@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,7 +78,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 @pytest.fixture(scope="module")
 def commands(
-    tmp_path_factory: pytest.TempPathFactory, hub: Hub, tiny_bert: Path
+    tmp_path_factory: pytest.TempPathFactory, hub: Hub, checkpoint: Callable[..., Path]
 ) -> dict[str, tuple[int, str, str]]:
     """Run all commands for a text regression, one after the other in one process."""
     folder = tmp_path_factory.mktemp("third")
@@ -87,7 +87,7 @@ def commands(
         folder / "recipe.yaml",
         task="regression",
         data=write_numbers(folder / "data"),
-        checkpoint=tiny_bert,
+        checkpoint=checkpoint("bert", num_hidden_layers=1),
         strategy="full",
     )
     said = yaml_with_columns(recipe)
