@@ -22,30 +22,27 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
-def ner_run(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    return _finished("ner", tmp_path_factory, request)
+def ner_run(request: pytest.FixtureRequest) -> Path:
+    return _finished("ner", request)
 
 
 @pytest.fixture(scope="module")
-def intent_run(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    return _finished("classification", tmp_path_factory, request)
+def intent_run(request: pytest.FixtureRequest) -> Path:
+    return _finished("classification", request)
 
 
-def _finished(task: str, factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+def _finished(task: str, request: pytest.FixtureRequest) -> Path:
     from tiny import write_recipe
 
-    from nlp_transfer import finetune, load_recipe
-
-    folder = factory.mktemp(task)
     recipe = write_recipe(
-        folder / "mine.yaml",
+        request.getfixturevalue("tmp_path_factory").mktemp(task) / "mine.yaml",
         task=task,
         data=request.getfixturevalue("data_folder")(task),
         checkpoint=request.getfixturevalue("checkpoint")("bert"),
         strategy="full",
     )
-    finetune(load_recipe(str(recipe)), output=folder / "run")
-    return folder / "run"
+    run: Path = request.getfixturevalue("trained")(recipe)
+    return run
 
 
 def test_finetune_prints_the_report_and_a_second_time_says_it_is_finished(

@@ -17,7 +17,7 @@ from damaging import made_by_hand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp_transfer import UserError, compare, finetune, load_recipe
+from nlp_transfer import UserError, compare
 from nlp_transfer.comparisons.predictions import read_predictions
 from nlp_transfer.data.tags import spans, spans_of_any, to_iob2
 from nlp_transfer.metrics.outcomes import Judgement, Outcomes
@@ -70,18 +70,28 @@ def two(folder: Path, a: list[Line], b: list[Line]) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def runs(
-    tmp_path_factory: pytest.TempPathFactory, data_folder: Callable[[str], Path], tiny_bert: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    data_folder: Callable[[str], Path],
+    tiny_bert: Path,
+    trained: Callable[..., Path],
 ) -> dict[str, Path]:
     """Train a tiny model of each task, one epoch each."""
     from tiny import write_recipe
 
-    folder, trained = tmp_path_factory.mktemp("runs"), {}
-    for task in ("ner", "classification"):
-        path = folder / f"{task}.yaml"
-        write_recipe(path, task=task, data=data_folder(task), checkpoint=tiny_bert, strategy="full")
-        trained[task] = folder / task
-        finetune(load_recipe(str(path), ["training.epochs=1"]), output=trained[task])
-    return trained
+    folder = tmp_path_factory.mktemp("runs")
+
+    def run(task: str) -> Path:
+        recipe = write_recipe(
+            folder / f"{task}.yaml",
+            task=task,
+            data=data_folder(task),
+            checkpoint=tiny_bert,
+            strategy="full",
+            training={"epochs": 1},
+        )
+        return trained(recipe)
+
+    return {task: run(task) for task in ("ner", "classification")}
 
 
 @pytest.mark.parametrize("task", ["ner", "classification"])

@@ -33,16 +33,15 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, data_folder, checkpoint) -> Run:
+def finished(tmp_path_factory, data_folder, checkpoint, trained) -> Run:
     """A finished run; tests change copies of it."""
     folder = tmp_path_factory.mktemp("finished")
     recipe = write_recipe(
         folder / "tiny.yaml", task="ner", data=data_folder("ner"), checkpoint=checkpoint("bert"),
         strategy="full", training={"epochs": 1},
     )  # fmt: skip
-    finetune(load_recipe(str(recipe)), output=folder / "run")
     (folder / "texts.txt").write_text("Ada Lovelace visited Paris .\n", "utf-8")
-    return Run(recipe, folder / "run")
+    return Run(recipe, trained(recipe))
 
 
 def commands(run: Run, folder: Path) -> dict[str, list[object]]:

@@ -13,7 +13,7 @@ import pytest
 from damaging import made_by_hand
 from tiny import write_recipe
 
-from nlp_transfer import Predictor, UserError, finetune, load_recipe
+from nlp_transfer import Predictor, UserError
 from nlp_transfer.inference.ensemble import Ensemble
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -32,6 +32,7 @@ def runs(
     tmp_path_factory: pytest.TempPathFactory,
     data_folder: Callable[[str], Path],
     checkpoint: Callable[..., Path],
+    trained: Callable[..., Path],
 ) -> dict[str, list[Path]]:
     """Train two models a task: of other families, so other tokenizers, and other label orders."""
     folder = tmp_path_factory.mktemp("members")
@@ -46,9 +47,7 @@ def runs(
                 checkpoint=checkpoint(family),
                 strategy="full",
             )
-            run = folder / f"{task}-{family}"
-            finetune(load_recipe(str(recipe), overrides), output=run)
-            made.setdefault(task, []).append(run)
+            made.setdefault(task, []).append(trained(recipe, *overrides))
     return made
 
 

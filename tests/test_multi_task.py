@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from tiny import FAMILIES, write_csv
 
 from nlp_transfer import Predictor, finetune, load_recipe
+from nlp_transfer.flows.report import read_report
 from nlp_transfer.models.build import build_model
 from nlp_transfer.models.shared_encoder import release_sides, share_encoder
 from nlp_transfer.recipe import ModelSection
@@ -89,10 +90,10 @@ def test_a_side_task_is_answered_as_by_its_own_model_and_each_parameter_counts_o
 
 
 def test_tasks_learn_one_encoder_and_leave_a_whole_model_each(
-    two_tasks: Recipes, tmp_path: Path
+    two_tasks: Recipes, trained: Recipes
 ) -> None:
-    run = tmp_path / "run"
-    report = finetune(load_recipe(str(two_tasks())), output=run)
+    run = trained(two_tasks())
+    report = read_report(run)
     main, side = _weights(run / "model"), _weights(run / "tasks" / "topics")
     shared = {name for name in main if name.startswith("bert.")}
     assert shared
@@ -109,12 +110,10 @@ def test_tasks_learn_one_encoder_and_leave_a_whole_model_each(
 
 
 def test_a_task_that_is_drawn_more_often_changes_the_encoder_of_the_other(
-    two_tasks: Recipes, tiny_recipe: Recipes, tmp_path: Path
+    two_tasks: Recipes, tiny_recipe: Recipes, trained: Recipes, tmp_path: Path
 ) -> None:
-    finetune(load_recipe(str(two_tasks())), output=tmp_path / "both")
-    alone = tiny_recipe(path=tmp_path / "alone.yaml")
-    finetune(load_recipe(str(alone)), output=tmp_path / "alone")
-    both, one = _weights(tmp_path / "both" / "model"), _weights(tmp_path / "alone" / "model")
+    alone = trained(tiny_recipe(path=tmp_path / "alone.yaml"))
+    both, one = (_weights(run / "model") for run in (trained(two_tasks()), alone))
     assert both.keys() == one.keys()
     assert not both["bert.embeddings.word_embeddings.weight"].equal(
         one["bert.embeddings.word_embeddings.weight"]

@@ -14,6 +14,7 @@ import pytest
 from tiny import write_recipe
 
 from nlp_transfer import Predictor, Report, UserError, finetune, load_recipe
+from nlp_transfer.flows.report import read_report
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -113,8 +114,8 @@ def test_report_shows_its_headlines_and_not_the_whole_dict() -> None:
     assert repr(nothing) == "<Report of mine: no splits>"
 
 
-def test_report_of_a_run_is_a_page_below_the_cell(tiny_recipe: Recipes, tmp_path: Path) -> None:
-    report = finetune(load_recipe(str(tiny_recipe(training={"epochs": 1}))), output=tmp_path / "r")
+def test_report_of_a_run_is_a_page_below_the_cell(trained_ner: Path) -> None:
+    report = read_report(trained_ner)
     assert len(repr(report)) < 300
     page = report._repr_html_()
     assert "<style" not in page  # it would change the whole notebook
@@ -130,21 +131,20 @@ def predictors(
     tmp_path_factory: pytest.TempPathFactory,
     data_folder: Callable[[str], Path],
     checkpoint: Callable[..., Path],
+    trained: Recipes,
 ) -> dict[str, Predictor]:
     """Return a Predictor of each task."""
     found = {}
     for task in ("ner", "classification"):
-        folder = tmp_path_factory.mktemp(task)
         recipe = write_recipe(
-            folder / "mine.yaml",
+            tmp_path_factory.mktemp(task) / "mine.yaml",
             task=task,
             data=data_folder(task),
             checkpoint=checkpoint("bert"),
             strategy="full",
             training={"epochs": 1},
         )
-        finetune(load_recipe(str(recipe)), output=folder / "run")
-        found[task] = Predictor.from_run(folder / "run")
+        found[task] = Predictor.from_run(trained(recipe))
     return found
 
 

@@ -17,7 +17,7 @@ import pytest
 from damaging import made_by_hand
 from interrupting import interrupted_forward
 
-from nlp_transfer import Predictor, UserError, finetune, load_recipe, predict
+from nlp_transfer import Predictor, UserError, predict
 from nlp_transfer.recipe import DataSection
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -32,6 +32,8 @@ def runs(
     tmp_path_factory: pytest.TempPathFactory,
     data_folder: Callable[[str], Path],
     checkpoint: Callable[..., Path],
+    pair_data: Path,
+    trained: Callable[..., Path],
 ) -> Callable[[str], Path]:
     """Return a function that names a run for ner, classification or pairs, trained once."""
     from tiny import write_recipe
@@ -39,20 +41,23 @@ def runs(
     folder = tmp_path_factory.mktemp("runs")
 
     def run(kind: str) -> Path:
-        if not (folder / kind).exists():
-            path = write_recipe(
-                folder / f"{kind}.yaml",
-                task="ner" if kind == "ner" else "classification",
-                data=_pair_files(folder / "data") if kind == "pairs" else data_folder(kind),
-                checkpoint=checkpoint("bert"),
-                strategy="full",
-                training={"epochs": 1},
-            )
-            changes = [f"data.columns={PAIR_COLUMNS}"] if kind == "pairs" else []
-            finetune(load_recipe(str(path), changes), output=folder / kind)
-        return folder / kind
+        recipe = write_recipe(
+            folder / f"{kind}.yaml",
+            task="ner" if kind == "ner" else "classification",
+            data=pair_data if kind == "pairs" else data_folder(kind),
+            checkpoint=checkpoint("bert"),
+            strategy="full",
+            training={"epochs": 1},
+        )
+        return trained(recipe, *([f"data.columns={PAIR_COLUMNS}"] if kind == "pairs" else []))
 
     return run
+
+
+@pytest.fixture(scope="module")
+def pair_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of pairs of texts."""
+    return _pair_files(tmp_path_factory.mktemp("pairs") / "data")
 
 
 def _pair_files(folder: Path) -> Path:
@@ -212,11 +217,11 @@ def test_the_data_of_label_studio_tasks_come_back(
 
 
 def test_a_pair_model_reads_the_columns_that_it_learned_from(
-    nlpt: Run, runs: Callable[[str], Path], tmp_path: Path
+    nlpt: Run, runs: Callable[[str], Path], pair_data: Path, tmp_path: Path
 ) -> None:
     settings = json.loads((runs("pairs") / "model" / "config.json").read_text("utf-8"))
     assert settings["nlp_transfer"]["columns"] == {"text": "premise", "text_pair": "hypothesis"}
-    test = runs("pairs").parent / "data" / "test.csv"
+    test = pair_data / "test.csv"
     code, out, err = nlpt("predict", runs("pairs"), test)
     assert (code, err) == (0, "")
     found = _rows(out)

@@ -12,6 +12,7 @@ import torch
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
 from nlp_transfer.flows.prepare import prepare as prepare_data
+from nlp_transfer.flows.report import read_report
 from nlp_transfer.tasks.classification.task import ClassificationTask
 from nlp_transfer.tasks.ner.task import NerTask
 from nlp_transfer.tasks.objective import Objective
@@ -99,17 +100,17 @@ def test_prepared_data_keeps_the_ledger_that_it_had(
 
 
 def test_document_context_changes_what_is_read_but_not_what_is_labelled(
-    tiny_recipe: Recipes, tmp_path: Path
+    tiny_recipe: Recipes, tmp_path: Path, trained_ner: Path
 ) -> None:
     recipe = tiny_recipe("ner")
-    plain = finetune(load_recipe(str(recipe), ["training.epochs=1"]), output=tmp_path / "a")
     wide = finetune(
         load_recipe(str(recipe), ["training.epochs=1", "task.context_words=8"]),
         output=tmp_path / "b",
     )
-    one, other = (r.metrics["splits"]["test"]["ledger"] for r in (plain, wide))
+    reports = read_report(trained_ner), wide
+    one, other = (r.metrics["splits"]["test"]["ledger"] for r in reports)
     assert one["words"] == other["words"]
-    assert [row["tokens"] for row in _rows(tmp_path / "a")] == [
+    assert [row["tokens"] for row in _rows(trained_ner)] == [
         row["tokens"] for row in _rows(tmp_path / "b")
     ]
     # The saved model remembers its context: a document read at once differs from its sentences.
@@ -224,10 +225,9 @@ def test_dropout_of_the_recipe_reaches_the_model(tiny_recipe: Recipes, tmp_path:
     assert config["hidden_dropout_prob"] == config["attention_probs_dropout_prob"] == 0.25
 
 
-def test_a_single_string_is_not_a_list_of_texts(tiny_recipe: Recipes, tmp_path: Path) -> None:
-    finetune(load_recipe(str(tiny_recipe("ner")), ["training.epochs=1"]), output=tmp_path / "run")
+def test_a_single_string_is_not_a_list_of_texts(trained_ner: Path) -> None:
     with pytest.raises(TypeError, match="list of texts"):
-        next(Predictor.from_run(tmp_path / "run")("Ada left Rome"))
+        next(Predictor.from_run(trained_ner)("Ada left Rome"))
 
 
 def test_an_unlabelled_test_split_is_refused_before_training(

@@ -54,9 +54,6 @@ def test_data_templates_and_types_come_with_it(installed: Path) -> None:
             assert (package / path.relative_to(source)).is_file(), path
 
 
-def test_it_prepares_the_quickstart_data(
-    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NLPT_CACHE", str(tmp_path / "cache"))
-    out = _nlpt(installed, tmp_path, "prepare", "--recipe", "quickstart-ner", "--json")
+def test_it_reads_the_quickstart_data(installed: Path, tmp_path: Path) -> None:
+    out = _nlpt(installed, tmp_path, "inspect", "--recipe", "quickstart-ner", "--json")
     assert '"task": "ner"' in out
