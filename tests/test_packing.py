@@ -106,6 +106,18 @@ def test_dropout_of_a_window_is_what_it_is_with_padding(
     assert (found[0] - _of_pieces(model.eval()(**batch).logits)).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("lengths", [[60] * 7, [3] * 7, [9]], ids=str)
+def test_windows_of_one_length_and_a_window_alone_are_computed(
+    lengths: list[int], tiny_bert: Path
+) -> None:
+    model, _ = _built(AutoModelForTokenClassification, tiny_bert)
+    batch = {"input_ids": IDS[: len(lengths), : lengths[0]]}
+    batch["attention_mask"] = torch.ones_like(batch["input_ids"])
+    wanted = model.eval()(**batch).logits
+    with packed_layers(model):
+        assert (model(**batch).logits - wanted).abs().max() < 1e-5
+
+
 def test_gradient_checkpointing_computes_the_same(tiny_bert: Path) -> None:
     model, batch = _built(AutoModelForTokenClassification, tiny_bert)
     wanted, gradients = _gradients(model.eval(), batch)
@@ -221,3 +233,25 @@ def test_what_does_not_go_with_it_is_refused(
     recipe = tiny_recipe(training={"padding": False})
     with pytest.raises(UserError, match=message):
         finetune(load_recipe(str(recipe), overrides), output=tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_tasks_that_learn_together_train_the_same_model(
+    tiny_recipe: Recipes, classification_data: Path, same_weights: Callable[..., None]
+) -> None:
+    topics = {"task": {"name": "classification"}, "data": {"source": str(classification_data)}}
+    chosen = [{"name": "multi_task", "side_tasks": {"topics": topics}}]
+    same_weights(tiny_recipe(strategy=chosen, training=TRAINING))
+
+
+@pytest.mark.slow
+def test_pretraining_reads_the_same(tiny_recipe: Recipes, nlpt: Command, tmp_path: Path) -> None:
+    recipe = tiny_recipe(training=TRAINING)
+    weights = []
+    for padding in ("true", "false"):
+        run = tmp_path / padding
+        said = (f"training.padding={padding}", "--output", run)
+        code, _, errors = nlpt("pretrain", "--recipe", recipe, *said)
+        assert code == 0, errors
+        weights.append(load_file(run / "model" / "model.safetensors"))
+    torch.testing.assert_close(weights[1], weights[0], atol=2e-6, rtol=1e-4)

@@ -74,7 +74,7 @@ class Packing:
         if self.index is not None:
             empty = rows.new_zeros(self.mask.numel(), *rows.shape[1:])
             rows = empty.index_copy(0, self.index, rows)
-        return rows.view(*self.mask.shape, *rows.shape[1:])
+        return rows.reshape(*self.mask.shape, *rows.shape[1:])
 
 
 def check_packable(model: PreTrainedModel, attention: str) -> None:
