@@ -254,7 +254,7 @@ def test_tables_of_a_killed_process_are_deleted_by_the_next(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     code = (
-        "from nlp_transfer.data.arrow_tables import scratch_folder\n"
+        "from nlp_transfer.processes.scratch import scratch_folder\n"
         "print(scratch_folder(), flush=True); input()"
     )
 

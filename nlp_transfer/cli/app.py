@@ -45,6 +45,7 @@ from nlp_transfer.errors import (
 from nlp_transfer.files import NO_SPACE
 from nlp_transfer.processes import is_main_process, was_launched
 from nlp_transfer.processes import rank as process_number
+from nlp_transfer.processes.scratch import remove_scratch
 
 _MISTAKE = 2
 """Exit code where the user is to change something."""
@@ -190,6 +191,8 @@ def _ending_in_order() -> Iterator[None]:
     own = os.getpid()
 
     def end_at_once(number: int, _: FrameType | None) -> None:
+        if os.getpid() == own:
+            remove_scratch()
         os._exit(BY_SIGNAL + number)
 
     def first(number: int, frame: FrameType | None) -> None:

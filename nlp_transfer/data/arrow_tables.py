@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from functools import cache, partial
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlp_transfer.files import write_json
+from nlp_transfer.processes.scratch import scratch_folder
 
 if TYPE_CHECKING:
     import pyarrow
     from datasets import Dataset
 
 _ROWS_A_BATCH = 1000
-_SCRATCH = "nlp_transfer-"
-_OWNER = "owner.json"
-_LARGEST = 10_000  # bytes
 
 
 def write_table(
@@ -150,21 +145,3 @@ def cache_folder() -> Path:
     """Return where later runs find data: $NLPT_CACHE, or nlp_transfer in the user's cache."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(os.environ.get("NLPT_CACHE") or Path(base, "nlp_transfer")).expanduser()
-
-
-def scratch_folder() -> str:
-    """Name the process's own folder for tables; it goes when the process does."""
-    return _scratch().name
-
-
-@cache
-def _scratch() -> tempfile.TemporaryDirectory[str]:
-    from nlp_transfer.processes.identity import ProcessId
-
-    for owner in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*/{_OWNER}"):
-        with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
-            if ProcessId(**json.loads(owner.read_bytes()[:_LARGEST])).is_gone():  # it was killed
-                shutil.rmtree(owner.parent, ignore_errors=True)
-    folder = tempfile.TemporaryDirectory(prefix=_SCRATCH, ignore_cleanup_errors=True)
-    write_json(Path(folder.name, _OWNER), ProcessId.here().as_dict())
-    return folder

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 
 from nlp_transfer.flows.report import read_report
 from nlp_transfer.logs import lines_shown
+from nlp_transfer.processes.sharing import readable
 from nlp_transfer.recipe.reader import check_paths, located
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.disk import noticing_full_disk
 from nlp_transfer.runs.group import held_by_all
 from nlp_transfer.runs.interrupts import explaining_interrupt
+from nlp_transfer.runs.own_folder import read_by_all
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.starting import announce, begin, show_again
 from nlp_transfer.strategies.context import TransferRecipe
@@ -65,20 +67,22 @@ def finetune(
     from nlp_transfer.training.fitting import Learning
 
     check_repo(push_to_hub)
-    with held_by_all(folder, recipe, fresh=fresh) as holding:
+    with held_by_all(folder, recipe, fresh=fresh) as held:
+        folder = held.folder
         plan = planned(located(recipe), folder.facts(fresh=fresh))
         recipe = plan.recipe  # which says all itself
         args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
-        learning = Learning(args, plan.temperature, (*callbacks, *holding))
+        learning = Learning(args, plan.temperature, (*callbacks, *held.watching))
         if folder.check(recipe, fresh=fresh) == "finished":
             show_again(folder, partial(read_again, plan))  # refused where the data is another now
         else:
             check_paths(recipe)
             with learning.trackers:  # closed whatever happens
                 _run(plan, folder, learning, fresh=fresh)
+        report = read_report(read_by_all(folder).path)
     if push_to_hub:
         publish_model(folder.path, push_to_hub)
-    return read_report(folder.path)
+    return report
 
 
 def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> None:
@@ -107,13 +111,14 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
         if plan.earlier:  # whose model teaches this one
             log.info("first the round before this one")
             finetune(plan.earlier, output=folder.earlier_round, fresh=fresh)
+            readable(folder.earlier_round)
         tasks = add_rows(load(plan, folder.earlier_round))
         models = build(tasks)
         learner = choose_weights(tasks, models)
         windows = encode(tasks, models)
         begin(folder, plan.recipe, windows, learner, learning.args, fresh=fresh)  # to resume by
     with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
-        fitted = fit(windows, learner, learning, resume_from=folder.last_checkpoint())
+        fitted = fit(windows, learner, learning, resume_from=folder.checkpoint_for_all())
         save_adapter(folder, fitted)  # where there is one, apart from the checkpoint's weights
         finished = calibrate(windows, finish(windows, fitted))
         save_models(folder, windows, finished.models)

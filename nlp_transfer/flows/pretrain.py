@@ -28,26 +28,27 @@ def pretrain(
     returns: the run folder, which is a checkpoint, and every figure of metrics.json
     """
     recipe = located(recipe.model_copy(update={"name": f"{recipe.name}-pretrained"}))
-    folder = RunFolder.of(recipe.name, output)
-    announce("pretrains", recipe, folder)
+    asked = RunFolder.of(recipe.name, output)
+    announce("pretrains", recipe, asked)
     from nlp_transfer.runs.saving import write_pretrained
     from nlp_transfer.runs.starting import begin_with, show_again
     from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.domain_texts import read_texts_again
     from nlp_transfer.training.pretraining import describe_texts, load_texts, read_on, section_of
 
-    with held_by_all(folder, recipe, fresh=fresh) as holding:
+    with held_by_all(asked, recipe, fresh=fresh) as held:
+        folder = held.folder
         args = training_arguments(section_of(recipe), folder.checkpoints)
         if folder.check(recipe, fresh=fresh) == "finished":
             show_again(folder, partial(read_texts_again, recipe))
-            return folder.path, folder.read_json("metrics.json")
+            return asked.path, folder.read_json("metrics.json")
         with explaining_interrupt(folder, begun=False, fresh=fresh):
             check_paths(recipe)
             reading = load_texts(recipe)
             data, model = describe_texts(reading), reading.loaded.model
             begin_with(folder, recipe, data, model, args, fresh=fresh)
         with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
-            last = folder.last_checkpoint()
-            reading, metrics = read_on(recipe, reading, folder.checkpoints, last, holding)
+            last = folder.checkpoint_for_all()
+            reading, metrics = read_on(recipe, reading, folder.checkpoints, last, held.watching)
             write_pretrained(folder, reading, metrics)
-        return folder.path, metrics
+        return asked.path, metrics

@@ -27,10 +27,10 @@ def publish_model(run: str | Path, repo: str, *, private: bool | None = None) ->
 
     check_repo(repo)
     folder = RunFolder(Path(run))
-    check_finished(folder)
     api = HfApi(library_name="nlp_transfer")
-    if not is_main_process():
+    if not is_main_process():  # which may not even see the run
         return f"{api.endpoint}/{repo}"
+    check_finished(folder)
     section = read_recipe(folder).get("publish") or {}
     if private is None and section.get("private"):
         private = True  # else None: an organisation may make its repositories private by default

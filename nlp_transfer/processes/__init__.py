@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextvars import ContextVar
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
+
+ToldT = TypeVar("ToldT")
 
 TIMEOUT_MINUTES = 30.0
 """How long one process waits for another, unless a recipe says otherwise; as long as in torch."""
@@ -72,9 +75,26 @@ def greatest(value: int) -> int:
     return int(told)
 
 
+def told_by_main(value: ToldT) -> ToldT:
+    """Return what the main process gives; what others give is not read."""
+    if world_size() == 1:
+        return value
+    from torch import distributed
+
+    told = [value]
+    distributed.broadcast_object_list(told, src=0, group=on_cpus())
+    return told[0]
+
+
 @cache
 def on_cpus() -> Any:
     """Return the group of all processes, connected without their GPUs."""
+    return on_cpus_of(None)
+
+
+def on_cpus_of(ranks: Sequence[int] | None) -> Any:
+    """Connect some processes, None: all, without their GPUs; to be called by all processes."""
     from torch import distributed
 
-    return distributed.new_group(backend="gloo", timeout=timedelta(minutes=_minutes.get()))
+    wait = timedelta(minutes=_minutes.get())
+    return distributed.new_group(None if ranks is None else [*ranks], wait, "gloo")

@@ -17,6 +17,7 @@ from functools import cache
 import psutil
 
 from nlp_transfer.processes import OF_LAUNCHER
+from nlp_transfer.processes.scratch import remove_scratch
 
 _PAUSE = 0.5
 """Seconds between two looks at the launcher."""
@@ -49,6 +50,7 @@ def _watch(launcher: psutil.Process) -> None:
             file=sys.stderr,
             flush=True,
         )
+    remove_scratch()
     os._exit(1)  # the others may hold it in an exchange, from which no exception would lead out
 
 

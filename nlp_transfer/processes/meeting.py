@@ -47,6 +47,16 @@ class Meeting:
         told: dict[str, Any] = json.loads(self._hear("main", of=0))
         return told
 
+    def of_everyone(self, said: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return what each process says, by its number, when all have said it."""
+        self._say(f"one/{rank()}", json.dumps(said))
+        if is_main_process():
+            numbers = range(world_size())
+            heard = [json.loads(self._hear(f"one/{number}", of=number)) for number in numbers]
+            self._say("everyone", json.dumps(heard))
+        everyone: list[dict[str, Any]] = json.loads(self._hear("everyone", of=0))
+        return everyone
+
     def agree(self, said: Mapping[str, object], problem: UserError | None = None) -> None:
         """Go on only if all processes say the same, and none has a problem.
 

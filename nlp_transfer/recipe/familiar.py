@@ -131,6 +131,7 @@ RUN = {
     "load_best_model_at_end": "the best checkpoint is always kept",
     "metric_for_best_model": "validation entity F1 or macro F1 decides",
     "greater_is_better": "validation entity F1 or macro F1 decides, the greatest wins",
+    "save_on_each_node": "the main process writes, and sends what others read",
     "save_only_model": "a run that was killed goes on; that takes the optimizer's state",
     "prediction_loss_only": "evaluation computes the headline figure",
     "batch_eval_metrics": "evaluation keeps no logits",

@@ -15,6 +15,8 @@ OURS = (
 )  # fmt: skip
 """All that a run writes, in the order in which it is deleted, the recipe late: a folder with a
 recipe and no environment is not a run of ours."""
+STATE = ("recipe.yaml", "environment.json", "data.json", MANIFEST, "metrics.json")
+"""What tells which run it is, what it has read, and how far it has come; and its figures."""
 KEPT = frozenset(OURS) - {"checkpoints", "tracking"}
 """What of it no finished run changes."""
 LISTED = (

@@ -17,19 +17,44 @@ def disk_bytes(*, trainable_parameters: int, total_parameters: int, tasks: int =
     return 4 * ((2 + tasks) * total_parameters + 2 * 2 * trainable_parameters)
 
 
+def received_bytes(*, trainable_parameters: int, total_parameters: int) -> int:
+    """Estimate what a process receives that does not see the run's folder.
+
+    That is: the checkpoint that it goes on from with Adam's moments, and the best weights.
+    """
+    return 4 * (2 * total_parameters + 2 * trainable_parameters)
+
+
+def check_scratch_space(folder: Path, needed: int) -> None:
+    """Refuse a run of which what is sent to this machine will not fit.
+
+    needed: bytes
+    """
+    if (free := _free(folder)) < needed:
+        raise UserError(
+            f"TMPDIR: {folder.parent} may need {needed / 1e9:.1f} GB for what it is sent of the "
+            f"run's folder, which is not seen here; the disk has {free / 1e9:.1f} GB free. Set "
+            "TMPDIR to a folder on a larger disk, or name an --output that all processes see."
+        )
+
+
 def check_disk_space(folder: Path, needed: int) -> None:
     """Refuse a run whose checkpoints will not fit.
 
     needed: bytes
     """
-    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    free = shutil.disk_usage(existing).free
-    if free < needed:
+    if (free := _free(folder)) < needed:
         raise UserError(
             f"--output: {folder} needs about {needed / 1e9:.1f} GB for the model and its "
             f"checkpoints, the disk has {free / 1e9:.1f} GB free. Free some space, or choose "
             "another disk with --output DIR."
         )
+
+
+def _free(folder: Path) -> int:
+    """Return the free bytes of the disk of a folder, which need not exist."""
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    return shutil.disk_usage(existing).free
 
 
 def check_writable(folder: Path) -> None:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 from nlp_transfer import files
 from nlp_transfer.errors import UserError
 from nlp_transfer.manifest import COPY_OR_TRAIN, MANIFEST, check_file, read_manifest, write_manifest
+from nlp_transfer.processes import is_main_process, told_by_main
+from nlp_transfer.processes.sharing import readable
 from nlp_transfer.runs.contents import LISTED, OURS
 from nlp_transfer.runs.disk import check_writable
 from nlp_transfer.runs.lock import LOCK, Lock, is_of_lock, remove_dead
@@ -132,6 +134,12 @@ class RunFolder:
     def last_checkpoint(self) -> Path | None:
         """Find the newest checkpoint that is whole; say what is wrong with newer ones."""
         return newest_whole(self.checkpoints)
+
+    def checkpoint_for_all(self) -> Path | None:
+        """Return the one that the main process finds; to be called by all, who then can read it."""
+        found = self.last_checkpoint() if is_main_process() else None
+        name = told_by_main(found and found.name)
+        return readable(self.checkpoints / name) if name else None
 
     def read_json(self, name: str, advice: str = COPY_OR_TRAIN) -> dict[str, Any]:
         """Read one of the folder's JSON files.

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.processes import is_main_process, wait_for_all, world_size
+from nlp_transfer.processes.sharing import is_apart
 from nlp_transfer.recipe.reader import FOLDER_KEY
-from nlp_transfer.runs.disk import check_disk_space, disk_bytes
+from nlp_transfer.runs.disk import (
+    check_disk_space,
+    check_scratch_space,
+    disk_bytes,
+    received_bytes,
+)
 from nlp_transfer.runs.group import check_same_read
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.strategies.context import TransferRecipe
@@ -71,7 +77,11 @@ def begin_with(
     check_same_read(recipe, data)
     if not fresh:
         folder.check_same_data(data)
-    check_disk_space(folder.path, disk_bytes(**parameter_counts(model), tasks=tasks))
+    counts = parameter_counts(model)
+    if is_apart():
+        check_scratch_space(folder.path, received_bytes(**counts))
+    else:
+        check_disk_space(folder.path, disk_bytes(**counts, tasks=tasks))
     wait_for_all()  # every process has looked at the folder before one changes it
     if is_main_process():
         if fresh:

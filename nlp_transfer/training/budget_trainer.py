@@ -98,7 +98,6 @@ class BudgetTrainer(GuardedTrainer):
                 self._load_callback_state()
                 self.clock.write_log(self.args, state)
                 self.clock.stop()
-                self.find_best()
                 self._load_best_model()
                 return
         self.clock.pieces_an_epoch = self.pieces_an_epoch

@@ -11,13 +11,14 @@ from typing import Any
 
 from torch import nn
 from transformers import TrainerState
-from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer import OPTIMIZER_NAME, TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
 from nlp_transfer import files
 from nlp_transfer.manifest import write_manifest
 from nlp_transfer.models.damage import explaining_damage
 from nlp_transfer.processes import wait_for_all
+from nlp_transfer.processes.sharing import bring_to_main, readable
 from nlp_transfer.training.last_checkpoint import step_of
 from nlp_transfer.training.sharding import ShardedTrainer
 
@@ -64,6 +65,7 @@ class WholeCheckpoints(ShardedTrainer):
         finally:
             self._beside = None
         wait_for_all()
+        bring_to_main(place / _BESIDE)  # each process has written its random state
         name = f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
         if self.state.best_global_step == self.state.global_step:
             self.state.best_model_checkpoint = str(place / name)
@@ -93,14 +95,23 @@ class WholeCheckpoints(ShardedTrainer):
 
     def _init_training_state(self, *arguments: Any) -> tuple[int, int]:
         found: tuple[int, int] = super()._init_training_state(*arguments)
-        self.find_best()
+        self._find_best()
         return found
 
-    def find_best(self) -> None:
+    def _find_best(self) -> None:
         """Find the best checkpoint where the run's folder is now: it may have been moved."""
-        best = Path(self.args.output_dir, f"{PREFIX_CHECKPOINT_DIR}-{self.state.best_global_step}")
-        if best.is_dir():
-            self.state.best_model_checkpoint = str(best)
+        if self._best.is_dir():
+            self.state.best_model_checkpoint = str(self._best)
+
+    @property
+    def _best(self) -> Path:
+        step = self.state.best_global_step
+        return Path(self.args.output_dir, f"{PREFIX_CHECKPOINT_DIR}-{step}")
+
+    def _load_best_model(self) -> None:
+        readable(self._best, but=[OPTIMIZER_NAME])
+        self._find_best()
+        super()._load_best_model()
 
 
 class ResumingTrainer(WholeCheckpoints):

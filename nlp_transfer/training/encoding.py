@@ -13,9 +13,10 @@ from operator import add
 from datasets import Dataset, concatenate_datasets
 from transformers import PreTrainedTokenizerBase
 
-from nlp_transfer.data.arrow_tables import iterate, number_lists, scratch_folder
+from nlp_transfer.data.arrow_tables import iterate, number_lists
 from nlp_transfer.errors import UserError
 from nlp_transfer.models.build import LoadedModel
+from nlp_transfer.processes.scratch import scratch_folder
 from nlp_transfer.recipe import ModelSection
 from nlp_transfer.records import EncodedSplit, LossLedger
 from nlp_transfer.tasks.base import Task

@@ -51,7 +51,7 @@ class ShardedTrainer(Trainer):
         """Make the accelerator; let FSDP2 shard on CPUs too."""
         super().create_accelerator_and_postprocess()
         state = self.accelerator.state
-        if asks_for_fsdp(self.args) and state.distributed_type == DistributedType.MULTI_CPU:
+        if asks_for_fsdp(vars(self.args)) and state.distributed_type == DistributedType.MULTI_CPU:
             # Accelerate leaves FSDP out on CPUs without a word; PyTorch shards there, over gloo.
             plugin = FullyShardedDataParallelPlugin(**(self.args.fsdp_plugin_args or {}))
             if state.mixed_precision != "no":

@@ -54,16 +54,21 @@ def check_deepspeed(arguments: Mapping[str, Any]) -> None:
         raise UserError(f"{where} is no configuration of DeepSpeed, which is a JSON object.")
 
 
-def asks_for_fsdp(args: TrainingArguments) -> bool:
+def asks_for_fsdp(arguments: Mapping[str, Any]) -> bool:
     """Tell whether FSDP is to shard the model, by `training.arguments` or `accelerate launch`."""
-    return bool(args.fsdp) or _is_on("ACCELERATE_USE_FSDP")
+    return bool(arguments.get("fsdp")) or _is_on("ACCELERATE_USE_FSDP")
+
+
+def asks_for_shards(arguments: Mapping[str, Any]) -> bool:
+    """Tell whether every process is to write a part of each checkpoint."""
+    return asks_for_fsdp(arguments) or asks_for_deepspeed(arguments)
 
 
 def wrapper_of(args: TrainingArguments) -> Wrapper | None:
     """Name what the model learns in; None: it is one process's own."""
     if args.deepspeed_plugin is not None:
         return cast(Wrapper, f"zero-{args.deepspeed_plugin.zero_stage}")
-    if asks_for_fsdp(args):
+    if asks_for_fsdp(vars(args)):
         return "fsdp2"
     return "ddp" if args.world_size > 1 else None
 

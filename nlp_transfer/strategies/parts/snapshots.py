@@ -11,6 +11,7 @@ from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from nlp_transfer.manifest import Listed, read_manifest, write_listed
+from nlp_transfer.processes.sharing import readable
 from nlp_transfer.strategies.parts.weights import copy_weights, write_weights
 
 _FOLDER = "averaging"
@@ -75,11 +76,11 @@ def snapshot_step(path: Path) -> int:
 
 
 def read_snapshots(checkpoints: Path) -> dict[int, dict[str, torch.Tensor]]:
-    """Read the snapshots of a run, by step.
+    """Read the snapshots of a run, by step; to be called by all processes.
 
     checkpoints: the folder in which the Trainer keeps what resuming needs
     """
-    folder = Path(checkpoints, _FOLDER)
+    folder = readable(Path(checkpoints, _FOLDER))
     paths = sorted(folder.glob("step-*"), key=snapshot_step)
     if (listed := read_manifest(folder)) is not None:
         paths = [path for path in paths if path.name in listed]  # not what a crash has left
