@@ -27,7 +27,8 @@ Recipe = Callable[..., Path]
 TRAINING = {"epochs": 3, "tokens_per_batch": 96}
 """At its end the weights are not those of the best evaluation, which all have to load."""
 AVERAGE = {"name": "average_checkpoints", "count": 3, "only_if_better": False}
-SAID = "separate folders: process 1 (on "
+ROUNDS = {"name": "pseudo_labels", "top_share": 0.5}
+SAID = "separate folders: "
 
 
 class Nodes:
@@ -88,7 +89,7 @@ class Nodes:
         there = [path for node in self.folders for path in (*node.iterdir(), *node.glob("tmp/*"))]
         names = [str(path.relative_to(self.folders[0].parent)) for path in there]
         usual = ("node-0/run", "node-0/tmp", "node-1/tmp")
-        return [name for name in names if name not in usual and "/torchinductor_" not in name]
+        return [name for name in names if name not in usual and "/tmp/torch" not in name]
 
 
 def _free_port() -> int:
@@ -156,7 +157,7 @@ def test_a_process_that_does_not_see_the_folder_learns_and_predicts_the_same(
     assert [path for path in (tmp_path / "tmp").iterdir() if "torch" not in path.name] == []
 
 
-KINDS = {
+KINDS: dict[str, tuple[str, str | Mapping[str, object], Mapping[str, object]]] = {
     "ner": ("ner", "full", TRAINING),
     "classification": ("classification", "full", TRAINING),
     "average": (
@@ -164,7 +165,7 @@ KINDS = {
         {"name": "average_checkpoints", "count": 2, "only_if_better": False},
         TRAINING,
     ),
-    "rounds": ("ner", {"name": "pseudo_labels", "top_share": 0.5}, {**TRAINING, "epochs": 1}),
+    "rounds": ("ner", ROUNDS, {**TRAINING, "epochs": 1}),
     "lora, patience": ("ner", "lora", {**TRAINING, "epochs": 9, "early_stopping": 1}),
 }
 
@@ -177,8 +178,9 @@ def test_separate_folders_give_bitwise_what_a_shared_one_gives(
     task, strategy, training = KINDS[kind]
     texts = tmp_path / "texts.txt"
     texts.write_text("Ada left Rome\nNoor praised Acme Corp. today\nLi met Zola\n", "utf-8")
-    data = {"unlabelled": str(texts)} if kind == "rounds" else {}
-    recipe = tiny_recipe(task, strategy=strategy, training=training, data=data)
+    if strategy is ROUNDS:
+        strategy = {**ROUNDS, "texts": str(texts)}
+    recipe = tiny_recipe(task, strategy=strategy, training=training)
     shared = Nodes(tmp_path / "shared", shared=True)
     said = shared.ends("finetune", "-r", recipe, "-o", "run")
     assert SAID not in said[0]
@@ -202,7 +204,7 @@ def test_of_a_machine_with_several_processes_one_receives(
     shared.ends("finetune", "-r", recipe, "-o", "run")
     separate = Nodes(tmp_path / "separate", processes=2)
     said = separate.ends("finetune", "-r", recipe, "-o", "run")
-    assert "separate folders: process 2, 3 (on " in said[0]
+    assert f"{separate.run} is not seen on {os.uname().nodename} (process 2, 3)" in said[0]
     assert _end_of(separate.run) == _end_of(shared.run)
     assert separate.left() == []
 
@@ -244,6 +246,21 @@ def test_separate_nodes_go_on_after_the_end_of_one(
     assert "resuming at step " in said
     assert _end_of(nodes.run) == _end_of(undisturbed / "node-0" / "run")
     assert nodes.left() == []
+
+
+@pytest.mark.slow
+def test_a_run_of_another_first_node_is_not_begun_anew(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    recipe, nodes = tiny_recipe(training={**TRAINING, "epochs": 1}), Nodes(tmp_path / "nodes")
+    run = nodes.folders[1] / "run"
+    finetune(load_recipe(str(recipe)), output=run)
+    (run / "metrics.json").rename(tmp_path / "metrics.json")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    said = nodes.ends("finetune", "-r", recipe, "-o", "run", code=1)
+    (line,) = re.findall(r"error: .*", said[0])
+    assert line.startswith(f"error: process 1 (on {os.uname().nodename}): {run} holds a run here")
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert not nodes.run.exists()
+    assert nodes.left() == ["node-1/run"]
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ class ProcessId:
     @property
     def host(self) -> str:
         """The name of its machine."""
-        return self.machine.partition("/")[0]
+        return host_of(self.machine)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -61,6 +61,11 @@ def machine() -> str:
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip())
         parts.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - it is no path
     return "/".join(parts)
+
+
+def host_of(machine: str) -> str:
+    """Return the name by which people know a machine."""
+    return machine.partition("/")[0]
 
 
 def _started(pid: int) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from nlp_transfer.errors import shortened
+from nlp_transfer.errors import UserError, shortened
 from nlp_transfer.processes import is_main_process, rank, wait_for_all, world_size
-from nlp_transfer.processes.identity import machine
+from nlp_transfer.processes.identity import host_of, machine
 from nlp_transfer.processes.meeting import Meeting
 from nlp_transfer.processes.scratch import scratch_folder
 from nlp_transfer.processes.sharing import is_apart, is_sent, readable, sending_to
@@ -29,13 +29,14 @@ _AS_IT_IS = ("utf-8", "surrogateescape")
 """How bytes, which may be damaged, become text and the same bytes again."""
 
 
-class _Apart(NamedTuple):
-    """A process that does not see the main one's folder."""
+class _Seat(NamedTuple):
+    """What a process says of where it is."""
 
-    number: int
     machine: str
-    scratch: Path
-    """Where it would keep what is sent; the first process of a machine decides."""
+    scratch: str | None
+    """Where it would keep what is sent; None: it sees the folder."""
+    holds_run: bool
+    """Whether its own folder, seen or not, holds a run."""
 
 
 @contextlib.contextmanager
@@ -48,46 +49,56 @@ def own_folder(
     sees:    whether this process sees the main one's folder
     fresh:   the run in it will be deleted, so the folder counts as new
     """
-    apart = _apart(folder, minutes, sees=sees)
+    seats = _seats(folder, minutes, sees=sees)
+    apart = {number: seat for number, seat in enumerate(seats) if seat.scratch}
     if not apart:
         yield folder
         return
     if is_main_process() and not is_sent():  # else it was said of the run that this is a round of
         _tell(folder, apart)
-    first = {one.machine: one for one in reversed(apart)}
-    own = folder if sees else RunFolder(first[machine()].scratch)
-    receivers = [one.number for one in first.values()]
+    Meeting(minutes).agree({}, None if sees or fresh else _lost_run(folder, seats[0]))
+    first = {seat.machine: number for number, seat in reversed(apart.items())}
+    own = folder if sees else RunFolder(Path(str(seats[first[machine()]].scratch)))
+    is_receiver = rank() in first.values()
     try:
-        _take_state(own, minutes, takes=rank() in receivers, fresh=fresh)
-        with sending_to(receivers, is_apart=not sees):
+        _take_state(own, minutes, takes=is_receiver, fresh=fresh)
+        with sending_to([*first.values()], is_apart=not sees):
             yield own
         wait_for_all()  # others may still read it
     finally:
-        if rank() in receivers:
+        if is_receiver:
             shutil.rmtree(own.path, ignore_errors=True)
 
 
-def _apart(folder: RunFolder, minutes: float, *, sees: bool) -> list[_Apart]:
-    """List the processes that do not see the main one's folder, by their numbers."""
+def _seats(folder: RunFolder, minutes: float, *, sees: bool) -> list[_Seat]:
+    """Let all processes tell each other where they are, by their numbers."""
     if world_size() == 1:
         return []
     scratch = folder.path if is_apart() else Path(scratch_folder(), "run")
-    said = {"machine": machine(), "scratch": None if sees else str(scratch)}
-    everyone = enumerate(Meeting(minutes).of_everyone(said))
-    return [
-        _Apart(n, one["machine"], Path(one["scratch"])) for n, one in everyone if one["scratch"]
-    ]
+    here = _Seat(machine(), None if sees else str(scratch), folder.state() != "new")
+    return [_Seat(**said) for said in Meeting(minutes).of_everyone(here._asdict())]
 
 
-def _tell(folder: RunFolder, apart: Sequence[_Apart]) -> None:
-    hosts = dict.fromkeys(one.machine.partition("/")[0] for one in apart)
+def _tell(folder: RunFolder, apart: Mapping[int, _Seat]) -> None:
+    hosts = [*dict.fromkeys(host_of(seat.machine) for seat in apart.values())]
     log.warning(
-        "separate folders: process %s (on %s) does not see %s. Process 0 alone writes the run, and "
+        "separate folders: %s is not seen on %s (process %s). Process 0 alone writes the run, and "
         "sends what others read of it: the checkpoint that it goes on from, earlier rounds, the "
         "best weights. They keep it in TMPDIR until the run ends",
-        shortened([str(one.number) for one in apart], _SHOWN),
-        shortened([*hosts], _SHOWN),
         folder.path.absolute(),
+        shortened(hosts, _SHOWN),
+        shortened([*map(str, apart)], _SHOWN),
+    )
+
+
+def _lost_run(folder: RunFolder, main: _Seat) -> UserError | None:
+    """Refuse to begin anew what another machine has begun when it was the first one."""
+    if main.holds_run or folder.state() == "new":
+        return None
+    return UserError(
+        f"{folder.path.absolute()} holds a run here, but process 0 (on {host_of(main.machine)}), "
+        "which alone writes, has none: it would start over. Let this machine be the first again "
+        "(--node_rank 0, --machine_rank 0), copy the folder there, or start over with --fresh."
     )
 
 
