@@ -82,15 +82,6 @@ def test_processes_that_read_other_data_end_before_training(
     assert not (tmp_path / "run").exists()
 
 
-def test_two_nodes_without_a_shared_disk_are_refused_at_start(recipe: Path, tmp_path: Path) -> None:
-    command = _script(tmp_path, "finetune", "-r", str(recipe), "-o run-$RANK")
-    codes, err = _ends(command, tmp_path)
-    assert codes == [2, 2]
-    assert err.count("error: ") == 1
-    assert f"{tmp_path}/run-1 is not the {tmp_path}/run-0 that process 0 sees" in err
-    assert not list(tmp_path.glob("run-*"))
-
-
 @contextlib.contextmanager
 def _in_training(
     recipe: Path, run: Path, *more: str

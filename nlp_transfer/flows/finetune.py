@@ -23,7 +23,6 @@ from nlp_transfer.report.report import Report
 from nlp_transfer.runs.disk import noticing_full_disk
 from nlp_transfer.runs.group import held_by_all
 from nlp_transfer.runs.interrupts import explaining_interrupt
-from nlp_transfer.runs.own_folder import read_by_all
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.runs.starting import announce, begin, show_again
 from nlp_transfer.strategies.context import TransferRecipe
@@ -61,25 +60,22 @@ def finetune(
     announce("fine-tunes", recipe, folder)  # before the imports below, which take seconds
     from nlp_transfer.flows.publish import publish_model
     from nlp_transfer.publish.push import check_repo
-    from nlp_transfer.training.arguments import training_arguments
     from nlp_transfer.training.choosing import planned
     from nlp_transfer.training.examples import read_again
     from nlp_transfer.training.fitting import Learning
 
     check_repo(push_to_hub)
-    with held_by_all(folder, recipe, fresh=fresh) as held:
-        folder = held.folder
+    with held_by_all(folder, recipe, fresh=fresh) as (folder, watching):
         plan = planned(located(recipe), folder.facts(fresh=fresh))
         recipe = plan.recipe  # which says all itself
-        args = training_arguments(recipe.training, folder.checkpoints, strategies=recipe.strategies)
-        learning = Learning(args, plan.temperature, (*callbacks, *held.watching))
+        learning = Learning.of(plan, folder.checkpoints, (*callbacks, *watching))
         if folder.check(recipe, fresh=fresh) == "finished":
             show_again(folder, partial(read_again, plan))  # refused where the data is another now
         else:
             check_paths(recipe)
             with learning.trackers:  # closed whatever happens
                 _run(plan, folder, learning, fresh=fresh)
-        report = read_report(read_by_all(folder).path)
+        report = read_report(folder.path)
     if push_to_hub:
         publish_model(folder.path, push_to_hub)
     return report
@@ -111,8 +107,7 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
         if plan.earlier:  # whose model teaches this one
             log.info("first the round before this one")
             finetune(plan.earlier, output=folder.earlier_round, fresh=fresh)
-            readable(folder.earlier_round)
-        tasks = add_rows(load(plan, folder.earlier_round))
+        tasks = add_rows(load(plan, readable(folder.earlier_round)))
         models = build(tasks)
         learner = choose_weights(tasks, models)
         windows = encode(tasks, models)

@@ -36,8 +36,7 @@ def pretrain(
     from nlp_transfer.training.domain_texts import read_texts_again
     from nlp_transfer.training.pretraining import describe_texts, load_texts, read_on, section_of
 
-    with held_by_all(asked, recipe, fresh=fresh) as held:
-        folder = held.folder
+    with held_by_all(asked, recipe, fresh=fresh) as (folder, watching):
         args = training_arguments(section_of(recipe), folder.checkpoints)
         if folder.check(recipe, fresh=fresh) == "finished":
             show_again(folder, partial(read_texts_again, recipe))
@@ -49,6 +48,6 @@ def pretrain(
             begin_with(folder, recipe, data, model, args, fresh=fresh)
         with explaining_interrupt(folder, begun=True, fresh=fresh), noticing_full_disk(folder.path):
             last = folder.checkpoint_for_all()
-            reading, metrics = read_on(recipe, reading, folder.checkpoints, last, held.watching)
+            reading, metrics = read_on(recipe, reading, folder.checkpoints, last, watching)
             write_pretrained(folder, reading, metrics)
         return asked.path, metrics

@@ -11,6 +11,7 @@ from nlp_transfer.records import Prediction
 from nlp_transfer.report.pages import html_page, markdown_page
 from nlp_transfer.report.report import Report
 from nlp_transfer.report.report_page import report_page
+from nlp_transfer.runs.own_folder import read_by_all
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.training.examples import TaskWindows
 
@@ -38,6 +39,7 @@ def write_results(
         write_text(folder.path / "README.md", card)
         folder.finish(report.metrics)
     wait_for_all()
+    read_by_all(folder)
 
 
 def _write_predictions(

@@ -7,7 +7,6 @@ import importlib.metadata
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,21 +33,14 @@ _PACKAGES = ("torch", "transformers", "accelerate", "datasets", "tokenizers", "p
 """Packages that processes must have in the same version."""
 
 
-@dataclass(frozen=True)
-class HeldRun:
-    """A run's folder that no other run writes to."""
-
-    folder: RunFolder
-    """From which this process reads the run; only the main one writes to it."""
-    watching: Sequence[TrainerCallback]
-    """What watches over it in training."""
-
-
 @contextlib.contextmanager
-def held_by_all(folder: RunFolder, recipe: TransferRecipe, *, fresh: bool) -> Iterator[HeldRun]:
+def held_by_all(
+    folder: RunFolder, recipe: TransferRecipe, *, fresh: bool
+) -> Iterator[tuple[RunFolder, Sequence[TrainerCallback]]]:
     """Let no other run write to a folder while this one is at it, all its processes alike.
 
     fresh:  the run in it will be deleted
+    yields: the folder from which this process reads the run, and what watches over it in training
     raises: UserError on all processes, for the first that differs or cannot use the folder
     """
     minutes = recipe.training.timeout_minutes
@@ -63,7 +55,7 @@ def held_by_all(folder: RunFolder, recipe: TransferRecipe, *, fresh: bool) -> It
         group.holding(folder.held(fresh=fresh)) as (lock, sees),
         own_folder(folder, minutes, sees=sees, fresh=fresh) as own,
     ):
-        yield HeldRun(own, _watching(lock))
+        yield own, _watching(lock)
 
 
 @contextlib.contextmanager

@@ -119,8 +119,7 @@ def _take_state(own: RunFolder, minutes: float, *, takes: bool, fresh: bool) -> 
     Meeting(minutes).of_everyone({})  # others read it on the same machine
 
 
-def read_by_all(folder: RunFolder) -> RunFolder:
+def read_by_all(folder: RunFolder) -> None:
     """Let all processes, which come here together, read what the main one has finished."""
     for name in STATE:
         readable(folder.path / name)
-    return folder

@@ -17,9 +17,11 @@ from nlp_transfer.models.saved import keep_calibration
 from nlp_transfer.models.shared_encoder import release_sides
 from nlp_transfer.records import Prediction
 from nlp_transfer.strategies.context import Outcome
+from nlp_transfer.strategies.plan import Plan
 from nlp_transfer.strategies.steps import takes_steps
 from nlp_transfer.tasks.calibrating import calibrated
 from nlp_transfer.tasks.optional import Calibration
+from nlp_transfer.training.arguments import training_arguments
 from nlp_transfer.training.examples import TaskWindows
 from nlp_transfer.training.heads import fit_heads
 from nlp_transfer.training.knowing import known_texts
@@ -44,6 +46,13 @@ class Learning:
     memory: PeakMemory = field(default_factory=PeakMemory)
     """What the run takes from here on."""
     trackers: Trackers = field(default_factory=Trackers)
+
+    @classmethod
+    def of(cls, plan: Plan, checkpoints: Path, callbacks: Sequence[TrainerCallback]) -> Learning:
+        """Let the model of a plan learn as its recipe says, and keep checkpoints in a folder."""
+        recipe = plan.recipe
+        args = training_arguments(recipe.training, checkpoints, strategies=recipe.strategies)
+        return cls(args, plan.temperature, callbacks)
 
 
 @dataclass(frozen=True)
