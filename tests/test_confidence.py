@@ -84,6 +84,16 @@ def test_greedily_a_score_is_the_product_of_its_words(scores):
         assert 0 < score <= 1
 
 
+def test_no_answer_of_a_very_sure_model_is_more_than_certain():
+    rng = np.random.default_rng(0)
+    decoder, most = NerDecoder("viterbi"), 0.0
+    for words in rng.integers(1, 12, 300):  # of more than 1 there are no log odds
+        logits = rng.normal(size=(words, len(LABELS)))
+        logits[np.arange(words), [1, *rng.choice(3, words - 1)]] += rng.choice([20, 30, 40])
+        most = max(most, *decoder.decode(normed(logits.tolist()), LABELS).entity_scores)
+    assert most == 1
+
+
 @settings(max_examples=40, deadline=None)
 @given(sentences(), st.data())
 def test_all_that_may_begin_at_a_word_adds_up(scores, data):

@@ -107,7 +107,8 @@ def span_log_probabilities(
     after = _backward(weights, steps, found[0].last)
     (to_here, log_to), (from_here, log_from) = before[found[0].last], after[found[0].last]
     everything = math.log(to_here @ from_here) + log_to + log_from
-    return [_of_one(span, weights, path, steps, before, after) - everything for span in found]
+    ones = (_of_one(span, weights, path, steps, before, after) for span in found)
+    return [min(0.0, one - everything) for one in ones]  # rounding may carry it over certainty
 
 
 _Scaled = tuple["NDArray[np.float64]", float]
