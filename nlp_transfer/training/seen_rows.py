@@ -105,13 +105,12 @@ class SeenRows(nn.Module):
 
         returns: what the parameter is to be
         """
-        seen = len(self.weight)
+        seen, weight = len(self.weight), weight.to(self._table)
         if self._has_decayed:  # the others are there already
-            ids = self._places.argsort()[:seen]
-            self._table[:seen] = weight[ids].to(self._table)
+            self._table[:seen] = weight[self._places.argsort()[:seen]]
             self._has_decayed = False
         else:
-            self._table[self._places] = weight.to(self._table)
+            self._table[self._places] = weight
             self._decay = 1.0
         return self._table[:seen]
 
