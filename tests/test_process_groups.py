@@ -1,4 +1,4 @@
-"""Processes of one run: they are alike and see one folder, or end at once with one clear line."""
+"""Processes of one run: they are alike, or end at once with one clear line; and end together."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def _main_and(receivers: tuple[int, ...]) -> Any:
 
 
 def _listed(path: Path, but: Collection[str]) -> Iterator[tuple[str, int]]:
-    """List files with their sizes, by their paths below another; of a file it is an empty one."""
+    """List the files below a path, or the one that it is: by their paths from there, with sizes."""
     found = [path] if path.is_file() else path.rglob("*")
     for file in found:
         if file.is_file() and file.name not in but:

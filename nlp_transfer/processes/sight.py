@@ -38,10 +38,13 @@ def comes_into_sight(look: Callable[[], bool], path: Path, *, of: str) -> bool:
 
 
 def _file_system(path: Path) -> str:
-    """Name the kind of file system that a path, which need not exist, is on."""
+    """Name the kind of file system that a path, which need not exist, is on; empty: not known."""
     real = Path(os.path.realpath(path))
     above = map(str, (real, *real.parents))
-    mounted = {disk.mountpoint: disk.fstype for disk in psutil.disk_partitions(all=True)}
+    try:
+        mounted = {disk.mountpoint: disk.fstype for disk in psutil.disk_partitions(all=True)}
+    except OSError:  # a system that does not say
+        return ""
     return next((mounted[folder] for folder in above if folder in mounted), "")
 
 
