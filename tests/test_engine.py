@@ -20,6 +20,8 @@ ITEMS = {
     "classification": [{"text": text} for text, _ in texts_with_classes(150, seed=5)],
 }
 
+ONLY_STEPS = {"eval_strategy": "no", "save_strategy": "no"}
+
 
 @pytest.fixture(scope="module", params=ITEMS)
 def run(
@@ -38,7 +40,7 @@ def run(
         data=data_folder(task),
         checkpoint=checkpoint("bert"),
         strategy="full",
-        training={"epochs": 20, "tokens_per_batch": 96},
+        training={"epochs": 20, "tokens_per_batch": 96, "arguments": ONLY_STEPS},
     )
     finetune(load_recipe(str(recipe)), output=folder / "run")
     return task, folder / "run"

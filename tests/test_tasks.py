@@ -152,7 +152,8 @@ def test_multi_label_texts_may_have_several_labels_or_none(
     for name in ("train", "dev", "test"):
         _write(tmp_path / "data", f"{name}.jsonl", rows)
     path = tiny_recipe("classification", source=tmp_path / "data")
-    overrides = ["task.multi_label=true", "task.threshold=0.4", "training.epochs=20"]
+    only_steps = "training.arguments={eval_strategy: no, save_strategy: no}"
+    overrides = ["task.multi_label=true", "task.threshold=0.4", "training.epochs=20", only_steps]
     report = finetune(load_recipe(str(path), overrides), output=tmp_path / "run")
     table = report.metrics["splits"]["test"]["class"]
     assert table["per_label"]["a"]["support"] == 8

@@ -257,7 +257,9 @@ def hindi_run(tmp_path_factory, checkpoint):
         write_conll(folder / "data" / f"{split}.conll", HINDI * 4)
     recipe = write_recipe(
         folder / "hindi.yaml", task="ner", data=folder / "data", checkpoint=checkpoint("bert"),
-        strategy="full", training={"epochs": 20, "learning_rate": 3e-3},
+        strategy="full",
+        training={"epochs": 20, "learning_rate": 3e-3,
+                  "arguments": {"eval_strategy": "no", "save_strategy": "no"}},
     )  # fmt: skip
     report = finetune(load_recipe(str(recipe)), output=folder / "run")
     return folder / "run", report
