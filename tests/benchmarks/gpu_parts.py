@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,7 @@ from nlp_transfer.inference.precision import autocast
 from nlp_transfer.models.packing import FAMILIES as PACKED
 from nlp_transfer.models.packing import packed_layers
 from nlp_transfer.training.seen_rows import seen_rows
-from tests.benchmarks.gpu_data import base_checkpoint, write_sentences
-from tests.benchmarks.workers import in_turns, run_module
+from tests.benchmarks.gpu_speed import prediction, speed
 from tests.tiny import FAMILIES, build_checkpoint, write_data, write_recipe
 
 Row = dict[str, Any]
@@ -36,8 +37,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120, help="that the part may take")
     options = parser.parse_args()
     options.folder = options.folder / options.part
-    for row in PARTS[options.part](options):
-        print(json.dumps(row), flush=True)
+    rows = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):  # the stock Trainer prints, too
+        for row in PARTS[options.part](options):
+            print(json.dumps(row), file=rows, flush=True)
 
 
 def _families(options: argparse.Namespace) -> Iterator[Row]:
@@ -263,97 +266,13 @@ def _resume(options: argparse.Namespace) -> Iterator[Row]:
     yield {"what": "a resumed run against one in one go", "found": found, "ok": same}
 
 
-def _speed(kind: str, options: argparse.Namespace) -> Iterator[Row]:
-    """Train the same in turns: ours with and without padding, the stock Trainer tuned by hand."""
-    data = write_sentences(options.folder / "data", kind, tiny=options.tiny)
-    start = base_checkpoint(options.folder / "checkpoint", tiny=options.tiny)
-    batch = 32 if kind == "imdb" else 128
-    pieces = max(64, round(batch * data.mean_pieces))
-    stock = ("--batch", batch, "--bf16", "--grouped", "--learning-rate", 1e-4)
-    ours = [
-        *("strategies=[{name: full}]", f"data.source={data.folder}", "training.precision=bf16"),
-        *(f"model.checkpoint={start.folder}", "model.max_pieces=512", "training.epochs=1"),
-        *(f"training.tokens_per_batch={pieces}", "evaluation.bootstrap=100"),
-    ]
-
-    def learn(side: str, *more: str) -> Callable[[int], Any]:
-        module = ("tests.benchmarks.learning", "quickstart-ner")
-        return lambda turn: run_module(*module, options.folder / f"{side}-{turn}", *ours, *more)
-
-    def learn_stock(_: int) -> Any:
-        places = ("--source", data.folder, "--checkpoint", start.folder, "--epochs", 1)
-        return run_module("tests.benchmarks.stock", *places, *stock)
-
-    measures = {
-        "stock": learn_stock,
-        "ours": learn("ours"),
-        "ours, no padding": learn("packed", "training.padding=false"),
-    }
-    # Before lie imports, data and checkpoint, after it the matrices.
-    sides = in_turns(measures, options.turns, seconds=0.85 * options.seconds)
-    peak = _matrix_peak(options.device, tiny=options.tiny)
-    for side, measured in sides.items():
-        speed = measured["sentences_per_second"] * data.mean_pieces
-        share = speed * start.flops_a_piece(data.mean_pieces) / peak
-        memory = measured.get("device_mb") or measured["peak_mb"]
-        yield {
-            "what": f"{side}, {data.mean_pieces:.0f} pieces in the mean",
-            "found": f"{speed:,.0f} pieces/s, {memory:,.0f} MB, {share:.0%} of the matrix peak",
-            "ok": True,
-        }
-    for one, other in (("ours", "stock"), ("ours, no padding", "ours")):
-        ratio = sides[one]["sentences_per_second"] / sides[other]["sentences_per_second"]
-        yield {"what": f"{one} over {other}", "found": f"{ratio:.2f}x", "ok": True}
-    yield {"what": "matrix peak, bf16", "found": f"{peak / 1e12:.2f} TFLOP/s", "ok": True}
-
-
-def _matrix_peak(device: str, *, tiny: bool) -> float:
-    """Multiply large bf16 matrices; returns FLOP/s."""
-    import time
-
-    size, times = (256, 4) if tiny else (8192, 30)
-    one = torch.randn(size, size, dtype=torch.bfloat16, device=device)
-    best = 0.0
-    for _ in range(3):
-        if device == "cuda":
-            torch.cuda.synchronize()
-        start = time.perf_counter()
-        for _ in range(times):
-            one @ one
-        if device == "cuda":
-            torch.cuda.synchronize()
-        best = max(best, 2 * size**3 * times / (time.perf_counter() - start))
-    return best
-
-
-def _prediction(options: argparse.Namespace) -> Iterator[Row]:
-    """Predict sentences like CoNLL's with ours and with transformers' pipeline."""
-    data = write_sentences(options.folder / "data", "conll", tiny=options.tiny)
-    start = base_checkpoint(options.folder / "checkpoint", tiny=options.tiny)
-    run = options.folder / "run"
-    settings = ("training.arguments={max_steps: 2}", "strategies=[{name: full}]")
-    places = (f"data.source={data.folder}", f"model.checkpoint={start.folder}")
-    run_module("tests.benchmarks.learning", "quickstart-ner", run, *settings, *places)
-    seconds, sentences = (0.1, 50) if options.tiny else (3, 4000)
-    for engine in ("pipeline-32", "ours"):
-        few = sentences if engine == "ours" else sentences // 4
-        asked = ("--run", run, "--source", data.folder, "--sentences", few, "--seconds", seconds)
-        measured = run_module("tests.benchmarks.predicting", engine, *asked)
-        speed = measured["sentences_per_second"]
-        yield {
-            "what": f"{engine}, {data.mean_pieces:.0f} pieces in the mean",
-            "found": f"{speed:,.0f} sentences/s, {speed * data.mean_pieces:,.0f} pieces/s",
-            "ok": True,
-        }
-
-
 PARTS = {
     "families": _families,
     "options": _options,
     "resume": _resume,
-    "speed-conll": partial(_speed, "conll"),
-    "speed-imdb": partial(_speed, "imdb"),
-    "prediction": _prediction,
+    "speed-conll": partial(speed, "conll"),
+    "speed-imdb": partial(speed, "imdb"),
+    "prediction": prediction,
 }
 
 if __name__ == "__main__":

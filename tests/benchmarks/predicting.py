@@ -24,6 +24,11 @@ Tags = list[list[str]]
 
 def main() -> None:
     """Predict with one engine and print the outcome."""
+    print(json.dumps(measure(read_options())))
+
+
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read what to measure; arguments: those of the command line if None."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("engine", choices=[*ENGINES])
     parser.add_argument("--run", type=Path, required=True, help="a run folder")
@@ -32,7 +37,11 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=1000, help="the test split, repeated")
     parser.add_argument("--seconds", type=float, default=10, help="predict again until then")
     parser.add_argument("--precision", default="auto", help="of ours")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def measure(options: argparse.Namespace) -> dict[str, float]:
+    """Predict with one engine until the seconds are over."""
     test = NerRows().load(DataSection(source=options.source, splits=options.splits))["test"]
     times = -(-options.sentences // len(test))
     words = (list(test["words"]) * times)[: options.sentences]
@@ -43,11 +52,10 @@ def main() -> None:
     while (seconds := time.monotonic() - start) < options.seconds or not rounds:
         tags = predict(words)
         rounds += 1
-    figures = {
+    return {
         "sentences_per_second": round(rounds * len(words) / seconds, 1),
         "entity_f1": round(entity_f1(gold, tags), 4),
     }
-    print(json.dumps(figures))
 
 
 def _ours(engine: str) -> Callable[[argparse.Namespace], Callable[[Words], Tags]]:

@@ -11,7 +11,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import datasets
@@ -34,6 +34,11 @@ from nlp_transfer.tasks.ner.rows import NerRows
 
 def main() -> None:
     """Train on the given data and print the outcome."""
+    print(json.dumps(train(read_options())))
+
+
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read how to train; arguments: those of the command line if None."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--source", required=True)
     parser.add_argument("--splits", type=json.loads, default={})
@@ -44,8 +49,9 @@ def main() -> None:
     parser.add_argument("--warmup", type=float, default=0, help="share of the steps")
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--grouped", action="store_true", help="batches of like lengths")
+    parser.add_argument("--saved", choices=("epoch", "no"), default="epoch")
     parser.add_argument("--seed", type=int, default=42)
-    print(json.dumps(train(parser.parse_args())))
+    return parser.parse_args(arguments)
 
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
@@ -78,7 +84,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
                 train_sampling_strategy="group_by_length" if options.grouped else "random",
                 num_train_epochs=options.epochs,
                 seed=options.seed,
-                save_strategy="epoch",  # as ours does, so that both pay for it
+                save_strategy=options.saved,  # as ours does, so that both pay for it
                 save_total_limit=2,
                 report_to="none",
                 disable_tqdm=True,
