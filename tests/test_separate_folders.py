@@ -264,6 +264,27 @@ def test_a_run_of_another_first_node_is_not_begun_anew(tiny_recipe: Recipe, tmp_
 
 
 @pytest.mark.slow
+def test_too_little_room_for_what_is_sent_ends_all_before_training(
+    tiny_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, shutil\n"
+        "if os.environ.get('RANK') == '1':\n"
+        "    usage = shutil.disk_usage('.')\n"
+        "    shutil.disk_usage = lambda _: usage._replace(free=1000)\n"
+    )
+    paths = [str(tmp_path), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    nodes = Nodes(tmp_path / "nodes")
+    said = nodes.ends("finetune", "-r", tiny_recipe(training=TRAINING), "-o", "run", code=1)
+    (line,) = re.findall(r"error: .*", said[0])
+    tmp = nodes.folders[1] / "tmp"
+    assert line.startswith(f"error: process 1 (on {os.uname().nodename}): TMPDIR: {tmp}/")
+    assert nodes.left() == []
+    assert not nodes.run.exists()
+
+
+@pytest.mark.slow
 def test_separate_nodes_end_with_the_best_model_when_the_time_is_over(
     tiny_recipe: Recipe, tmp_path: Path
 ) -> None:

@@ -32,9 +32,9 @@ def check_scratch_space(folder: Path, needed: int) -> None:
     """
     if (free := _free(folder)) < needed:
         raise UserError(
-            f"TMPDIR: {folder.parent} may need {needed / 1e9:.1f} GB for what it is sent of the "
-            f"run's folder, which is not seen here; the disk has {free / 1e9:.1f} GB free. Set "
-            "TMPDIR to a folder on a larger disk, or name an --output that all processes see."
+            f"TMPDIR: {folder} may need {needed / 1e9:.1f} GB for what is sent of the run, whose "
+            f"folder is not seen here; the disk has {free / 1e9:.1f} GB free. Set TMPDIR to a "
+            "folder on a larger disk, or name an --output that all processes see."
         )
 
 

@@ -81,6 +81,23 @@ def check_same_read(recipe: TransferRecipe, data: Mapping[str, object]) -> None:
         Meeting(recipe.training.timeout_minutes).agree(said)
 
 
+@contextlib.contextmanager
+def ending_together(minutes: float) -> Iterator[None]:
+    """Let a mistake that one process finds end all, with one message.
+
+    raises: UserError on all processes
+    """
+    problem = None
+    try:
+        yield
+    except UserError as error:
+        problem = error
+    if world_size() > 1:
+        Meeting(minutes).agree({}, problem)
+    elif problem is not None:
+        raise problem
+
+
 class _Group:
     """The processes of one command, and the path that it writes to."""
 

@@ -16,7 +16,7 @@ from nlp_transfer.runs.disk import (
     disk_bytes,
     received_bytes,
 )
-from nlp_transfer.runs.group import check_same_read
+from nlp_transfer.runs.group import check_same_read, ending_together
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.strategies.context import TransferRecipe
 
@@ -78,10 +78,11 @@ def begin_with(
     if not fresh:
         folder.check_same_data(data)
     counts = parameter_counts(model)
-    if is_apart():
-        check_scratch_space(folder.path, received_bytes(**counts))
-    else:
-        check_disk_space(folder.path, disk_bytes(**counts, tasks=tasks))
+    with ending_together(recipe.training.timeout_minutes):
+        if is_apart():
+            check_scratch_space(folder.path, received_bytes(**counts))
+        else:
+            check_disk_space(folder.path, disk_bytes(**counts, tasks=tasks))
     wait_for_all()  # every process has looked at the folder before one changes it
     if is_main_process():
         if fresh:
