@@ -190,10 +190,6 @@ def test_separate_folders_give_bitwise_what_a_shared_one_gives(
     assert _end_of(separate.run) == _end_of(shared.run)
     assert separate.left() == []
 
-    said = separate.ends("finetune", "-r", recipe, "-o", "run")
-    assert "is finished; --fresh starts over" in said[0]
-    assert separate.left() == []
-
 
 @pytest.mark.slow
 def test_of_a_machine_with_several_processes_one_receives(
@@ -206,6 +202,10 @@ def test_of_a_machine_with_several_processes_one_receives(
     said = separate.ends("finetune", "-r", recipe, "-o", "run")
     assert f"{separate.run} is not seen on {os.uname().nodename} (process 2, 3)" in said[0]
     assert _end_of(separate.run) == _end_of(shared.run)
+    assert separate.left() == []
+
+    said = separate.ends("finetune", "-r", recipe, "-o", "run")
+    assert "is finished; --fresh starts over" in said[0]
     assert separate.left() == []
 
 
