@@ -13,9 +13,10 @@ import torch
 from tiny import FAMILIES, RARE_FAMILIES
 from torch import nn
 from torch.nn import functional
-from transformers import AutoModel, BertConfig, BertModel
+from transformers import AutoModel, BertConfig, BertModel, PreTrainedModel
 
 from nlp_transfer.models.fast_cpu import sped_up
+from nlp_transfer.models.readout import add_readout
 from nlp_transfer.models.row_dropout import RowDropout, dropout_by_row
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,7 +59,20 @@ def test_every_family_computes_a_window_alone_as_among_others(
     family: str, fast: bool, checkpoint: Callable[..., Path]
 ) -> None:
     folder = checkpoint(family, **RATES.get(family, {}))
-    model = AutoModel.from_pretrained(folder, dtype="float32").train()
+    _check_alone_as_among_others(AutoModel.from_pretrained(folder, dtype="float32"), fast=fast)
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert", "electra"])
+def test_a_readout_computes_a_window_alone_as_among_others(
+    family: str, checkpoint: Callable[..., Path]
+) -> None:
+    model = AutoModel.from_pretrained(checkpoint(family), dtype="float32")
+    assert add_readout(model)
+    _check_alone_as_among_others(model, fast=True)
+
+
+def _check_alone_as_among_others(model: PreTrainedModel, *, fast: bool) -> None:
+    model.train()
     with sped_up(model, enabled=fast), dropout_by_row(model, seed=1) as rows:
         together = _states(model, rows, range(5))
         apart = [_states(model, rows, part) for part in ([0], [4, 1], [2, 3])]

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import eager_mask, sdpa_mask
 
@@ -28,7 +28,7 @@ from nlp_transfer.models.fast_cpu import attend, attending_by, offered
 FAMILIES = ("albert", "bert", "camembert", "distilbert", "electra", "roberta", "xlm-roberta")
 """Types of models whose layers read nothing but hidden states and a mask that attention alone
 reads: each is compared with itself, padded, in the tests."""
-_ATTENTION, _FUSED = "nlpt_packed", "nlpt_packed_fused"
+_ATTENTION = "nlpt_packed"
 _WIDEST_HEAD = 256
 """Of Flash Attention; a head's width is a multiple of 8, too."""
 
@@ -111,25 +111,11 @@ def packed_layers(model: nn.Module, *, enabled: bool = True) -> Iterator[None]:
     name, _ = stack_of(model)
     layers = model.get_submodule(name.rpartition(".")[0])  # what runs them one after the other
     with contextlib.ExitStack() as undo:
-        undo.enter_context(offered(_ATTENTION, partial(_attention, _as_learning), _mask))
-        undo.enter_context(offered(_FUSED, partial(_attention, sdpa_attention_forward), _mask))
+        undo.enter_context(offered(_ATTENTION, _attention, _mask))
         undo.enter_context(attending_by(model, _ATTENTION))
-        for config in _other_configs(layers):
-            config._attn_implementation = _FUSED
-            undo.callback(setattr, config, "_attn_implementation", "sdpa")
         undo.callback(layers.register_forward_pre_hook(_pack, with_kwargs=True).remove)
         undo.callback(layers.register_forward_hook(_unpack, with_kwargs=True).remove)
         yield
-
-
-def _other_configs(layers: nn.Module) -> list[PreTrainedConfig]:
-    """List the configurations of layers that are not the model's: a new readout has a copy.
-
-    Whatever the model is told, such a layer attends by PyTorch's fused attention.
-    """
-    configs = [getattr(part, "config", None) for part in layers.modules()]
-    others = {id(c): c for c in configs if c is not None and c._attn_implementation == "sdpa"}
-    return [*others.values()]
 
 
 def _pack(
@@ -171,7 +157,6 @@ def _mask(
 
 
 def _attention(
-    padded_attention: _Attention,
     module: nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -183,22 +168,21 @@ def _attention(
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Attend within each window.
 
-    padded_attention:  computes it with padding
     query, key, value: (1, heads, pieces, size), or (windows, heads, pieces, size) with padding
     returns:           (1, pieces, heads, size), or (windows, pieces, heads, size)
     """
     others |= {"scaling": scaling, "dropout": dropout}
     if not isinstance(attention_mask, Packing):
-        return padded_attention(module, query, key, value, attention_mask, **others)
+        return _padded_attention(module, query, key, value, attention_mask, **others)
     rows = [tensor.transpose(1, 2) for tensor in (query, key, value)]
     if _in_kernel(query):
         return _varlen(rows, attention_mask, scaling, dropout), None
     padded = [attention_mask.padded(tensor).transpose(1, 2) for tensor in rows]
-    states, _ = padded_attention(module, *padded, attention_mask.attention_mask, **others)
+    states, _ = _padded_attention(module, *padded, attention_mask.attention_mask, **others)
     return attention_mask.packed(states), None
 
 
-def _as_learning(
+def _padded_attention(
     module: nn.Module, query: torch.Tensor, *arguments: Any, **named: Any
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Attend as a model does that learns with padding on this device."""

@@ -47,7 +47,7 @@ def add_readout(model: PreTrainedModel) -> bool:
     name, layers = stack_of(model)
     if not name or len(layers) != model.config.num_hidden_layers:
         return False
-    readout = copy.deepcopy(layers[-1])
+    readout = copy.deepcopy(layers[-1], {id(model.config): model.config})  # it attends as they do
     if not _set_weights(readout):
         return False
     for part in readout.modules():
