@@ -35,8 +35,8 @@ class Gpus:
     """Share of the peak that a step reaches."""
     bandwidth: float = 20
     """Gigabytes a second between neighbours: NVLink has 200 and more, a 200 Gbit/s network 20."""
-    least_step: float = 0.03
-    """Seconds."""
+    least_step: float = 0.08
+    """Seconds; BERT-base on an H200 took 0.073 to 0.1 (docs/performance.md)."""
 
     @classmethod
     def read(cls, text: str) -> Gpus:
