@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -39,6 +40,12 @@ def _launch(
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done
+
+
+def _alone(recipe: Path, output: Path) -> Any:
+    """Train in this process; returns the figures."""
+    finetune(load_recipe(str(recipe)), output=output)
+    return json.loads((output / "metrics.json").read_text("utf-8"))
 
 
 LAUNCHERS = {
@@ -76,7 +83,7 @@ def test_two_processes_train_the_model_of_one(
 ) -> None:
     # The only difference is the order of floating-point sums: each window's dropout is the same.
     recipe = tiny_recipe("ner", training={"epochs": 1, "tokens_per_batch": 96})
-    alone = json.loads(_launch([], recipe, tmp_path / "one").stdout)
+    alone = _alone(recipe, tmp_path / "one")
     together = json.loads(_launch(LAUNCHERS[launcher], recipe, tmp_path / "two").stdout)
     assert together["training"]["world_size"] == 2
     assert together["training"]["steps"] == alone["training"]["steps"]
@@ -94,7 +101,7 @@ def test_two_processes_learn_side_tasks_as_one_does(
         strategy={"name": "multi_task", "side_tasks": {"topics": side}},
         training={"epochs": 1, "tokens_per_batch": 96},
     )
-    alone = json.loads(_launch([], recipe, tmp_path / "one").stdout)
+    alone = _alone(recipe, tmp_path / "one")
     together = json.loads(_launch(LAUNCHERS["torchrun"], recipe, tmp_path / "two").stdout)
     assert together["training"]["world_size"] == 2
     assert _alike(together["splits"], alone["splits"])
@@ -104,23 +111,22 @@ def test_two_processes_learn_side_tasks_as_one_does(
 
 
 def test_two_processes_predict_what_one_does_in_the_same_order(
-    tiny_recipe: Callable[..., Path], tmp_path: Path
+    trained_ner: Path, nlpt: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
-    run = tmp_path / "run"
-    finetune(load_recipe(str(tiny_recipe(training={"epochs": 1}))), output=run)
     texts = tmp_path / "texts.jsonl"
     rows = [{"uid": n, "text": f"Ada wrote {n} letters to Rome", "tags": n} for n in range(1300)]
     texts.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    outputs = []
-    for launcher in ([], LAUNCHERS["torchrun"]):
-        outputs.append(tmp_path / f"{len(outputs)}.jsonl")
-        command = ["-m", "nlp_transfer", "predict", run, texts, "-o", outputs[-1]]
-        subprocess.run(
-            [sys.executable, *launcher, *map(str, command), "--precision", "fp32"],
-            capture_output=True,
-            timeout=240,
-            check=True,
-        )
+    outputs = [tmp_path / "alone.jsonl", tmp_path / "together.jsonl"]
+    asked = [
+        ["predict", trained_ner, texts, "-o", output, "--precision", "fp32"] for output in outputs
+    ]
+    assert nlpt(*asked[0])[0] == 0
+    subprocess.run(
+        [sys.executable, *LAUNCHERS["torchrun"], "-m", "nlp_transfer", *map(str, asked[1])],
+        capture_output=True,
+        timeout=240,
+        check=True,
+    )
     alone, together = (output.read_text("utf-8").splitlines() for output in outputs)
     answers = zip(map(json.loads, alone), map(json.loads, together), strict=True)
     for row, (one, two) in zip(rows, answers, strict=True):
