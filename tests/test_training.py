@@ -510,6 +510,16 @@ def test_finished_run_is_not_trained_again(
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
 
+def test_what_a_crash_has_left_after_the_end_is_deleted(finished: tuple[Path, Path]) -> None:
+    recipe, run = finished
+    before = set(run.rglob("*"))
+    left = run / "checkpoints" / "checkpoint-7" / "optimizer.pt"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"moments")
+    finetune(load_recipe(str(recipe)), output=run)
+    assert set(run.rglob("*")) == before
+
+
 def test_folder_of_another_recipe_says_what_differs(finished: tuple[Path, Path]) -> None:
     recipe, run = finished
     other = load_recipe(str(recipe), ["training.epochs=3", "task.decoding=greedy"])

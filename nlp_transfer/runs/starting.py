@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from nlp_transfer.runs.disk import (
     received_bytes,
 )
 from nlp_transfer.runs.group import check_same_read, ending_together
+from nlp_transfer.runs.lock import LOCK, Lock
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.strategies.context import TransferRecipe
 
@@ -100,6 +102,8 @@ def show_again(folder: RunFolder, read_now: Callable[[], dict[str, Any]]) -> Non
 
     read_now: reads the data again
     """
+    if is_main_process():
+        _tidy(folder)
     try:
         now = read_now()
     except UserError as error:
@@ -111,3 +115,11 @@ def show_again(folder: RunFolder, read_now: Callable[[], dict[str, Any]]) -> Non
         return
     folder.check_same_data(now)
     log.info("%s is finished; --fresh starts over", folder.path)
+
+
+def _tidy(folder: RunFolder) -> None:
+    """Delete what a crash has left that came just after the run was finished."""
+    if folder.checkpoints.is_dir() or folder.earlier_round.is_dir():
+        with contextlib.suppress(UserError), Lock(folder.path / LOCK, folder.path):
+            if folder.state() == "finished":
+                folder.remove_checkpoints()
