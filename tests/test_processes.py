@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -40,12 +39,6 @@ def _launch(
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done
-
-
-def _alone(recipe: Path, output: Path) -> Any:
-    """Train in this process; returns the figures."""
-    finetune(load_recipe(str(recipe)), output=output)
-    return json.loads((output / "metrics.json").read_text("utf-8"))
 
 
 LAUNCHERS = {
@@ -83,7 +76,7 @@ def test_two_processes_train_the_model_of_one(
 ) -> None:
     # The only difference is the order of floating-point sums: each window's dropout is the same.
     recipe = tiny_recipe("ner", training={"epochs": 1, "tokens_per_batch": 96})
-    alone = _alone(recipe, tmp_path / "one")
+    alone = finetune(load_recipe(str(recipe)), output=tmp_path / "one").metrics
     together = json.loads(_launch(LAUNCHERS[launcher], recipe, tmp_path / "two").stdout)
     assert together["training"]["world_size"] == 2
     assert together["training"]["steps"] == alone["training"]["steps"]
@@ -101,7 +94,7 @@ def test_two_processes_learn_side_tasks_as_one_does(
         strategy={"name": "multi_task", "side_tasks": {"topics": side}},
         training={"epochs": 1, "tokens_per_batch": 96},
     )
-    alone = _alone(recipe, tmp_path / "one")
+    alone = finetune(load_recipe(str(recipe)), output=tmp_path / "one").metrics
     together = json.loads(_launch(LAUNCHERS["torchrun"], recipe, tmp_path / "two").stdout)
     assert together["training"]["world_size"] == 2
     assert _alike(together["splits"], alone["splits"])

@@ -52,16 +52,18 @@ def check_disk_space(folder: Path, needed: int) -> None:
 
 
 def _free(folder: Path) -> int:
-    """Return the free bytes of the disk of a folder, which need not exist."""
-    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    return shutil.disk_usage(existing).free
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def _existing(folder: Path) -> Path:
+    """Return a folder, or the nearest above it that exists."""
+    return next(p for p in (folder, *folder.absolute().parents) if p.exists())
 
 
 def check_writable(folder: Path) -> None:
     """Try to write where a run will write, without leaving anything."""
-    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     try:
-        with tempfile.TemporaryFile(dir=existing) as probe:
+        with tempfile.TemporaryFile(dir=_existing(folder)) as probe:
             probe.write(b"nlpt")
     except OSError as error:
         raise UserError(

@@ -21,10 +21,8 @@ from nlp_transfer.inference.precision import autocast
 from nlp_transfer.models.packing import FAMILIES as PACKED
 from nlp_transfer.models.packing import packed_layers
 from nlp_transfer.training.seen_rows import seen_rows
-from tests.benchmarks.gpu_speed import prediction, speed
+from tests.benchmarks.gpu_speed import Row, prediction, speed
 from tests.tiny import FAMILIES, build_checkpoint, write_data, write_recipe
-
-Row = dict[str, Any]
 
 
 def main() -> None:
