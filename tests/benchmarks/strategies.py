@@ -4,10 +4,14 @@
     make bench-strategies DATA=folder ARGS="--rows full lora"      crossner, wnut17, banking77 in it
 
 Data sets and rows, and the recipe keys that make them, stand in strategies.yaml beside this file.
-Every run is a process of its own on one core, `--jobs` of them at a time. What has run is kept in
-`--out` and not run again, and a run that was stopped in the middle goes on, so the command can be
-stopped and started. Prints the tables, which name what is not measured yet, and writes them to
-OUT/table.md and the figures of every run to OUT/runs.jsonl.
+Every run is a process of its own on one core, `--jobs` of them at a time. The figures of each are
+written to `--results` as soon as it has ended, and what stands there is not run again, so the
+command can be stopped and started, here or on another machine. Prints the tables, which name what
+is not measured yet.
+
+The figures of docs/strategies.md are kept in strategies.jsonl beside this file:
+
+    make bench-strategies DATA=folder ARGS="--results tests/benchmarks/strategies.jsonl"
 """
 
 from __future__ import annotations
@@ -23,7 +27,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import yaml
@@ -55,25 +61,57 @@ class Result:
     seed: int
     validation: float
     test: float
-    seconds: float
+    seconds: int
+    """Of one processor, for all of the commands: reading, training, evaluating, writing."""
     trainable: int
     megabytes: float
     """Of what must be kept for prediction: the adapter where there is one, else the model."""
+
+
+class Results:
+    """The figures of all runs so far, kept in a file of one JSON object a line."""
+
+    def __init__(self, path: Path, specification: Mapping[str, Any]) -> None:
+        self.path = path
+        self.specification = specification
+        lines = path.read_text("utf-8").splitlines() if path.is_file() else ()
+        self.rows = [Result(**json.loads(line)) for line in lines]
+        self._writing = Lock()
+
+    def has(self, run: Run) -> bool:
+        """Tell whether a run need not be run."""
+        return any((r.data, r.row, r.seed) == (run.data, run.row, run.seed) for r in self.rows)
+
+    def add(self, result: Result) -> None:
+        """Keep a result, in the order of the specification."""
+        data, rows = list(self.specification["data"]), list(self.specification["rows"])
+        with self._writing:
+            self.rows.append(result)
+            self.rows.sort(key=lambda r: (data.index(r.data), rows.index(r.row), r.seed))
+            lines = "".join(json.dumps(asdict(row)) + "\n" for row in self.rows)
+            whole = self.path.with_suffix(".new")
+            whole.write_text(lines, "utf-8")
+            whole.replace(self.path)
+
+    def tables(self) -> str:
+        """Write a table for each data set that has results."""
+        tables = (
+            _table(data, self.rows, self.specification) for data in self.specification["data"]
+        )
+        return "\n".join(filter(None, tables))
 
 
 def main() -> None:
     """Run what is missing and print the tables."""
     options = _options()
     specification = yaml.safe_load(_SPECIFICATION.read_text("utf-8"))
-    runs = list(_runs(specification, options))
-    with ThreadPoolExecutor(options.jobs) as pool:
-        chosen = [run for run in runs if not options.kept or _kept(run).is_file()]
-        results = [result for result in pool.map(_result, chosen) if result]
-    lines = "".join(json.dumps(asdict(result)) + "\n" for result in results)
-    (options.out / "runs.jsonl").write_text(lines, "utf-8")
-    tables = "\n".join(_table(data, results, specification) for data in specification["data"])
-    (options.out / "table.md").write_text(tables, "utf-8")
-    print(tables)
+    options.out.mkdir(parents=True, exist_ok=True)
+    results = Results(options.results or options.out / "results.jsonl", specification)
+    if not options.tables:
+        missing = [run for run in _runs(specification, options) if not results.has(run)]
+        with ThreadPoolExecutor(options.jobs) as pool:
+            list(pool.map(partial(_measure, results), missing))
+    print(results.tables())
 
 
 def _options() -> argparse.Namespace:
@@ -83,7 +121,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", help="only these rows")
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--kept", action="store_true", help="run nothing, show what has run")
+    parser.add_argument("--tables", action="store_true", help="run nothing, print what has run")
+    parser.add_argument("--results", type=Path, help="where figures are kept (OUT/results.jsonl)")
     parser.add_argument("--out", type=Path, default=Path("runs/bench-strategies"))
     return parser.parse_args()
 
@@ -101,6 +140,8 @@ def _runs(specification: Mapping[str, Any], options: argparse.Namespace) -> Iter
             base = _prepare(section, options.data, out, places)
             for row, keys in specification["rows"].items():
                 if (options.rows and row not in options.rows) or not _applies(keys, data):
+                    continue
+                if seed not in options.seeds[: keys.get("seeds")]:
                     continue
                 folder = out / f"{row}-{seed}"
                 shared = () if keys.get("alone") else section["training"]
@@ -138,47 +179,47 @@ def _filled(texts: Sequence[str], places: Mapping[str, Any]) -> list[str]:
     return list(texts)
 
 
-def _result(run: Run) -> Result | None:
-    """Run a row unless it has run; None when it failed, which is said on stderr."""
-    done = _kept(run)
-    if not done.is_file():
-        for command in run.commands:
-            if not _nlpt(command, run.folder.with_suffix(".log")):
-                print(f"{run.folder}: failed, see {run.folder}.log", file=sys.stderr)
-                return None
-        done.write_text(json.dumps(asdict(_measured(run))), "utf-8")
-        shutil.rmtree(run.folder / "model", ignore_errors=True)  # gigabytes, over all rows
-    return Result(**json.loads(done.read_text("utf-8")))
+def _measure(results: Results, run: Run) -> None:
+    """Run a row and keep its figures; one that fails is named on stderr and has none."""
+    seconds = 0.0
+    for command in run.commands:
+        code, taken = _nlpt(command, run.folder.with_suffix(".log"))
+        if code:
+            print(f"{run.folder}: failed, see {run.folder}.log", file=sys.stderr)
+            return
+        seconds += taken
+    results.add(_measured(run, seconds))
+    shutil.rmtree(run.folder)  # all together they would fill a disk
 
 
-def _kept(run: Run) -> Path:
-    return run.folder / "result.json"
-
-
-def _nlpt(arguments: str, log: Path) -> bool:
+def _nlpt(arguments: str, log: Path) -> tuple[int, float]:
+    """Run a command; returns its exit status and the seconds that it took of a processor."""
     with log.open("w") as file:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", "nlp_transfer", *shlex.split(arguments)],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdout=file,
             stderr=subprocess.STDOUT,
         )
-    return done.returncode == 0
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_utime + usage.ru_stime
 
 
-def _measured(run: Run) -> Result:
+def _measured(run: Run, seconds: float) -> Result:
     metrics = json.loads((run.folder / "metrics.json").read_text("utf-8"))
     adapter = run.folder / "adapter"
     kept = adapter if adapter.is_dir() else run.folder / "model"
+    size = sum(file.stat().st_size for file in kept.glob("*.safetensors"))
     return Result(
         data=run.data,
         row=run.row,
         seed=run.seed,
-        validation=_figure(metrics["splits"]["validation"]),
-        test=_figure(metrics["splits"]["test"]),
-        seconds=metrics["training"]["seconds"],
+        validation=round(_figure(metrics["splits"]["validation"]), 2),
+        test=round(_figure(metrics["splits"]["test"]), 2),
+        seconds=round(seconds),
         trainable=metrics["training"]["trainable_parameters"],
-        megabytes=sum(file.stat().st_size for file in kept.glob("*.safetensors")) / 1e6,
+        megabytes=round(size / 1e6, 1),
     )
 
 
@@ -219,8 +260,9 @@ def _table(data: str, results: Sequence[Result], specification: Mapping[str, Any
         for row, keys in specification["rows"].items()
         if row not in rows and _applies(keys, data)
     ]
-    note = f"Not measured: {', '.join(f'`{row}`' for row in missing)}." if missing else ""
-    return "\n".join([*lines, *filter(None, ["", note]), ""])
+    if missing:
+        lines += ["", f"Not measured: {', '.join(f'`{row}`' for row in missing)}."]
+    return "\n".join([*lines, ""])
 
 
 def _mean(results: Sequence[Result], figure: str) -> float:
