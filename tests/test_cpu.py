@@ -82,7 +82,7 @@ def _as_found(model: torch.nn.Module | None = None) -> Found:
         "attention": dict(ALL_ATTENTION_FUNCTIONS),
         "masks": dict(ALL_MASK_ATTENTION_FUNCTIONS),
         "dropout": torch.nn.functional.dropout,
-        "environment": os.environ.get("ONEDNN_PRIMITIVE_CACHE_CAPACITY"),
+        "environment": dict(os.environ),
     }
     for name, module in model.named_modules() if model else ():
         hooks = [module._forward_hooks, module._forward_pre_hooks]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny import tagged_sentences, texts_with_classes
 
 from nlp_transfer import Predictor, finetune, load_recipe
 from nlp_transfer.errors import UserError
+from nlp_transfer.inference.engine import token_batches
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -86,7 +91,7 @@ def test_weights_are_cast_once_and_not_for_every_batch(run: tuple[str, Path]) ->
     assert casts(60) == casts(5000) <= 2 * len(linear)
 
 
-def test_what_is_left_over_at_the_end_of_a_block_has_one_of_few_shapes(
+def test_batches_of_a_length_have_one_shape_whatever_is_left_over(
     run: tuple[str, Path],
 ) -> None:
     task, folder = run
@@ -98,8 +103,57 @@ def test_what_is_left_over_at_the_end_of_a_block_has_one_of_few_shapes(
     items = ITEMS[task][:149] * 30  # more than one block
     assert len(list(predictor(items))) == len(items)
     assert len(set(shapes)) > 3
-    powers = {2**power for power in range(8)}
-    assert all(n == 1500 // pieces or n in powers for n, pieces in shapes[:-1])
+    assert all(windows == 1500 // pieces for windows, pieces in shapes[:-1])
+
+
+@given(
+    st.lists(st.integers(1, 600), max_size=200),
+    st.integers(1, 2000),
+)
+def test_batches_hold_every_window_once_padded_little_to_few_lengths(
+    lengths: list[int], budget: int
+) -> None:
+    batches = list(token_batches([{"input_ids": [0] * length} for length in lengths], budget))
+    assert sorted(i for batch in batches for i in batch.windows) == list(range(len(lengths)))
+    for batch in batches:
+        longest = max(lengths[i] for i in batch.windows)
+        assert longest <= batch.length <= min(9 / 8 * longest, max(lengths))
+        assert len(batch.windows) == 1 or len(batch.windows) * batch.length <= budget
+    assert len({batch.length for batch in batches}) <= 16 + 8 * 6 + 1
+
+
+LONG_JOB = """
+import sys
+from itertools import accumulate, cycle, islice
+from pathlib import Path
+
+from nlp_transfer import Predictor
+
+
+def anonymous_megabytes():
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0]) / 1024
+
+
+lengths = islice(accumulate(cycle([7, 11, 13, 17, 5]), lambda n, more: (n + more) % 90), 40_000)
+texts = ("Ada left Rome " * (length // 3 + 1) for length in lengths)
+for number, _ in enumerate(Predictor.from_run(sys.argv[1], precision="bf16")(texts)):
+    if number % 8_000 == 7_999:
+        print(anonymous_megabytes())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="reads what Linux tells")
+def test_memory_of_a_long_job_does_not_grow(trained_ner: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LONG_JOB, str(trained_ner)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, *_, last = map(float, done.stdout.split())
+    assert last < first + 10
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "tpu", "cpu:3"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,10 @@ def suitable_tokens(model: Any) -> int:
 def _in_order(
     model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int, budget: int, precision: str
 ) -> list[NDArray[np.float32]]:
-    """Compute windows in batches of like lengths; return their outputs in the windows' order."""
+    """Compute windows in batches of like lengths; return their outputs in the windows' order.
+
+    On a CPU the last batch is filled up with its last window, for the reason of `token_batches`.
+    """
     import torch
 
     outputs: list[Any] = [None] * len(windows)
@@ -82,22 +86,14 @@ def _in_order(
     # PyTorch would not keep what it cast.
     with torch.no_grad(), autocast(model.device.type, precision):
         for number, batch in enumerate(token_batches(windows, budget)):
-            if number:
-                batch += _filling(batch, budget // len(windows[batch[0]]["input_ids"]))
-            found = _outputs(model, task, [windows[i] for i in batch], pad_id)
-            for i, output in zip(batch, found, strict=True):
+            chosen = batch.windows
+            if number and model.device.type == "cpu":  # a first one may be all that there is
+                chosen = chosen + chosen[-1:] * (budget // batch.length - len(chosen))
+            rows = [windows[i] for i in chosen]
+            found = _outputs(model, task, rows, pad_id, batch.length)
+            for i, output in zip(chosen, found, strict=True):
                 outputs[i] = output
     return outputs
-
-
-def _filling(batch: Sequence[int], most: int) -> list[int]:
-    """Name a batch's last window again until there are as many as in a full one, or 2, 4, 8, ...
-
-    oneDNN keeps code for every shape that it ever met, even beyond its cache. Full batches have one
-    shape a length; what is left over at the end of a block would have a new one in every block.
-    """
-    wanted = min(most, 1 << (len(batch) - 1).bit_length())
-    return [batch[-1]] * (wanted - len(batch))
 
 
 def _take(stream: Iterator[Sequence[WindowRow]], windows: int) -> Iterator[Sequence[WindowRow]]:
@@ -108,36 +104,56 @@ def _take(stream: Iterator[Sequence[WindowRow]], windows: int) -> Iterator[Seque
             return
 
 
-def token_batches(windows: Sequence[WindowRow], tokens: int) -> Iterator[list[int]]:
-    """Group window indexes of like lengths, each batch within the budget when padded."""
-    order = sorted(range(len(windows)), key=lambda i: -len(windows[i]["input_ids"]))
-    batch: list[int] = []
-    longest = 0
-    for index in order:
-        if batch and longest * (len(batch) + 1) > tokens:
+@dataclass(frozen=True)
+class Batch:
+    """Windows of like lengths."""
+
+    windows: list[int]
+    """Their indexes."""
+    length: int
+    """Pieces that each is padded to."""
+
+
+def token_batches(windows: Sequence[WindowRow], tokens: int) -> Iterator[Batch]:
+    """Group windows of like lengths, each batch within the budget when padded.
+
+    A CPU's matrix library makes code for each shape of batch, and keeps it: so few lengths occur.
+    """
+    lengths = [len(window["input_ids"]) for window in windows]
+    longest = max(lengths, default=0)  # more pieces than a window's a model may not have places for
+    batch = Batch([], 0)
+    for index in sorted(range(len(windows)), key=lambda i: -lengths[i]):
+        if batch.windows and batch.length * (len(batch.windows) + 1) > tokens:
             yield batch
-            batch = []
-        longest = longest if batch else len(windows[index]["input_ids"])
-        batch.append(index)
-    if batch:
+            batch = Batch([], 0)
+        if not batch.windows:
+            batch = Batch([], min(_rounded(lengths[index]), longest))
+        batch.windows.append(index)
+    if batch.windows:
         yield batch
 
 
+def _rounded(pieces: int) -> int:
+    """Round up to a number of four binary digits and zeros: at most an eighth more."""
+    step = 1 << max(0, pieces.bit_length() - 4)
+    return -(-pieces // step) * step
+
+
 def _outputs(
-    model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int
+    model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int, length: int
 ) -> list[NDArray[np.float32]]:
     """Compute a batch, in halves where memory does not suffice for it."""
     from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
     try:
-        logits = _logits(model, task, windows, pad_id)
+        logits = _logits(model, task, windows, pad_id, length)
     except RuntimeError as error:
         if not should_reduce_batch_size(error) or len(windows) == 1:
             raise
         clear_device_cache(garbage_collection=True)
         half = len(windows) // 2
         parts = (windows[:half], windows[half:])
-        return [row for part in parts for row in _outputs(model, task, part, pad_id)]
+        return [row for part in parts for row in _outputs(model, task, part, pad_id, length)]
     outputs = task.decoder.window_outputs(logits, windows)
     check_outputs(outputs)
     return outputs
@@ -159,8 +175,10 @@ def check_outputs(outputs: Iterable[NDArray[np.float32]]) -> None:
         )
 
 
-def _logits(model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int) -> torch.Tensor:
-    batch = task.windows.collate(windows, pad_id)
+def _logits(
+    model: Any, task: Task, windows: Sequence[WindowRow], pad_id: int, length: int
+) -> torch.Tensor:
+    batch = task.windows.collate(windows, pad_id, length)
     batch.pop("labels")
     inputs = {name: tensor.to(model.device) for name, tensor in batch.items()}
     logits: torch.Tensor = model(**inputs).logits

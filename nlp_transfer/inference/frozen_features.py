@@ -60,10 +60,11 @@ def read_items(
     ]
     features: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(windows)
     for batch in token_batches(windows, suitable_tokens(model)):
-        inputs = task.windows.collate([windows[n] for n in batch], loaded.tokenizer.pad_token_id)
+        own = [windows[n] for n in batch.windows]
+        inputs = task.windows.collate(own, loaded.tokenizer.pad_token_id, batch.length)
         placed = {name: tensor.to(model.device) for name, tensor in inputs.items()}
         states = hidden_states(model, placed, precision=precision, fast_cpu=fast_cpu)
-        for number, of_window in zip(batch, _mean(states), strict=True):
+        for number, of_window in zip(batch.windows, _mean(states), strict=True):
             features[number] = _of_items(windows[number], of_window)
     check_outputs(features)
     named = [_labels(task, window, outputs) for window in windows]

@@ -58,13 +58,14 @@ def output_inputs(
     on = sped_up(model, enabled=fast_cpu)
     with on, torch.no_grad(), autocast(model.device.type, precision), reading(layer, read):
         for batch in token_batches(windows, suitable_tokens(model)):
-            inputs = task.windows.collate([windows[i] for i in batch], pad_id)
+            rows = [windows[i] for i in batch.windows]
+            inputs = task.windows.collate(rows, pad_id, batch.length)
             labels = inputs.pop("labels")
             if number:
-                inputs["task"] = torch.full((len(batch),), number)
+                inputs["task"] = torch.full((len(rows),), number)
             model(**{name: tensor.to(model.device) for name, tensor in inputs.items()})
             states = read.pop().float().cpu()
-            for i, of_window in zip(batch, _by_window(states, labels), strict=True):
+            for i, of_window in zip(batch.windows, _by_window(states, labels), strict=True):
                 found[i] = of_window
     model.train(was_training)
     check_outputs(of_window.inputs for of_window in found)

@@ -26,7 +26,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.masking_utils import eager_mask
 
 _ATTENTION = "nlpt_cpu"
-_KEPT_PRODUCTS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+_KEPT_PRODUCTS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "512", "LRU_CACHE_CAPACITY": "512"}
 
 
 @contextlib.contextmanager
@@ -63,16 +63,16 @@ def offered(name: str, attention: Callable[..., Any], mask: Callable[..., Any]) 
 @contextlib.contextmanager
 def _prepared() -> Iterator[None]:
     """Let models of this process choose our attention, and keep code for fewer matrix products."""
-    # The matrix library keeps code for the last 1,024 shapes it met, up to 200 MB. Where 128 were
-    # kept, each block of predictions made some 220 anew.
-    is_set = _KEPT_PRODUCTS in os.environ
-    os.environ.setdefault(_KEPT_PRODUCTS, "512")
+    # oneDNN keeps code for the last 1,024 shapes that it met, and so does PyTorch's layer above it,
+    # even what oneDNN has let go: each 0.2 MB a shape.
+    ours = _KEPT_PRODUCTS.keys() - os.environ.keys()
+    os.environ.update({name: _KEPT_PRODUCTS[name] for name in ours})
     try:
         with offered(_ATTENTION, attend, eager_mask):
             yield
     finally:
-        if not is_set:
-            del os.environ[_KEPT_PRODUCTS]
+        for name in ours:
+            del os.environ[name]
 
 
 @contextlib.contextmanager

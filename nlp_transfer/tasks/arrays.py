@@ -26,13 +26,14 @@ def mean_probabilities(
     return total - math.log(len(log_probabilities))
 
 
-def pad(lists: Sequence[Sequence[int]], value: int) -> torch.Tensor:
-    """Pad lists of integers to the longest of them.
+def pad(lists: Sequence[Sequence[int]], value: int, length: int | None = None) -> torch.Tensor:
+    """Pad lists of integers.
 
-    returns: (lists, longest) int64
+    length:  of all of them then; None: that of the longest
+    returns: (lists, length) int64
     """
     import torch
 
-    longest = max(len(items) for items in lists)
-    padded = [[*items, *[value] * (longest - len(items))] for items in lists]
+    length = length or max(len(items) for items in lists)
+    padded = [[*items, *[value] * (length - len(items))] for items in lists]
     return torch.tensor(padded, dtype=torch.int64)

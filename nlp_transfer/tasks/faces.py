@@ -89,9 +89,12 @@ class Windows(Protocol):
         yields:    windows of input_ids, labels, and what else the task's `collate` needs
         """
 
-    def collate(self, windows: Sequence[WindowRow], pad_id: int) -> dict[str, torch.Tensor]:
+    def collate(
+        self, windows: Sequence[WindowRow], pad_id: int, length: int | None = None
+    ) -> dict[str, torch.Tensor]:
         """Pad windows into one batch.
 
+        length:  pieces that each is padded to; None: as many as the longest has
         returns: input_ids and attention_mask, (windows, pieces) int64 each, and labels: shaped as
                  `loss_sum` has them
         """

@@ -140,7 +140,7 @@ class PretrainingTrainer(BudgetTrainer):
         loss, right, count = 0.0, 0, 0
         windows = [self._held_out[number] for number in range(len(self._held_out))]
         for batch in token_batches(windows, self._training.tokens_per_batch):
-            rows = [windows[number] for number in batch]
+            rows = [windows[number] for number in batch.windows]
             tensors = {name: tensor.to(device) for name, tensor in self._collate(rows).items()}
             labels = tensors.pop("labels")
             with torch.inference_mode(), autocast(device.type, self.precision):

@@ -37,11 +37,13 @@ class RegressionWindows:
             losses = LossLedger(sentences=1, words=len(row["text"].split()), windows=1)
             yield [{"input_ids": ids, "labels": [float(row.get("number", IGNORED))]}], losses
 
-    def collate(self, windows: Sequence[WindowRow], pad_id: int) -> dict[str, torch.Tensor]:
+    def collate(
+        self, windows: Sequence[WindowRow], pad_id: int, length: int | None = None
+    ) -> dict[str, torch.Tensor]:
         """Pad windows: input_ids and attention_mask (windows, pieces), labels (windows,) float."""
         ids = [window["input_ids"] for window in windows]
         return {
-            "input_ids": pad(ids, pad_id),
-            "attention_mask": pad([[1] * len(pieces) for pieces in ids], 0),
+            "input_ids": pad(ids, pad_id, length),
+            "attention_mask": pad([[1] * len(pieces) for pieces in ids], 0, length),
             "labels": torch.tensor([float(window["labels"][0]) for window in windows]),
         }

@@ -102,7 +102,9 @@ class ClassificationWindows:
             return [int(name in names) for name in label_ids]
         return [label_ids.get(names[0], IGNORED) if names else IGNORED]
 
-    def collate(self, windows: Sequence[WindowRow], pad_id: int) -> dict[str, torch.Tensor]:
+    def collate(
+        self, windows: Sequence[WindowRow], pad_id: int, length: int | None = None
+    ) -> dict[str, torch.Tensor]:
         """Pad windows; a window takes its text's label.
 
         returns: input_ids, attention_mask and perhaps token_type_ids, (windows, pieces); labels,
@@ -110,10 +112,12 @@ class ClassificationWindows:
         """
         import torch
 
-        batch = {"input_ids": pad([window["input_ids"] for window in windows], pad_id)}
-        batch["attention_mask"] = pad([[1] * len(window["input_ids"]) for window in windows], 0)
+        ids = [window["input_ids"] for window in windows]
+        batch = {"input_ids": pad(ids, pad_id, length)}
+        batch["attention_mask"] = pad([[1] * len(pieces) for pieces in ids], 0, length)
         if "token_type_ids" in windows[0]:
-            batch["token_type_ids"] = pad([window["token_type_ids"] for window in windows], 0)
+            types = [window["token_type_ids"] for window in windows]
+            batch["token_type_ids"] = pad(types, 0, length)
         labels = torch.tensor([window["labels"] for window in windows])
         batch["labels"] = labels if self.multi_label else labels[:, 0]
         return batch

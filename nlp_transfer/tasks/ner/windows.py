@@ -69,12 +69,14 @@ class NerWindows:
                 yield row, left, words[end : end + self.context_words]
                 start = end
 
-    def collate(self, windows: Sequence[WindowRow], pad_id: int) -> dict[str, torch.Tensor]:
+    def collate(
+        self, windows: Sequence[WindowRow], pad_id: int, length: int | None = None
+    ) -> dict[str, torch.Tensor]:
         """Pad windows; labels stand on first pieces, IGNORED everywhere else.
 
         returns: input_ids, attention_mask and labels, (windows, pieces) int64 each
         """
-        batch = pad([window["input_ids"] for window in windows], pad_id)
+        batch = pad([window["input_ids"] for window in windows], pad_id, length)
         labels = batch.new_full(batch.shape, IGNORED)
         mask = batch.new_zeros(batch.shape)
         for number, window in enumerate(windows):
