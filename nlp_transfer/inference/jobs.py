@@ -11,8 +11,9 @@ import json
 import logging
 import os
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice, tee
+from itertools import chain, islice
 from pathlib import Path
 
 from nlp_transfer import files
@@ -20,7 +21,7 @@ from nlp_transfer.data.formats.results import Result, to_json
 from nlp_transfer.data.formats.writing import check_target, write_results
 from nlp_transfer.data.items import Item
 from nlp_transfer.errors import Interrupted, UserError
-from nlp_transfer.inference.blocks import Blocks
+from nlp_transfer.inference.blocks import Block, Blocks
 from nlp_transfer.inference.job_folder import JobFolder
 from nlp_transfer.inference.parts import Part
 from nlp_transfer.inference.results import watched
@@ -110,14 +111,21 @@ def _predict_share(predict: Predict, items: Iterable[Item], folder: JobFolder) -
     if done:
         log.info("going on after %s results", f"{sum(stretch.items for stretch in done):,}")
     blocks = Blocks(items, done, folder.path)
-    own, predicted = tee(islice(blocks.missing(), rank(), None, world_size()))
-    results = watched(chain.from_iterable(predict(block.items) for block in predicted))
+    predicting = deque[Block](maxlen=1)  # whose results come; `tee` would keep 57 of them
+
+    def predicted() -> Iterator[Result]:
+        for block in islice(blocks.missing(), rank(), None, world_size()):
+            predicting.append(block)
+            yield from predict(block.items)
+
     part: Part | None = None
-    for block in own:
-        lines = [to_json(result, "utf-8") + "\n" for result in islice(results, len(block.items))]
+    results = watched(predicted())
+    for first in results:
+        (block,) = predicting
+        of_block = chain([first], islice(results, len(block.items) - 1))
+        lines = [to_json(result, "utf-8") + "\n" for result in of_block]
         part = part or folder.part_for(block.first)
         part.append(block.first, block.items, "".join(lines).encode())
-    next(results, None)  # it says what was found in all of them
     folder.end(blocks.read)
     return blocks.read
 
