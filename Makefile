@@ -6,7 +6,7 @@ RECIPE ?= quickstart-ner
 CONSTRAINTS ?= constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-slow test-faults test-oldest test-newest lint types bench bench-prepare bench-scoring bench-strategies bench-curves bench-rank bench-scaling docs clean
+.PHONY: help setup quickstart test test-slow test-faults test-oldest test-newest lint types bench bench-prepare bench-scoring bench-strategies bench-curves bench-rank bench-scaling docs site journey clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -76,5 +76,15 @@ docs: setup  ## write docs/recipe.md, migrating.md, auto.md and the schema besid
 	$(BIN)/nlpt recipes reference --auto > docs/auto.md
 	$(BIN)/nlpt recipes schema > recipes/recipe.schema.json
 
+site: $(VENV)/.documenting  ## build the pages of docs/ as a site, links checked, into site/
+	$(BIN)/mkdocs build --strict
+
+journey: $(VENV)/.documenting  ## run the cells of docs/journey.ipynb, and keep what they print
+	$(BIN)/python -m tests.journey
+
+$(VENV)/.documenting: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[docs]'
+	@touch $@
+
 clean:  ## delete .venv and caches, not runs
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest site .pytest_cache .mypy_cache .ruff_cache .hypothesis

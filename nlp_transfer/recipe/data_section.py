@@ -34,7 +34,7 @@ class DataSection(Section):
     """
 
     source: Source = Field(
-        description="Hub id, file, folder, module:function, or samples/<name>; a path is looked "
+        description="Hub id, file, folder, module:function, or `samples/<name>`; a path is looked "
         "for in the working folder, then beside the recipe",
         examples=["mydata", "lhoestq/conll2003", "train.csv", "samples/newsroom"],
     )

@@ -29,7 +29,7 @@ class Recipe(Section, Generic[TaskT, StrategyT]):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         max_length=100,
         json_schema_extra={"form": "up to 100 letters, digits, . _ and -, a letter or digit first"},
-        description="of the recipe, and of its run folder: runs/<name>",
+        description="of the recipe, and of its run folder: `runs/<name>`",
         examples=["mine"],
     )
     description: str = Field(
