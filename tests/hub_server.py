@@ -30,7 +30,9 @@ class Repo:
     snapshots: list[dict[str, bytes]] = field(default_factory=lambda: [{}])
     summaries: list[str] = field(default_factory=lambda: ["initial commit"])
     branches: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    """Branches beside main, such as refs/convert/parquet: their files."""
+    """Branches beside main, and pull requests, such as refs/convert/parquet: their files."""
+    tags: dict[str, str] = field(default_factory=dict)
+    """The commit that each tag names."""
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -51,7 +53,7 @@ class Repo:
         for name, files in self.branches.items():
             names[name] = hashlib.sha1(f"{id(self)} {name}".encode()).hexdigest()
             known[names[name]] = files
-        commit = names.get(revision, revision)
+        commit = {**names, **self.tags}.get(revision, revision)
         return (commit, known[commit]) if commit in known else None
 
 
@@ -67,6 +69,8 @@ class Hub:
         self.repos: dict[str, Repo] = {}
         self.blobs: dict[str, bytes] = {}
         self.requests: list[str] = []
+        self.too_often = 0
+        """How many commits are refused yet, to be tried again a second later."""
         self.url = ""
 
     def environment(self) -> dict[str, str]:
@@ -160,8 +164,24 @@ class _Handler(BaseHTTPRequestHandler):
         action, revision = (rest or ["revision"])[0], (rest[1:] or ["main"])[0]
         if action == "preupload":
             return self._preupload(repo, json.loads(body))
+        if self.hub.too_often and action == "commit":
+            self.hub.too_often -= 1
+            return self._send(429, {"error": "too many requests"}, {"Retry-After": "1"})
         if action == "commit":
-            return self._commit(name, repo, [json.loads(line) for line in body.splitlines()])
+            lines = [json.loads(line) for line in body.splitlines()]
+            return self._commit(name, repo, revision, lines)
+        if action == "branch":
+            repo.branches.setdefault(revision, dict(repo.files))
+            return self._send(200, {})
+        if action == "tag":
+            repo.tags[json.loads(body)["tag"]] = revision
+            return self._send(200, {})
+        if action == "refs":
+            tags = [
+                {"name": name, "ref": f"refs/tags/{name}", "targetCommit": sha}
+                for name, sha in repo.tags.items()
+            ]
+            return self._send(200, {"branches": [], "converts": [], "tags": tags})
         found = repo.find(revision)
         if found is None:
             return self._missing("RevisionNotFound")
@@ -244,8 +264,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.blobs[oid] = body
         return self._send(200, {})
 
-    def _commit(self, name: str, repo: Repo, lines: list[dict[str, Any]]) -> None:
-        files = dict(repo.files)
+    def _commit(self, name: str, repo: Repo, revision: str, lines: list[dict[str, Any]]) -> None:
+        _, before = repo.find(revision) or ("", {})
+        files = dict(before)
         for line in lines:
             value = line["value"]
             if line["key"] == "header":
@@ -258,9 +279,19 @@ class _Handler(BaseHTTPRequestHandler):
                 del files[value["path"]]
             else:
                 raise NotImplementedError(line["key"])
-        repo.snapshots.append(files)
-        url = f"{self.hub.url}/{name}/commit/{repo.sha()}"
-        return self._send(200, {"success": True, "commitOid": repo.sha(), "commitUrl": url})
+        answer = {"success": True}
+        if "create_pr=1" in urlsplit(self.path).query:
+            revision = f"refs/pr/{len(repo.branches) + 1}"
+            number = revision.rpartition("/")[2]
+            answer["pullRequestUrl"] = f"{self.hub.url}/{name}/discussions/{number}"
+        if revision == "main":
+            repo.snapshots.append(files)
+        else:
+            repo.branches[revision] = files
+        sha, _ = repo.find(revision) or ("", {})
+        return self._send(
+            200, {**answer, "commitOid": sha, "commitUrl": f"{self.hub.url}/{name}/commit/{sha}"}
+        )
 
     def _resolve(self, repo: Repo, revision: str, path: str) -> None:
         found = repo.find(revision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -117,7 +118,15 @@ def test_a_run_is_published_in_one_commit(
     repo = shared_hub.repos[f"{USER}/tiny-ner"]
     assert repo.published == ["Publish the run tiny-ner"]
     assert set(repo.files) == FULL_FILES
-    assert not repo.private
+    assert repo.private
+
+
+def test_what_leaves_is_listed_with_its_size(
+    pushed: subprocess.CompletedProcess[str], shared_hub: Hub
+) -> None:
+    for name, content in shared_hub.repos[f"{USER}/tiny-ner"].files.items():
+        (line,) = [line for line in pushed.stderr.splitlines() if line.split()[:1] == [name]]
+        assert line.split()[1] == f"{len(content):,}"
 
 
 def test_published_files_are_those_of_the_run(pushed: object, run: Path, shared_hub: Hub) -> None:
@@ -235,11 +244,106 @@ def test_republishing_replaces_the_old_model_in_one_commit(run: Path, hub: Hub) 
     """A bare name is the user's own; an old adapter must not be put on top of the new weights."""
     old = {"adapter_config.json": b"{}", "adapter_model.safetensors": b"", "notes.md": b"mine"}
     hub.repos[f"{USER}/tiny-ner"] = Repo(snapshots=[{}, old], summaries=["initial commit", "old"])
-    done = _nlpt(hub, "publish", run, "tiny-ner")
-    assert done.returncode == 0, done.stderr
+    for _ in range(2):
+        done = _nlpt(hub, "publish", run, "tiny-ner")
+        assert done.returncode == 0, done.stderr
     repo = hub.repos[f"{USER}/tiny-ner"]
     assert set(repo.files) == FULL_FILES | {"notes.md"}
-    assert len(repo.published) == 2
+    assert len(repo.published) == 2  # nothing had changed the second time
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ({}, "a model that nlpt did not publish"),
+        ({"metrics.json": b"["}, "a model that nlpt did not publish"),
+        ({"metrics.json": b'{"recipe": "theirs"}'}, "a run of the recipe 'theirs'"),
+    ],
+)
+def test_another_model_is_replaced_only_where_that_is_asked_for(
+    others: dict[str, bytes], said: str, run: Path, hub: Hub
+) -> None:
+    old = {"config.json": b"{}", "pytorch_model.bin": b"theirs", **others}
+    repo = hub.repos[f"{USER}/taken"] = Repo(snapshots=[old])
+    done = _nlpt(hub, "publish", run, f"{USER}/taken", "--message", "mine, too")
+    assert done.returncode == 2
+    assert f"{USER}/taken holds {said}; this is one of 'tiny-ner'" in done.stderr
+    assert "--replace" in done.stderr
+    assert repo.files == old
+    done = _nlpt(hub, "publish", run, f"{USER}/taken", "--replace")
+    assert done.returncode == 0, done.stderr
+    assert set(repo.files) == FULL_FILES
+
+
+def test_branch_tag_and_message_are_those_asked_for(run: Path, hub: Hub) -> None:
+    options = ("--revision", "trial/2", "--tag", "v0.2", "--message", "Try another seed")
+    done = _nlpt(hub, "publish", run, "tiny-ner", "--no-private", *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"{hub.url}/{USER}/tiny-ner/tree/trial/2"
+    repo = hub.repos[f"{USER}/tiny-ner"]
+    assert (repo.files, repo.private) == ({}, False)
+    assert set(repo.branches["trial/2"]) == FULL_FILES
+    assert repo.published == ["Try another seed"]
+    assert repo.find("v0.2") == repo.find("trial/2") != None  # noqa: E711
+    again = _nlpt(hub, "publish", run, "tiny-ner", *options)
+    assert again.returncode == 2
+    assert f"{USER}/tiny-ner has a tag 'v0.2' already" in again.stderr
+    assert len(repo.published) == 1
+
+
+def test_a_pull_request_leaves_the_branch_as_it_is(run: Path, hub: Hub) -> None:
+    done = _nlpt(hub, "publish", run, "tiny-ner", "--create-pr")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"{hub.url}/{USER}/tiny-ner/discussions/1"
+    repo = hub.repos[f"{USER}/tiny-ner"]
+    assert repo.files == {}
+    assert set(repo.branches["refs/pr/1"]) == FULL_FILES
+
+
+def test_a_dry_run_writes_what_would_be_uploaded_and_asks_nobody(
+    pushed: object, run: Path, shared_hub: Hub, hub: Hub, tmp_path: Path
+) -> None:
+    command = ("publish", run, f"{USER}/tiny-ner", "--dry-run", tmp_path / "out")
+    done = _nlpt(hub, *command)
+    assert done.returncode == 0, done.stderr
+    assert "nothing was sent" in done.stderr
+    assert hub.requests == []
+    published = shared_hub.repos[f"{USER}/tiny-ner"].files
+    assert _contents(tmp_path / "out") == {
+        str(tmp_path / "out" / name): content for name, content in published.items()
+    }
+    again = _nlpt(hub, *command)
+    assert again.returncode == 2
+    assert f"--dry-run: {tmp_path / 'out'} is there and not empty" in again.stderr
+
+
+def test_a_hub_that_is_asked_too_often_is_asked_again_when_it_says(run: Path, hub: Hub) -> None:
+    hub.too_often = 2
+    done = _nlpt(hub, "publish", run, "tiny-ner")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("trying again in 1 s") == 2
+    assert set(hub.repos[f"{USER}/tiny-ner"].files) == FULL_FILES
+    hub.too_often = 100
+    done = _nlpt(hub, "publish", run, "other", "--message", "it's mine", "--tag", "v1")
+    assert done.returncode == 2
+    assert "cannot serve the upload just now (HTTP 429)" in done.stderr
+    assert f"nlpt publish {run} other --tag v1 --message 'it'\"'\"'s mine'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"revision": "a..b"}, "--revision: 'a..b' is not a name"),
+        ({"tag": "-v1"}, "--tag: '-v1' is not a name"),
+        ({"tag": ""}, "--tag: '' is not a name"),
+        ({"tag": "v1", "create_pr": True}, "--tag names a commit of a branch"),
+    ],
+)
+def test_names_that_cannot_be_are_refused_before_the_hub_is_asked(
+    options: dict[str, Any], said: str, run: Path
+) -> None:
+    with pytest.raises(UserError, match=re.escape(said)):
+        publish_model(run, f"{USER}/tiny-ner", **options)
 
 
 def test_private_run_does_not_go_into_a_public_repository(run: Path, hub: Hub) -> None:
@@ -255,7 +359,7 @@ def test_publish_private_of_the_recipe_creates_a_private_repository(
 ) -> None:
     copy = made_by_hand(shutil.copytree(run, tmp_path / "run"))
     text = (copy / "recipe.yaml").read_text()
-    (copy / "recipe.yaml").write_text(text.replace("private: false", "private: true"))
+    (copy / "recipe.yaml").write_text(text.replace("private: null", "private: true"))
     done = _nlpt(hub, "publish", copy, f"{USER}/tiny-ner")
     assert done.returncode == 0, done.stderr
     assert hub.repos[f"{USER}/tiny-ner"].private

@@ -59,7 +59,7 @@ def finetune(
     folder = RunFolder.of(recipe.name, output)
     announce("fine-tunes", recipe, folder)  # before the imports below, which take seconds
     from nlp_transfer.flows.publish import publish_model
-    from nlp_transfer.publish.push import check_repo
+    from nlp_transfer.publish.destination import check_repo
     from nlp_transfer.training.choosing import planned
     from nlp_transfer.training.examples import read_again
     from nlp_transfer.training.fitting import Learning

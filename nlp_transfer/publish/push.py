@@ -7,17 +7,20 @@ sends it in its own request headers.
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from nlp_transfer.errors import UserError
+from nlp_transfer.publish.destination import Destination
 from nlp_transfer.publish.portable import Files
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
-    from huggingface_hub.hf_api import ModelInfo
 
 log = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
 
 # What an earlier model in the same repository may have left: an old adapter_config.json beside a
 # new model.safetensors, say, would be loaded as an adapter.
@@ -26,64 +29,56 @@ _MODEL_FILES = (
     "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json",
     "spiece.model", "sentencepiece*.model",
 )  # fmt: skip
+_PATIENCE = (3, 300)
+"""How often a Hub that asks for it is waited for, and for how many seconds at most each time."""
 
 
-def check_repo(repo: str | None) -> None:
-    """Refuse what cannot be the name of a repository, without asking the Hub.
-
-    repo: None: nothing is to be published
-    """
-    if repo is None:
-        return
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
-
-    try:
-        validate_repo_id(repo)
-    except HFValidationError:
-        raise UserError(
-            f"REPO: {repo!r} is not the name of a repository. Write NAME or OWNER/NAME, at most "
-            "96 letters, digits, '-', '_' and '.' (no '--' or '..', none of '-' and '.' at an end)."
-        ) from None
-
-
-def make_repo(api: HfApi, repo: str, *, private: bool | None) -> ModelInfo:
-    """Make a repository where there is none, and say what is in it.
-
-    repo: "name" (in the account that is logged in) or "owner/name"
-    """
-    if "/" not in repo:
-        repo = f"{api.whoami()['name']}/{repo}"
-    api.create_repo(repo, private=private, exist_ok=True)
-    there = api.model_info(repo)
-    if private and not there.private:
-        raise UserError(
-            f"{repo} exists and is public, but the recipe says publish.private. Make it private on "
-            f"{api.endpoint}/{repo}/settings, publish under another name, or add --no-private."
-        )
-    return there
-
-
-def push(api: HfApi, there: ModelInfo, files: Files, message: str) -> str:
+def push(api: HfApi, to: Destination, files: Files, *, there: list[str], message: str) -> str:
     """Put files into a repository, and take an earlier model out, in one commit.
 
-    returns: the URL of the repository
+    there:   the files that the branch has
+    returns: the URL of the repository, of the branch, or of the pull request
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     stale = [
-        file.rfilename
-        for file in there.siblings or []
-        if file.rfilename not in files and any(fnmatch(file.rfilename, p) for p in _MODEL_FILES)
+        name
+        for name in there
+        if name not in files and any(fnmatch(name, pattern) for pattern in _MODEL_FILES)
     ]
-    api.create_commit(
-        there.id,
-        [
-            *(CommitOperationAdd(name, source) for name, source in files.items()),
-            *(CommitOperationDelete(name) for name in stale if "/" not in name),
-        ],
-        commit_message=message,
+    done = _patiently(
+        lambda: api.create_commit(
+            to.repo,
+            [
+                *(CommitOperationAdd(name, source) for name, source in files.items()),
+                *(CommitOperationDelete(name) for name in stale if "/" not in name),
+            ],
+            commit_message=message,
+            revision=to.revision,
+            create_pr=to.create_pr,
+        )
     )
-    url = f"{api.endpoint}/{there.id}"
+    branch = f"/tree/{to.revision}" if to.revision else ""
+    url = done.pr_url or f"{api.endpoint}/{to.repo}{branch}"
     log.info("published %d files: %s", len(files), url)
+    if to.tag is not None:
+        api.create_tag(to.repo, tag=to.tag, revision=done.oid)
     return url
+
+
+def _patiently(call: Callable[[], _Answer]) -> _Answer:
+    """Ask the Hub, and again where it says that it is asked too often, after the time it names."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    times, longest = _PATIENCE
+    for _ in range(times):
+        try:
+            return call()
+        except HfHubHTTPError as error:
+            asked = error.response.headers.get("Retry-After", "")
+            wait = int(asked) if error.response.status_code == 429 and asked.isdigit() else None
+            if wait is None or wait > longest:
+                raise
+            log.info("the Hub is asked too often; trying again in %d s, as it says", wait)
+            time.sleep(wait)
+    return call()

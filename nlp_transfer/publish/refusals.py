@@ -9,19 +9,33 @@ from pathlib import Path
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.hub import is_network_error
+from nlp_transfer.publish.destination import Destination
 
 
 @contextlib.contextmanager
-def explaining_refusals(run: Path, repo: str) -> Iterator[None]:
+def explaining_refusals(run: Path, to: Destination, message: str | None) -> Iterator[None]:
     """Say what went wrong, and how to try again, where the upload of a run fails."""
     try:
         yield
     except Exception as error:
-        problem = _explain(error, repo, run)
+        problem = _explain(error, to.repo, run)
         if problem is None:
             raise
-        again = shlex.join(["nlpt", "publish", str(run), repo])
+        again = shlex.join(["nlpt", "publish", str(run), to.repo, *_options(to, message)])
         raise UserError(f"{problem}\nThe run in {run} is safe. Try again with: {again}") from None
+
+
+def _options(to: Destination, message: str | None) -> list[str]:
+    """Write the options of the command as they were given."""
+    named = (("--revision", to.revision), ("--tag", to.tag), ("--message", message))
+    flags = {
+        "--private": to.private is True,
+        "--no-private": to.private is False,
+        "--create-pr": to.create_pr,
+        "--replace": to.replace,
+    }
+    values = [text for name, value in named if value is not None for text in (name, value)]
+    return [*values, *(flag for flag, given in flags.items() if given)]
 
 
 def _explain(error: BaseException, repo: str, run: Path) -> str | None:

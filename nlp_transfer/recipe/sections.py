@@ -100,4 +100,8 @@ class PublishSection(Section):
     language: str | None = Field(
         None, description="language of the texts, by its code", examples=["en"]
     )
-    private: bool = Field(False, description="make a private repository")
+    private: bool | None = Field(
+        None,
+        description="make a private repository; false: a public one; null: a private one, and one "
+        "that is there stays as it is",
+    )
