@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nlp_transfer.flows.prepare import prepare as prepare
     from nlp_transfer.flows.pretrain import pretrain as pretrain
     from nlp_transfer.flows.publish import publish_model as publish_model
+    from nlp_transfer.flows.publish import write_publication as write_publication
     from nlp_transfer.flows.rank import rank_checkpoints as rank_checkpoints
     from nlp_transfer.flows.recipes import load_recipe as load_recipe
     from nlp_transfer.flows.recipes import resolve as resolve
@@ -63,6 +64,7 @@ _HOMES = {
     "study": "flows.study",
     "validate": "flows.recipes",
     "verify": "flows.verify",
+    "write_publication": "flows.publish",
 }
 """What the package offers: every flow, and the values that they give and take."""
 
