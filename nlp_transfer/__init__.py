@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nlp_transfer.flows.recipes import resolve as resolve
     from nlp_transfer.flows.recipes import validate as validate
     from nlp_transfer.flows.report import read_report as read_report
+    from nlp_transfer.flows.serve import serve as serve
     from nlp_transfer.flows.study import study as study
     from nlp_transfer.flows.verify import verify as verify
     from nlp_transfer.inference.ensemble import Ensemble as Ensemble
@@ -60,6 +61,7 @@ _HOMES = {
     "rank_checkpoints": "flows.rank",
     "read_report": "flows.report",
     "resolve": "flows.recipes",
+    "serve": "flows.serve",
     "study": "flows.study",
     "validate": "flows.recipes",
     "verify": "flows.verify",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,24 @@ def predict_distributions(
             return_memory()
         for example in examples:
             yield task.decoder.stitch(list(islice(done, len(example))), labels)
+
+
+@contextmanager
+def kept_ready(models: Iterable[Any]) -> Iterator[None]:
+    """Keep what is done once a call for several of them, in this thread: changes, cast weights.
+
+    models: that compute by our operations on a CPU
+    """
+    import torch
+
+    from nlp_transfer.models.fast_cpu import sped_up
+
+    with ExitStack() as undo:
+        for model in models:
+            undo.enter_context(sped_up(model))
+        # The outermost autocast keeps what was cast within it, though it casts nothing itself.
+        undo.enter_context(torch.autocast("cpu", enabled=False))
+        yield
 
 
 def suitable_tokens(model: Any) -> int:
