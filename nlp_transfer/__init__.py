@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nlp_transfer.flows.recipes import resolve as resolve
     from nlp_transfer.flows.recipes import validate as validate
     from nlp_transfer.flows.report import read_report as read_report
+    from nlp_transfer.flows.serve import dockerfile as dockerfile
     from nlp_transfer.flows.serve import serve as serve
     from nlp_transfer.flows.study import study as study
     from nlp_transfer.flows.verify import verify as verify
@@ -46,6 +47,7 @@ _HOMES = {
     "Report": "report.report",
     "UserError": "errors",
     "compare": "flows.compare",
+    "dockerfile": "flows.serve",
     "dry_run": "flows.dry_run",
     "evaluate": "flows.evaluate",
     "export": "flows.export",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -45,26 +46,62 @@ TokenOption = Annotated[
 NoTokenOption = Annotated[
     bool, typer.Option("--no-token", help="Let other machines ask without a token.")
 ]
-BodyOption = Annotated[int, typer.Option(min=1, help="Bytes of one request, at most.")]
-TextsOption = Annotated[int, typer.Option(min=1, help="Texts of one request, at most.")]
-CharactersOption = Annotated[int, typer.Option(min=1, help="Characters of one text, at most.")]
-WaitingOption = Annotated[
-    int, typer.Option(min=1, help="Characters that wait, at most; beyond: 503 with Retry-After.")
+BodyOption = Annotated[
+    int, typer.Option("--max-body", min=1, help="Bytes of one request, at most.")
 ]
-ConnectionsOption = Annotated[int, typer.Option(min=1, help="Connections at once, at most.")]
+TextsOption = Annotated[
+    int, typer.Option("--max-texts", min=1, help="Texts of one request, at most.")
+]
+CharactersOption = Annotated[
+    int, typer.Option("--max-characters", min=1, help="Characters of one text, at most.")
+]
+WaitingOption = Annotated[
+    int,
+    typer.Option(
+        "--max-waiting", min=1, help="Characters that wait, at most; beyond: 503 with Retry-After."
+    ),
+]
+ConnectionsOption = Annotated[
+    int, typer.Option("--max-connections", min=1, help="Connections at once, at most.")
+]
 ClientOption = Annotated[
     float,
     typer.Option(
-        min=0.1, help="Seconds in which a client has sent its request, and taken its answer."
+        "--client-timeout",
+        min=0.1,
+        help="Seconds in which a client has sent its request, and taken its answer.",
     ),
 ]
-AnswerOption = Annotated[float, typer.Option(min=0.1, help="Seconds for an answer; beyond: 503.")]
-DockerOption = Annotated[
-    bool, typer.Option("--dockerfile", help="Print a Dockerfile for this command, and end.")
+AnswerOption = Annotated[
+    float, typer.Option("--timeout", min=0.1, help="Seconds for an answer; beyond: 503.")
 ]
+DockerOption = Annotated[
+    bool,
+    typer.Option("--dockerfile", help="Print a Dockerfile that does so on port 8000, and end."),
+]
+
+
+_HANDED_ON = (
+    "host", "port", "token_env", "no_token", "engine", "device", "precision", "scheme", "words",
+    "min_precision", "coverage",
+)  # fmt: skip
+_OF_A_CONTAINER = ("models", "host", "port", "token_env", "no_token", "adapter", "dockerfile")
+"""What a Dockerfile says by itself."""
+
+
+def _repeated(context: typer.Context) -> list[str]:
+    """Write the options that were given as a command line has them, for a container."""
+    given = []
+    for option in context.command.params:
+        name = str(option.name)
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and name not in _OF_A_CONTAINER:
+            given += [option.opts[0], str(context.params[name])]
+    return given
 
 
 def serve(
+    context: typer.Context,
     models: Models,
     adapter: AdapterOption = None,
     host: HostOption = "127.0.0.1",
@@ -78,13 +115,13 @@ def serve(
     words: WordsOption = None,
     min_precision: MinPrecisionOption = None,
     coverage: CoverageOption = None,
-    max_body: BodyOption = Limits.body_bytes,
-    max_texts: TextsOption = Limits.texts,
-    max_characters: CharactersOption = Limits.characters,
-    max_waiting: WaitingOption = Limits.waiting_characters,
-    max_connections: ConnectionsOption = Limits.connections,
-    client_timeout: ClientOption = Limits.client_seconds,
-    timeout: AnswerOption = Limits.answer_seconds,
+    body_bytes: BodyOption = Limits.body_bytes,
+    texts: TextsOption = Limits.texts,
+    characters: CharactersOption = Limits.characters,
+    waiting_characters: WaitingOption = Limits.waiting_characters,
+    connections: ConnectionsOption = Limits.connections,
+    client_seconds: ClientOption = Limits.client_seconds,
+    answer_seconds: AnswerOption = Limits.answer_seconds,
     dockerfile: DockerOption = False,
 ) -> None:
     """Answer over HTTP what nlpt predict answers, until Ctrl-C or SIGTERM.
@@ -92,30 +129,15 @@ def serve(
     Example: nlpt serve runs/quickstart-ner --port 8000
     """
     start_logging()
+    from nlp_transfer.flows.serve import dockerfile as write_dockerfile
     from nlp_transfer.flows.serve import serve as serve_models
 
-    limits = Limits(
-        body_bytes=max_body,
-        texts=max_texts,
-        characters=max_characters,
-        waiting_characters=max_waiting,
-        connections=max_connections,
-        client_seconds=client_timeout,
-        answer_seconds=timeout,
-    )
-    serve_models(
-        *models,
-        adapters=adapter or (),
-        host=host,
-        port=port,
-        token_env=token_env,
-        no_token=no_token,
-        limits=limits,
-        engine=engine,
-        device=device,
-        precision=precision,
-        scheme=scheme,
-        words=words,
-        min_precision=min_precision,
-        coverage=coverage,
-    )
+    asked, chosen = context.params, adapter or ()
+    if dockerfile:
+        token = None if no_token else token_env or "NLPT_TOKEN"
+        options = {"adapters": chosen, "engine": engine, "token_env": token}
+        typer.echo(write_dockerfile(*models, **options, arguments=_repeated(context)))
+        return
+    limits = Limits(**{field.name: asked[field.name] for field in fields(Limits)})
+    handed_on = {name: asked[name] for name in _HANDED_ON}
+    serve_models(*models, adapters=chosen, limits=limits, **handed_on)

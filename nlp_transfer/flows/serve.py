@@ -1,4 +1,4 @@
-"""Models, answering over HTTP.
+"""Models, answering over HTTP, here or in a container.
 
 check -> take the address -> load the models -> answer until a signal comes
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from nlp_transfer.errors import UserError
 from nlp_transfer.logs import lines_shown
 from nlp_transfer.serving.access import Token, check_open, listen
 from nlp_transfer.serving.limits import Limits
@@ -63,3 +64,31 @@ def serve(
     )
     with listen(host, port) as listener:
         run(listener, load_models(opening), limits or Limits(), token)
+
+
+def dockerfile(
+    *models: str | Path,
+    adapters: Sequence[str | Path] = (),
+    engine: str = "auto",
+    token_env: str | None = "NLPT_TOKEN",
+    arguments: Sequence[str] = (),
+) -> str:
+    """Write a Dockerfile that serves models, to be built in the current folder.
+
+    models:    run folders or model folders in it, or NAME=FOLDER
+    adapters:  refused: one model is made of each first
+    engine:    as `Predictor.from_run` has it
+    token_env: environment variable that holds the token which clients must send; None: none
+    arguments: further ones of `nlpt serve`
+    raises:    UserError for what is no such folder
+    """
+    from nlp_transfer.serving.dockerfile import dockerfile_of
+    from nlp_transfer.serving.models import names_of
+
+    if adapters:
+        raise UserError(
+            "--dockerfile: adapters are not put into images. Make a model of each: nlpt merge RUN "
+            "-o FOLDER"
+        )
+    named = names_of([str(model) for model in models])
+    return dockerfile_of(named, arguments, engine=engine, token_env=token_env)

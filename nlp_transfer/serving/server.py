@@ -72,7 +72,7 @@ class _Server(uvicorn.Server):
     stopped_by: int = signal.SIGTERM
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         """Take the signals that end commands; uvicorn would raise them again at the end."""
         if threading.current_thread() is not threading.main_thread():
             yield
