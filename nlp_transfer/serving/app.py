@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
-import time
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -51,7 +51,7 @@ def make_app(
             Refusal: _refused, HTTPException: _refused_by_path, Exception: _failed
         },
     )  # fmt: skip
-    app.add_middleware(_Counting, figures=figures)
+    app.add_middleware(_Watching, figures=figures, limits=limits)
     guard = [Depends(_guard(token))] if token else []
     _add_predict(app, worker, limits, guard, example)
     _add_states(app, worker, figures, guard)
@@ -178,22 +178,38 @@ async def _failed(_: Request, error: Exception) -> Response:
     return _json(500, {"error": "The server failed; its log says why."})
 
 
-class _Counting:
-    """Counts requests and their seconds."""
+class _Watching:
+    """Counts requests and their seconds, and answers none before it is read to its end.
 
-    def __init__(self, app: ASGIApp, figures: ServerFigures) -> None:
+    A client that still sends would lose the answer with the connection: what it sends too much is
+    forgotten as it comes, for as long as clients may take.
+    """
+
+    def __init__(self, app: ASGIApp, figures: ServerFigures, limits: Limits) -> None:
         self._app = app
         self._figures = figures
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun, status = time.monotonic(), 500
+        now = asyncio.get_running_loop().time
+        begun, status, is_read = now(), 500, False
 
-        async def noting(message: Message) -> None:
+        async def reading() -> Message:
+            nonlocal is_read
+            message = await receive()
+            is_read = is_read or not message.get("more_body", False)
+            return message
+
+        async def answering(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(begun + self._limits.client_seconds):
+                    while not is_read:
+                        await reading()
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, reading, answering)
         finally:
-            self._figures.request(scope["path"], status, time.monotonic() - begun)
+            self._figures.request(scope["path"], status, now() - begun)

@@ -10,6 +10,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from nlp_transfer.serving.limits import Limits
 
+_LINGERING = 2
+"""Seconds in which a client may read why it is refused, while it still sends."""
+
 
 def bounded(limits: Limits) -> type[asyncio.Protocol]:
     """Make the kind of connection that keeps limits: uvicorn's own waits for ever."""
@@ -24,6 +27,7 @@ class _Connection(H11Protocol):
 
     limits: Limits
     _overdue: asyncio.TimerHandle | None = None
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -36,6 +40,16 @@ class _Connection(H11Protocol):
         if self._overdue is not None:
             self._overdue.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._refused:
+            super().data_received(data)
+
+    def shutdown(self) -> None:
+        if self._refused:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -72,4 +86,7 @@ class _Connection(H11Protocol):
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+            self.transport.write_eof()
+        self._refused = True
+        self._unset_keepalive_if_required()
+        self.loop.call_later(_LINGERING, self.transport.abort)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
+
+from nlp_transfer.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,3 +25,13 @@ class Limits:
     """Within which a client has sent its request, and has taken its answer."""
     answer_seconds: float = 30
     """Within which a request is answered."""
+
+    def __post_init__(self) -> None:
+        """Refuse what bounds nothing, or lets nothing through.
+
+        raises: UserError
+        """
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not 0 < value < math.inf:
+                raise UserError(f"limits: {field.name} is {value}. It must be above 0, and finite.")
