@@ -135,8 +135,12 @@ def serve(
     asked, chosen = context.params, adapter or ()
     if dockerfile:
         token = None if no_token else token_env or "NLPT_TOKEN"
-        options = {"adapters": chosen, "engine": engine, "token_env": token}
-        typer.echo(write_dockerfile(*models, **options, arguments=_repeated(context)))
+        options = _repeated(context)
+        typer.echo(
+            write_dockerfile(
+                *models, adapters=chosen, engine=engine, token_env=token, arguments=options
+            )
+        )
         return
     limits = Limits(**{field.name: asked[field.name] for field in fields(Limits)})
     handed_on = {name: asked[name] for name in _HANDED_ON}

@@ -77,7 +77,7 @@ def read_question(body: bytes, models: Mapping[str, Predictor], limits: Limits) 
     if not isinstance(texts, list) or not texts:
         raise Refusal(422, 'body: expected a list of texts: {"texts": ["..."]}')
     if len(texts) > limits.texts:
-        raise Refusal(413, f"texts: {len(texts):,} are too many. At most {limits.texts:,} at once.")
+        raise Refusal(422, f"texts: {len(texts):,} are too many. At most {limits.texts:,} at once.")
     predictor = models[name]
     reader = ItemReader(
         predictor.columns, word_lists=predictor.task.results.word_lists, advice=_ADVICE
@@ -92,9 +92,15 @@ def read_question(body: bytes, models: Mapping[str, Predictor], limits: Limits) 
 
 
 def size_of(item: Item) -> int:
-    """Count the characters that a model reads, and one for each word."""
-    words = sum(map(len, item.tokens)) + len(item.tokens) if item.tokens is not None else 0
-    return max(words, len(item.text or "")) + len(item.text_pair or "")
+    """Count the characters that a model reads, words joined by blanks."""
+    return sum(_lengths(item))
+
+
+def _lengths(item: Item) -> tuple[int, int]:
+    """Count the characters of the text, or of its words, and of the second text."""
+    words = item.tokens or ()
+    joined = sum(map(len, words)) + max(0, len(words) - 1)
+    return max(joined, len(item.text or "")), len(item.text_pair or "")
 
 
 def _check_headers(request: Request, limits: Limits) -> None:
@@ -129,9 +135,9 @@ def _model(name: object, models: Mapping[str, Predictor]) -> str:
 
 
 def _check_text(item: Item, number: int, limits: Limits) -> None:
-    if (size := size_of(item)) > limits.characters:
+    if (size := max(_lengths(item))) > limits.characters:
         raise Refusal(
-            413,
+            422,
             f"item {number}: {size:,} characters are too many. At most {limits.characters:,} a "
             "text; cut it at the ends of sentences.",
         )

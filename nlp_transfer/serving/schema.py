@@ -24,9 +24,9 @@ _REASONS = {
     401: "The token is missing, or is another.",
     404: "There is no such model.",
     408: "The body did not arrive in time.",
-    413: "The body, the number of texts or a text is too large.",
+    413: "The body is too large.",
     415: "The body is not said to be JSON, or is compressed.",
-    422: "This JSON holds no texts, or what no model reads.",
+    422: "This JSON holds no texts, too many or too long ones, or what no model reads.",
     500: "The server is at fault; its log says why.",
     503: "Too much waits, or the answer took too long. Come again after Retry-After seconds.",
 }
@@ -41,13 +41,12 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def request_body(models: Mapping[str, Predictor], limits: Limits) -> Schema:
     """Describe the body of a request."""
     text = {"type": "string", "maxLength": limits.characters, "pattern": "^[^\\u0000]*$"}
-    items: list[Schema] = [text, _fields(models, text)]
+    items: list[Schema] = [text, *_fields(models, text)]
     if all(model.task.results.word_lists for model in models.values()):
-        items.append({"type": "array", "items": text})
+        items.append(_list(text))
     texts = {"type": "array", "minItems": 1, "maxItems": limits.texts, "items": {"anyOf": items}}
     model = {
-        "type": "string",
-        "enum": [*models],
+        "anyOf": [{"type": "string", "enum": [*models]}, {"type": "null"}],
         "description": f"{next(iter(models))} if left out.",
     }
     schema = {
@@ -84,22 +83,39 @@ def answer(models: Mapping[str, Predictor], first: Mapping[str, Any]) -> dict[st
     return {"description": "The results.", "content": content}
 
 
-def _fields(models: Mapping[str, Predictor], text: Schema) -> Schema:
-    """Describe an item of several fields, under the names by which models know them."""
-    kept = [model.columns for model in models.values()]
+def _fields(models: Mapping[str, Predictor], text: Schema) -> list[Schema]:
+    """Describe items of several fields, as `ItemReader` reads them: the first name there is counts.
 
-    def names(role: Role) -> list[str]:
-        return [*(str(columns[role]) for columns in kept if role in columns), *CANDIDATES[role]]
-
-    words: Schema = {"type": "array", "items": text}
+    Of several models that have learned from columns of different names, any of these count here.
+    """
+    texts, words = _names(models, "text"), _names(models, "tokens")
     or_none: Schema = {"anyOf": [text, {"type": "null"}]}
-    return {
-        "type": "object",
-        "properties": {
-            **dict.fromkeys(names("tokens"), words),
-            **dict.fromkeys(names("text_pair"), or_none),
-            **dict.fromkeys(names("text"), text),
-        },
-        "anyOf": [{"required": ["text"]}, {"required": ["tokens"]}],
-        "description": "All other fields come back beside the result.",
-    }
+    pair = dict.fromkeys(_names(models, "text_pair"), or_none)
+    absent_texts = dict.fromkeys(texts, False)
+
+    def having(name: str, value: Schema, absent: Mapping[str, object]) -> Schema:
+        return {
+            "type": "object",
+            "required": [name],
+            "properties": {**pair, **absent, name: value},
+            "description": "All other fields come back beside the result.",
+        }
+
+    return [
+        *(having(name, or_none, dict.fromkeys(texts[:i], False)) for i, name in enumerate(texts)),
+        *(
+            having(name, _list(text), {**absent_texts, **dict.fromkeys(words[:i], False)})
+            for i, name in enumerate(words)
+        ),
+    ]
+
+
+def _names(models: Mapping[str, Predictor], role: Role) -> list[str]:
+    """Return the names of a role's column in their order: those learned from, or the usual ones."""
+    learned = [str(model.columns[role]) for model in models.values() if role in model.columns]
+    usual = [role] if learned else list(CANDIDATES[role])
+    return list(dict.fromkeys([*learned, *usual]))
+
+
+def _list(of: Schema) -> Schema:
+    return {"type": "array", "items": of}
