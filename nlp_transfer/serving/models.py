@@ -12,6 +12,8 @@ from nlp_transfer.inference.adapters import Adapters, name_of
 from nlp_transfer.inference.opening import Opening
 from nlp_transfer.inference.predictor import Predictor
 
+_CPU_TOKENS = 512
+"""Pieces of a batch: of the few texts of a turn, larger batches hold more padding."""
 FIRST_TEXT = "Ada Lovelace wrote to Paris."
 
 
@@ -46,13 +48,18 @@ def load_models(opening: Opening) -> Mapping[str, Predictor]:
     if opening.adapters:
         adapters = opening.load()
         assert isinstance(adapters, Adapters)
-        return adapters.predictors
+        return {name: _for_turns(model) for name, model in adapters.predictors.items()}
     predictors = {}
     for name, model in names_of([str(model) for model in opening.models]).items():
         predictor = replace(opening, models=(model,)).load()
         assert isinstance(predictor, Predictor)
-        predictors[name] = predictor
+        predictors[name] = _for_turns(predictor)
     return predictors
+
+
+def _for_turns(model: Predictor) -> Predictor:
+    on_cpu = model.loaded.model.device.type == "cpu"
+    return replace(model, tokens_per_batch=_CPU_TOKENS) if on_cpu else model
 
 
 def first_answer(model: Predictor) -> dict[str, Any]:
