@@ -590,4 +590,5 @@ def test_an_export_is_served_and_a_second_signal_ends_at_once(nlpt, trained_ner,
         assert server.process.poll() is None
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(15) == 130
+        assert "stopped by SIGINT; who still waited got no answer" in server.log.read_text("utf-8")
         held.close()

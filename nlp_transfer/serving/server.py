@@ -60,8 +60,9 @@ def run(
         gc.freeze()  # what is loaded stays: no need to look through it again and again
         log.info("%s is served on %s", ", ".join(models), url_of(listener))
         asyncio.run(server.serve(sockets=[listener]))
+    asked = "who still waited got no answer" if server.force_exit else "who had asked was answered"
     raise Interrupted(
-        f"stopped by {Signals(server.stopped_by).name}; who had asked was answered",
+        f"stopped by {Signals(server.stopped_by).name}; {asked}",
         by=server.stopped_by,
     )
 
