@@ -6,7 +6,7 @@ RECIPE ?= quickstart-ner
 CONSTRAINTS ?= constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-slow test-faults test-oldest test-newest lint types bench bench-prepare bench-scoring bench-strategies bench-curves bench-rank bench-scaling docs site journey clean
+.PHONY: help setup quickstart test test-slow test-faults test-oldest test-newest lint types bench bench-prepare bench-scoring bench-strategies bench-curves bench-rank bench-scaling bench-serving docs site journey clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench-rank: setup  ## measure nlpt rank against fine-tuning; DATA=FOLDER holds c
 
 bench-scaling: setup  ## measure training on 1, 2 and 4 processes: time and bytes a step
 	$(BIN)/python -m tests.benchmarks.scaling $(ARGS)
+
+bench-serving: setup  ## measure nlpt serve against the bare Predictor: 1, 8 and 64 clients, memory
+	$(BIN)/python -m tests.benchmarks.serving $(ARGS)
 
 docs: setup  ## write docs/recipe.md, migrating.md, auto.md and the schema beside the recipes anew
 	$(BIN)/nlpt recipes reference > docs/recipe.md

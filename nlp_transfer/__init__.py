@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from nlp_transfer.flows.recipes import resolve as resolve
     from nlp_transfer.flows.recipes import validate as validate
     from nlp_transfer.flows.report import read_report as read_report
+    from nlp_transfer.flows.serve import dockerfile as dockerfile
+    from nlp_transfer.flows.serve import serve as serve
     from nlp_transfer.flows.study import study as study
     from nlp_transfer.flows.verify import verify as verify
     from nlp_transfer.inference.ensemble import Ensemble as Ensemble
@@ -46,6 +48,7 @@ _HOMES = {
     "Report": "report.report",
     "UserError": "errors",
     "compare": "flows.compare",
+    "dockerfile": "flows.serve",
     "dry_run": "flows.dry_run",
     "evaluate": "flows.evaluate",
     "export": "flows.export",
@@ -61,6 +64,7 @@ _HOMES = {
     "rank_checkpoints": "flows.rank",
     "read_report": "flows.report",
     "resolve": "flows.recipes",
+    "serve": "flows.serve",
     "study": "flows.study",
     "validate": "flows.recipes",
     "verify": "flows.verify",

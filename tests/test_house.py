@@ -23,6 +23,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = (
     "cli",
     "flows",
+    "serving",
     "studies",
     "comparisons",
     "publish",

@@ -30,6 +30,7 @@ from nlp_transfer.cli import (
     rank,
     recipes,
     report,
+    serve,
     study,
 )
 from nlp_transfer.cli.mistakes import missing_recipe, unknown_command, unknown_option
@@ -119,6 +120,7 @@ for command, panel in (
     (report.report, "Use"),
     (compare.compare, "Use"),
     (publish.publish, "Publish"),
+    (serve.serve, "Publish"),
 ):
     app.command(rich_help_panel=panel)(command)
 app.add_typer(recipes.app, name="recipes", rich_help_panel="Train")

@@ -192,19 +192,19 @@ def _is_object(line: str) -> bool:
 
 
 def _plain_row(row: RawRow) -> RawRow:
-    return RawRow(row.where, {str(name): _plain(value) for name, value in row.values.items()})
+    return RawRow(row.where, {str(name): plain(value) for name, value in row.values.items()})
 
 
-def _plain(value: object) -> Json:
+def plain(value: object) -> Json:
     """Return a value as JSON can hold it: tables also have dates, decimals, bytes and NaN."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, str | int | bool):
         return value
     if isinstance(value, dict):
-        return {str(name): _plain(inner) for name, inner in value.items()}
+        return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     return str(value.isoformat() if hasattr(value, "isoformat") else value)

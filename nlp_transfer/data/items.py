@@ -21,6 +21,10 @@ Columns = Mapping[str, str | int]
 """Names of columns by role, or numbers where columns have no names."""
 
 _RENAMED = "input_"
+_ADVICE = (
+    "Name the text with --columns text=COLUMN; a table without a header: --no-header --columns "
+    "text=0."
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class ItemReader:
     named: columns that the user names, which must be there
     word_lists: an item may be a list of words
     answers: each item is to have one, also those that hold no text
+    advice:  what to do about a row in which nothing looks like a text
     """
 
     def __init__(
@@ -66,9 +71,11 @@ class ItemReader:
         *,
         word_lists: bool = False,
         answers: bool = True,
+        advice: str = _ADVICE,
     ) -> None:
         self._word_lists = word_lists
         self._answers = answers
+        self._advice = advice
         self._named = dict(named or {})
         self._kept = {role: name for role, name in kept.items() if role not in self._named}
         self._reads_pairs = "text_pair" in kept or "text_pair" in self._named
@@ -80,8 +87,7 @@ class ItemReader:
             if isinstance(one, Item):
                 yield one  # read before, by a reader that has counted it
                 continue
-            item = self._item(one, count)
-            _check_characters(item, count)
+            item = self.item(one, count)
             empty += not item.as_text().strip()
             alone += self._reads_pairs and item.text_pair is None
             if count == 1:
@@ -109,7 +115,15 @@ class ItemReader:
     def _names(self) -> set[str]:
         return {str(name) for name in (*self._named.values(), *self._kept.values())}
 
-    def _item(self, given: Given, number: int) -> Item:
+    def item(self, given: object, number: int) -> Item:
+        """Read one item, by its number in messages; nothing is said of it in the log.
+
+        raises: UserError for what is none, or holds no text
+        """
+        _check_characters(item := self._item(given, number), number)
+        return item
+
+    def _item(self, given: object, number: int) -> Item:
         if isinstance(given, str):
             return Item(given, None, None, None, {"text": given}, {"text": "text"})
         if self._word_lists and _are_words(given):
@@ -187,8 +201,7 @@ class ItemReader:
         learned = f" The model learned from {', '.join(kept)}." if kept else ""
         return (
             f"{row.where}: no column looks like a text (a string) or words (a list of strings): "
-            f"{usual}.{learned} Found: {shortened(list(row.values))}. Name the text with "
-            "--columns text=COLUMN; a table without a header: --no-header --columns text=0."
+            f"{usual}.{learned} Found: {shortened(list(row.values))}. {self._advice}"
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from nlp_transfer.data.items import Columns, Given, Item, ItemReader, beside
 from nlp_transfer.errors import UserError
+from nlp_transfer.inference.onnx_model import FOLDER
 from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.inference.results import Results, check_is_list
 from nlp_transfer.manifest import check_folder
@@ -58,7 +59,7 @@ class Adapters:
         """
         from transformers import AutoModel
 
-        folders = {_name(adapter): _adapter_folder(Path(adapter)) for adapter in adapters}
+        folders = {name_of(adapter): _adapter_folder(Path(adapter)) for adapter in adapters}
         if len(folders) < len(adapters):
             raise UserError("--adapter: two adapters have the same name; rename a folder.")
         base_folder = resolve_checkpoint(base, setting="MODEL")
@@ -143,9 +144,10 @@ def _check_base(adapter: Path, base: Path) -> None:
         raise UserError(f"--adapter: the base of {adapter} is {own}, not MODEL, which is {base}.")
 
 
-def _name(adapter: str | Path) -> str:
-    path = Path(adapter).resolve()
-    return path.parent.name if path.name in ("adapter", "model") else path.name
+def name_of(model: str | Path) -> str:
+    """Call a model by its run folder, its own folder or the last part of its Hub id."""
+    path = Path(model).resolve()
+    return path.parent.name if path.name in ("adapter", "model", FOLDER) else path.name
 
 
 def _adapter_folder(path: Path) -> Path:

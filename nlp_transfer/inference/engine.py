@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _LOOK_AHEAD = 4096  # windows sorted by length at a time
 _CPU_TOKENS = 1024  # what its caches hold; 8192 took 1.2 times as long
 _GPU_TOKENS = 8192
+_FEW_BATCHES = 8
 
 
 def predict_distributions(
@@ -67,6 +68,24 @@ def predict_distributions(
             yield task.decoder.stitch(list(islice(done, len(example))), labels)
 
 
+@contextmanager
+def kept_ready(models: Iterable[Any]) -> Iterator[None]:
+    """Keep what is done once a call for several of them, in this thread: changes, cast weights.
+
+    models: that compute by our operations on a CPU
+    """
+    import torch
+
+    from nlp_transfer.models.fast_cpu import sped_up
+
+    with ExitStack() as undo:
+        for model in models:
+            undo.enter_context(sped_up(model))
+        # The outermost autocast keeps what was cast within it, though it casts nothing itself.
+        undo.enter_context(torch.autocast("cpu", enabled=False))
+        yield
+
+
 def suitable_tokens(model: Any) -> int:
     """Return how many pieces of a batch suit the device of a model, padding included."""
     return _CPU_TOKENS if model.device.type == "cpu" else _GPU_TOKENS
@@ -77,7 +96,8 @@ def _in_order(
 ) -> list[NDArray[np.float32]]:
     """Compute windows in batches of like lengths; return their outputs in the windows' order.
 
-    On a CPU the last batch is filled up with its last window, for the reason of `token_batches`.
+    On a CPU the last batch is filled up with its last window, for the reason of `token_batches`; of
+    few batches only to the next number of those that lengths have, since it would cost as much.
     """
     import torch
 
@@ -85,10 +105,13 @@ def _in_order(
     # Around all batches, so that weights are cast once and not for every batch; in inference mode
     # PyTorch would not keep what it cast.
     with torch.no_grad(), autocast(model.device.type, precision):
-        for number, batch in enumerate(token_batches(windows, budget)):
+        batches = list(token_batches(windows, budget))
+        for number, batch in enumerate(batches):
             chosen = batch.windows
             if number and model.device.type == "cpu":  # a first one may be all that there is
-                chosen = chosen + chosen[-1:] * (budget // batch.length - len(chosen))
+                full = budget // batch.length
+                wanted = full if len(batches) > _FEW_BATCHES else min(full, _rounded(len(chosen)))
+                chosen = chosen + chosen[-1:] * (wanted - len(chosen))
             rows = [windows[i] for i in chosen]
             found = _outputs(model, task, rows, pad_id, batch.length)
             for i, output in zip(chosen, found, strict=True):
