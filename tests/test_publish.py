@@ -257,6 +257,8 @@ def test_republishing_replaces_the_old_model_in_one_commit(run: Path, hub: Hub) 
     [
         ({}, "a model that nlpt did not publish"),
         ({"metrics.json": b"["}, "a model that nlpt did not publish"),
+        ({"metrics.json": b"[" * 100_000}, "a model that nlpt did not publish"),
+        ({"metrics.json": b" " * 50_000_001}, "a model that nlpt did not publish"),
         ({"metrics.json": b'{"recipe": "theirs"}'}, "a run of the recipe 'theirs'"),
     ],
 )

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _REF = re.compile(r"(?!.*(?:\.\.|//|@\{|\.lock$))[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}(?<![./])")
 """What git takes for the name of a branch or a tag, without what nobody calls one."""
+_MOST_BYTES = 50_000_000
+"""Of metrics.json, which may be anybody's."""
 
 
 @dataclass(frozen=True)
@@ -123,13 +125,18 @@ def check_replaces(api: HfApi, to: Destination, there: list[str], name: str) -> 
 
 def _recipe_there(api: HfApi, to: Destination) -> str | None:
     """Read which recipe the model in a repository is of; None: nothing says it."""
+    from huggingface_hub import RepoFile
+
+    (file,) = api.get_paths_info(to.repo, "metrics.json", revision=to.revision)
+    if not isinstance(file, RepoFile) or file.size > _MOST_BYTES:
+        return None
     with TemporaryDirectory() as folder:
         path = api.hf_hub_download(
             to.repo, "metrics.json", revision=to.revision, local_dir=Path(folder)
         )
         try:
-            metrics = json.loads(Path(path).read_text("utf-8"))
-        except ValueError:
+            metrics = json.loads(Path(path).read_bytes())
+        except (ValueError, RecursionError):
             return None
     found = metrics.get("recipe") if isinstance(metrics, dict) else None
     return found if isinstance(found, str) else None
