@@ -252,29 +252,38 @@ def test_republishing_replaces_the_old_model_in_one_commit(run: Path, hub: Hub) 
     assert len(repo.published) == 2  # nothing had changed the second time
 
 
-@pytest.mark.parametrize(
-    ("others", "said"),
-    [
-        ({}, "a model that nlpt did not publish"),
-        ({"metrics.json": b"["}, "a model that nlpt did not publish"),
-        ({"metrics.json": b"[" * 100_000}, "a model that nlpt did not publish"),
-        ({"metrics.json": b" " * 50_000_001}, "a model that nlpt did not publish"),
-        ({"metrics.json": b'{"recipe": "theirs"}'}, "a run of the recipe 'theirs'"),
-    ],
-)
-def test_another_model_is_replaced_only_where_that_is_asked_for(
-    others: dict[str, bytes], said: str, run: Path, hub: Hub
-) -> None:
-    old = {"config.json": b"{}", "pytorch_model.bin": b"theirs", **others}
-    repo = hub.repos[f"{USER}/taken"] = Repo(snapshots=[old])
-    done = _nlpt(hub, "publish", run, f"{USER}/taken", "--message", "mine, too")
-    assert done.returncode == 2
-    assert f"{USER}/taken holds {said}; this is one of 'tiny-ner'" in done.stderr
-    assert "--replace" in done.stderr
-    assert repo.files == old
-    done = _nlpt(hub, "publish", run, f"{USER}/taken", "--replace")
+OTHERS = {
+    "bare": ({}, "a model that nlpt did not publish"),
+    "torn": ({"metrics.json": b"["}, "a model that nlpt did not publish"),
+    "deep": ({"metrics.json": b"[" * 100_000}, "a model that nlpt did not publish"),
+    "huge": ({"metrics.json": b" " * 50_000_001}, "a model that nlpt did not publish"),
+    "theirs": ({"metrics.json": b'{"recipe": "theirs"}'}, "a run of the recipe 'theirs'"),
+}
+
+
+def test_another_model_is_replaced_only_where_that_is_asked_for(run: Path, hub: Hub) -> None:
+    old = {"config.json": b"{}", "pytorch_model.bin": b"theirs"}
+    for name, (files, _) in OTHERS.items():
+        hub.repos[f"{USER}/{name}"] = Repo(snapshots=[{**old, **files}])
+    script = """
+import json, sys
+from nlp_transfer import UserError, publish_model
+run, *repos = sys.argv[1:]
+for repo in repos:
+    try:
+        publish_model(run, repo, message="mine, too")
+    except UserError as error:
+        print(json.dumps(str(error)))
+"""
+    done = _python(hub, "-c", script, run, *(f"{USER}/{name}" for name in OTHERS))
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    for (name, (files, said)), message in zip(OTHERS.items(), messages, strict=True):
+        assert f"{USER}/{name} holds {said}; this is one of 'tiny-ner'" in message
+        assert "--replace" in message
+        assert hub.repos[f"{USER}/{name}"].files == {**old, **files}
+    done = _nlpt(hub, "publish", run, f"{USER}/theirs", "--replace")
     assert done.returncode == 0, done.stderr
-    assert set(repo.files) == FULL_FILES
+    assert set(hub.repos[f"{USER}/theirs"].files) == FULL_FILES
 
 
 def test_branch_tag_and_message_are_those_asked_for(run: Path, hub: Hub) -> None:
