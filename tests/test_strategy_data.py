@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -427,6 +428,23 @@ def test_names_and_texts_are_split_as_the_recipe_says(tmp_path: Path, tiny_recip
     (row,) = train_rows(recipe)[48:]
     assert row["words"] == ["Al", "-", "Sadr", "did", "n't", "come"]
     assert row["tags"] == ["B-PER", "I-PER", "I-PER", "O", "O", "O"]
+
+
+def test_texts_of_held_out_splits_are_left_out_however_they_are_written(
+    tmp_path: Path, tiny_recipe: Recipes, data_folder: Callable[[str], Path]
+) -> None:
+    data = copytree(data_folder("ner"), tmp_path / "data")
+    (tmp_path / "names.tsv").write_text("Lisbon\tLOC\nU.N.\tORG\n", "utf-8")
+    held_out = [("Lisbon", "B-LOC"), ("asks", "O"), ("the", "O"), ("U.N", "B-ORG"), (".", "O")]
+    texts = ["Lisbon asks the U.N.", "LISBON asks the U. N .", "Lisbon asks"]
+    (tmp_path / "texts.txt").write_text("\n".join(texts), "utf-8")
+    files = {"dictionary": str(tmp_path / "names.tsv"), "texts": str(tmp_path / "texts.txt")}
+    strategies = ["full", {"name": "gazetteer", "match_case": False, **files}]
+    recipe = tiny_recipe(strategy=strategies, source=data)
+    with (data / "test.conll").open("a", encoding="utf-8") as file:
+        file.write("\n" + "\n".join(map(" ".join, held_out)) + "\n")
+    (row,) = train_rows(recipe)[48:]
+    assert row["words"] == ["Lisbon", "asks"]
 
 
 @pytest.mark.parametrize(

@@ -84,26 +84,23 @@ class Keys(NamedTuple):
 
 def keys_of(text: str, labels: str = "") -> Keys:
     """Hash a text and perhaps its labels; with 128 bits equal keys mean equal texts."""
-    stripped = " ".join(text.split())
-    folded = _folded(stripped)
-    exact = digest(text, labels)
-    blanks = exact if stripped == text else digest(stripped, labels)
-    return Keys(exact, blanks, blanks if folded == stripped else digest(folded, labels))
+    return Keys(digest(text, labels), digest(_unspaced(text), labels), loose_key(text, labels))
 
 
 def loose_key(text: str, labels: str = "") -> int:
     """Hash a text as `keys_of` does at its loosest level."""
-    return digest(_folded(text), labels)
+    return digest(_unspaced(unicodedata.normalize("NFKC", text).casefold()), labels)
+
+
+def _unspaced(text: str) -> str:
+    """Leave white space out: a period stands apart in files of words, and not in running text."""
+    return "".join(text.split())
 
 
 def content_key(text: str, answer: Sequence[str], read: RowReader) -> int:
     """Hash what should have one answer."""
     # The number of words is part of it, for a word may hold blanks.
     return digest(text, str(len(answer))) if read.case_matters else loose_key(text)
-
-
-def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def digest(*texts: str) -> int:

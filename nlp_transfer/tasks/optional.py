@@ -65,9 +65,6 @@ class Additions(Protocol):
     def joined(self, words: Mapping[str, list[str]]) -> dict[str, Any]:
         """Put words back into their columns."""
 
-    def key(self, row: Row) -> tuple[str, ...]:
-        """Return what makes two rows the same text."""
-
     def labelled(self, row: Row, prediction: Prediction) -> dict[str, Any]:
         """Give a row the labels that a model predicts for it."""
 

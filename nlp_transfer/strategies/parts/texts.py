@@ -9,8 +9,9 @@ from typing import Any
 from nlp_transfer.data.arrow_tables import iterate
 from nlp_transfer.data.unlabelled import unlabelled_items
 from nlp_transfer.data.words import split_words
+from nlp_transfer.doctor.rows import loose_key
 from nlp_transfer.errors import UserError
-from nlp_transfer.records import Splits
+from nlp_transfer.records import Row, Splits
 from nlp_transfer.strategies.context import RunContext, TransferRecipe
 from nlp_transfer.tasks.optional import Additions
 
@@ -53,6 +54,10 @@ def unlabelled_rows(path: str, run: RunContext, *, setting: str) -> list[dict[st
 def not_in(
     splits: Splits, rows: Sequence[dict[str, Any]], additions: Additions
 ) -> list[dict[str, Any]]:
-    """Choose the rows whose text is in no split."""
-    known = {additions.key(row) for split in splits for row in iterate(splits[split])}
-    return [row for row in rows if additions.key(row) not in known]
+    """Choose the rows whose text is in no split, however it is spaced and capitalised."""
+
+    def key(row: Row) -> int:
+        return loose_key(" | ".join(map(" ".join, additions.words(row).values())))
+
+    known = {key(row) for split in splits for row in iterate(splits[split])}
+    return [row for row in rows if key(row) not in known]

@@ -38,9 +38,6 @@ class ClassificationAdditions:
         """Join words by blanks."""
         return {column: " ".join(of_column) for column, of_column in words.items()}
 
-    def key(self, row: Row) -> tuple[str, ...]:
-        return row["text"], row.get("text_pair") or ""
-
     def labelled(self, row: Row, prediction: Prediction) -> dict[str, Any]:
         """Give a text the predicted labels."""
         assert isinstance(prediction, Classification)

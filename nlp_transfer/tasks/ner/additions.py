@@ -31,9 +31,6 @@ class NerAdditions:
     def joined(self, words: Mapping[str, list[str]]) -> dict[str, Any]:
         return dict(words)
 
-    def key(self, row: Row) -> tuple[str, ...]:
-        return tuple(row["words"])
-
     def labelled(self, row: Row, prediction: Prediction) -> dict[str, Any]:
         """Give a sentence the predicted tags."""
         assert isinstance(prediction, Tagging)
