@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from nlp_transfer.data.tags import to_iob2
 from nlp_transfer.data.words import split_words
 from nlp_transfer.models.windows import WordPieces, cut_windows
+from nlp_transfer.recipe import ModelSection
+from nlp_transfer.tasks.ner.task import NerTask
+from nlp_transfer.tasks.objective import IGNORED
 
 CORPUS = ["the cat sat on the mat", "Ada Lovelace wrote to Charles Babbage", "naïve tokenizers cut"]
 
@@ -110,6 +114,31 @@ def test_words_have_the_pieces_of_the_tokenizers_own_call_on_the_sentence(senten
     for piece, ids in zip(pieces_of(sentence), theirs, strict=True):
         assert piece.missing == (not ids)
         assert list(piece.ids) == (ids or [TOKENIZER.unk_token_id])
+
+
+tagged = st.lists(st.tuples(words, st.sampled_from(["O", "B-X", "I-X", "B-Y", "B-Z"])), min_size=1)
+LABELS = {"O": 0, "B-X": 1, "I-X": 2, "B-Y": 3, "I-Y": 4}
+
+
+@given(sentence=tagged, max_pieces=sizes)
+@example(sentence=[("lovelace", "B-Y"), ("mat.", "B-Z"), ("\ufe0f", "I-X")], max_pieces=30)
+@settings(deadline=None, max_examples=50)
+def test_every_piece_of_a_labelled_word_may_carry_its_label(sentence, max_pieces):
+    tags, _ = to_iob2([tag for _, tag in sentence], "iob2")
+    row = {"words": [word for word, _ in sentence], "tags": tags}
+    task = NerTask(label_pieces="all").windows
+    options = ModelSection(checkpoint="tiny", max_pieces=max_pieces, overlap=3)
+    ((windows, _),) = task.encode([row], TOKENIZER, LABELS, options)
+    found = [of for of in task.collate(windows, 0)["labels"].flatten().tolist() if of != IGNORED]
+    inside = {0: 0, 1: 2, 2: 2, 3: 4}
+    wanted = []
+    for piece, tag in zip(pieces_of(row["words"]), tags, strict=True):
+        if tag in LABELS:
+            further = len(piece.ids[: max_pieces - 2]) - 1
+            wanted += [LABELS[tag], *[inside[LABELS[tag]]] * further]
+    assert found == wanted
+    hidden = [{**window, "labels": [IGNORED] * len(window["labels"])} for window in windows]
+    assert set(task.collate(hidden, 0)["labels"].flatten().tolist()) == {IGNORED}
 
 
 def test_words_that_never_end_are_not_all_remembered():

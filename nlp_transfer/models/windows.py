@@ -36,6 +36,8 @@ class Window:
     """Index in the sentence of the first owned word."""
     positions: list[int]
     """Index in `input_ids` of the first piece of each owned word, in order."""
+    counts: list[int]
+    """Pieces of each owned word, in order."""
     cut_words: int
     """Owned words that lost pieces because they alone outgrow the window."""
 
@@ -170,12 +172,15 @@ def _window(
     for piece in before:
         ids.extend(piece.ids)
     positions: list[int] = []
+    counts: list[int] = []
     cut = 0
     for index in range(*shown):
+        of_word = pieces[index].ids[:room]
         if owned[0] <= index < owned[1]:
             positions.append(len(ids))
+            counts.append(len(of_word))
             cut += len(pieces[index].ids) > room
-        ids.extend(pieces[index].ids[:room])
+        ids.extend(of_word)
     for piece in after:
         ids.extend(piece.ids)
-    return Window([*ids, *words.suffix], owned[0], positions, cut)
+    return Window([*ids, *words.suffix], owned[0], positions, counts, cut)

@@ -62,7 +62,7 @@ DATA = {
     "max_train_samples": "data.train_examples",
     "max_eval_samples": "write the examples to score into a file of their own: data.splits.test",
     "max_predict_samples": "nlpt predict reads the texts that it is given",
-    "label_all_tokens": "the first piece of a word carries its label, the others none",
+    "label_all_tokens": "task.label_pieces: all",
     "return_entity_level_metrics": "the report always has every entity type",
     "metric_name": "the report has every metric; validation entity F1 or macro F1 chooses",
 }

@@ -17,7 +17,7 @@ from nlp_transfer.tasks.ner.decoding import NerDecoder
 from nlp_transfer.tasks.ner.head import NerHead
 from nlp_transfer.tasks.ner.results import NerResults
 from nlp_transfer.tasks.ner.rows import NerRows
-from nlp_transfer.tasks.ner.windows import NerWindows
+from nlp_transfer.tasks.ner.windows import LabelledPieces, NerWindows
 from nlp_transfer.tasks.objective import soft_cross_entropy
 from nlp_transfer.tasks.optional import SoftLoss
 
@@ -48,6 +48,11 @@ class NerTask(Task):
     )
     decoding: Literal["viterbi", "greedy"] = Field(
         "viterbi", description="viterbi: the likeliest legal tags; greedy: each word's likeliest"
+    )
+    label_pieces: LabelledPieces = Field(
+        "first",
+        description="first: the first piece of a word carries its label; all: the others too, "
+        "which plain transformers' pipeline reads as well",
     )
     context_words: int = Field(
         0,
@@ -87,7 +92,7 @@ class NerTask(Task):
 
     @property
     def windows(self) -> NerWindows:
-        return NerWindows(self.context_words)
+        return NerWindows(self.context_words, self.label_pieces)
 
     @property
     def head(self) -> NerHead:
