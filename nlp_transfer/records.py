@@ -183,5 +183,5 @@ class CardFacts:
     """What people call the labels."""
     auto_class: str
     """The transformers class that loads such a model."""
-    advice: str = ""
-    """What to know when transformers is used alone, as Markdown."""
+    difference: str = ""
+    """Why transformers' own pipeline answers otherwise than nlp_transfer, as Markdown."""

@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import yaml
 from damaging import made_by_hand
 from hub_server import USER, Hub, Repo, running_hub
 from huggingface_hub import ModelCard
+from publishing import nlpt, python, recipe_of, write_checkpoint, write_sentences
 
 from nlp_transfer import Predictor, UserError, finetune, load_recipe
 from nlp_transfer.flows.publish import publish_model
@@ -27,17 +27,13 @@ from nlp_transfer.records import LossLedger
 from nlp_transfer.report.report import Report
 from nlp_transfer.runs.run_folder import RunFolder
 
-SENTENCES = [
-    "Ada/B-PER Lovelace/I-PER wrote/O to/O Paris/B-LOC ./O",
-    "Alan/B-PER Turing/I-PER lived/O in/O London/B-LOC",
-    "Grace/B-PER Hopper/I-PER flew/O from/O Berlin/B-LOC",
-]
 TEXTS = ["Ada Lovelace flew to London.", "Alan lived in Berlin"]
 FULL_FILES = {
     "README.md", "recipe.yaml", "metrics.json", "config.json", "model.safetensors",
     "tokenizer.json", "tokenizer_config.json",
 }  # fmt: skip
-ADAPTER_FILES = FULL_FILES - {"model.safetensors"} | {
+ADAPTER_FILES = FULL_FILES - {"config.json", "model.safetensors"} | {
+    "model_config.json",
     "adapter_config.json",
     "adapter_model.safetensors",
 }
@@ -47,13 +43,8 @@ ADAPTER_FILES = FULL_FILES - {"model.safetensors"} | {
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny checkpoint, tiny data, and recipes for both."""
     folder = tmp_path_factory.mktemp("publish")
-    _write_checkpoint(folder / "tiny-base")
-    (folder / "tiny-data").mkdir()
-    lines = "\n\n".join(
-        "\n".join(word.replace("/", " ", 1) for word in sentence.split()) for sentence in SENTENCES
-    )
-    for split in ("train", "validation", "test"):
-        (folder / "tiny-data" / f"{split}.conll").write_text(f"{lines}\n\n" * 4)
+    write_checkpoint(folder / "tiny-base")
+    write_sentences(folder / "tiny-data")
     return folder
 
 
@@ -64,7 +55,7 @@ def run(work: Path) -> Path:
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # for a model this small, threads only wait for each other
-    recipe = _recipe(work, checkpoint=str(work / "tiny-base"), strategy={"name": "full"})
+    recipe = recipe_of(work, checkpoint=str(work / "tiny-base"), strategy={"name": "full"})
     finetune(load_recipe(str(recipe)), output=work / "run")
     torch.set_num_threads(threads)
     return work / "run"
@@ -85,14 +76,14 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 @pytest.fixture(scope="module")
 def pushed(run: Path, shared_hub: Hub) -> subprocess.CompletedProcess[str]:
     """The run, published as a user would."""
-    return _nlpt(shared_hub, "publish", run, f"{USER}/tiny-ner")
+    return nlpt(shared_hub, "publish", run, f"{USER}/tiny-ner")
 
 
 @pytest.fixture(scope="module")
 def through_hub(work: Path, pushed: object, shared_hub: Hub) -> dict[str, Any]:
     """What another machine sees: a LoRA run from and to the Hub, and both models loaded from it."""
     shared_hub.add_folder(f"{USER}/tiny-base", work / "tiny-base")
-    recipe = _recipe(
+    recipe = recipe_of(
         work, checkpoint=f"{USER}/tiny-base", strategy={"name": "lora", "merge": False}
     )
     script = """
@@ -105,7 +96,7 @@ print(json.dumps({k: list(Predictor.from_run(m)(json.loads(texts))) for k, m in 
 """
     adapter, full = f"{USER}/tiny-lora", f"{USER}/tiny-ner"
     args = [recipe, work / "lora-run", adapter, full, json.dumps(TEXTS)]
-    done = _python(shared_hub, "-c", script, *args)
+    done = python(shared_hub, "-c", script, *args)
     assert done.returncode == 0, done.stderr
     return {**json.loads(done.stdout.splitlines()[-1]), "output": done.stdout + done.stderr}
 
@@ -115,6 +106,7 @@ def test_a_run_is_published_in_one_commit(
 ) -> None:
     assert pushed.returncode == 0, pushed.stderr
     assert pushed.stdout.strip() == f"{shared_hub.url}/{USER}/tiny-ner"
+    assert "downloaded again, it gives the same 12 answers (torch)" in pushed.stderr
     repo = shared_hub.repos[f"{USER}/tiny-ner"]
     assert repo.published == ["Publish the run tiny-ner"]
     assert set(repo.files) == FULL_FILES
@@ -211,10 +203,12 @@ def test_token_is_nowhere(
 
 def test_wrong_token_says_to_log_in_and_keeps_the_run(run: Path, hub: Hub) -> None:
     before = _contents(run)
-    done = _nlpt(hub, "publish", run, f"{USER}/tiny-ner", token="hf_testwrong0123456789")
+    done = nlpt(
+        hub, "publish", run, f"{USER}/tiny-ner", "--no-check", token="hf_testwrong0123456789"
+    )
     assert done.returncode == 2
     assert "hf auth login" in done.stderr
-    assert f"nlpt publish {run} {USER}/tiny-ner" in done.stderr
+    assert f"nlpt publish {run} {USER}/tiny-ner --no-check" in done.stderr
     assert "Traceback" not in done.stderr
     assert "hf_testwrong" not in done.stdout + done.stderr
     assert _contents(run) == before
@@ -222,7 +216,7 @@ def test_wrong_token_says_to_log_in_and_keeps_the_run(run: Path, hub: Hub) -> No
 
 
 def test_foreign_owner_is_refused_with_advice(run: Path, hub: Hub) -> None:
-    done = _nlpt(hub, "publish", run, "somebody/tiny-ner")
+    done = nlpt(hub, "publish", run, "somebody/tiny-ner", "--no-check")
     assert done.returncode == 2
     assert "may not write to 'somebody/tiny-ner'" in done.stderr
 
@@ -232,11 +226,11 @@ def test_hub_that_is_down_leaves_the_run_and_the_command(run: Path, hub: Hub) ->
         free.bind(("127.0.0.1", 0))
         hub.url = f"http://127.0.0.1:{free.getsockname()[1]}"
     before = _contents(run)
-    done = _nlpt(hub, "publish", run, f"{USER}/tiny-ner")
+    done = nlpt(hub, "publish", run, f"{USER}/tiny-ner", "--no-check")
     assert done.returncode == 2
     assert "cannot be reached" in done.stderr
     assert "is safe" in done.stderr
-    assert f"nlpt publish {run} {USER}/tiny-ner" in done.stderr
+    assert f"nlpt publish {run} {USER}/tiny-ner --no-check" in done.stderr
     assert _contents(run) == before
 
 
@@ -245,7 +239,7 @@ def test_republishing_replaces_the_old_model_in_one_commit(run: Path, hub: Hub) 
     old = {"adapter_config.json": b"{}", "adapter_model.safetensors": b"", "notes.md": b"mine"}
     hub.repos[f"{USER}/tiny-ner"] = Repo(snapshots=[{}, old], summaries=["initial commit", "old"])
     for _ in range(2):
-        done = _nlpt(hub, "publish", run, "tiny-ner")
+        done = nlpt(hub, "publish", run, "tiny-ner", "--no-check", "--replace")
         assert done.returncode == 0, done.stderr
     repo = hub.repos[f"{USER}/tiny-ner"]
     assert set(repo.files) == FULL_FILES | {"notes.md"}
@@ -271,24 +265,32 @@ from nlp_transfer import UserError, publish_model
 run, *repos = sys.argv[1:]
 for repo in repos:
     try:
-        publish_model(run, repo, message="mine, too")
+        publish_model(run, repo, message="mine, too", check=False)
     except UserError as error:
         print(json.dumps(str(error)))
 """
-    done = _python(hub, "-c", script, run, *(f"{USER}/{name}" for name in OTHERS))
+    done = python(hub, "-c", script, run, *(f"{USER}/{name}" for name in OTHERS))
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     for (name, (files, said)), message in zip(OTHERS.items(), messages, strict=True):
         assert f"{USER}/{name} holds {said}; this is one of 'tiny-ner'" in message
         assert "--replace" in message
         assert hub.repos[f"{USER}/{name}"].files == {**old, **files}
-    done = _nlpt(hub, "publish", run, f"{USER}/theirs", "--replace")
+    done = nlpt(hub, "publish", run, f"{USER}/theirs", "--replace", "--no-check")
     assert done.returncode == 0, done.stderr
     assert set(hub.repos[f"{USER}/theirs"].files) == FULL_FILES
 
 
 def test_branch_tag_and_message_are_those_asked_for(run: Path, hub: Hub) -> None:
-    options = ("--revision", "trial/2", "--tag", "v0.2", "--message", "Try another seed")
-    done = _nlpt(hub, "publish", run, "tiny-ner", "--no-private", *options)
+    options = (
+        "--revision",
+        "trial/2",
+        "--tag",
+        "v0.2",
+        "--message",
+        "Try another seed",
+        "--no-check",
+    )
+    done = nlpt(hub, "publish", run, "tiny-ner", "--no-private", *options)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f"{hub.url}/{USER}/tiny-ner/tree/trial/2"
     repo = hub.repos[f"{USER}/tiny-ner"]
@@ -296,14 +298,14 @@ def test_branch_tag_and_message_are_those_asked_for(run: Path, hub: Hub) -> None
     assert set(repo.branches["trial/2"]) == FULL_FILES
     assert repo.published == ["Try another seed"]
     assert repo.find("v0.2") == repo.find("trial/2") != None  # noqa: E711
-    again = _nlpt(hub, "publish", run, "tiny-ner", *options)
+    again = nlpt(hub, "publish", run, "tiny-ner", *options)
     assert again.returncode == 2
     assert f"{USER}/tiny-ner has a tag 'v0.2' already" in again.stderr
     assert len(repo.published) == 1
 
 
 def test_a_pull_request_leaves_the_branch_as_it_is(run: Path, hub: Hub) -> None:
-    done = _nlpt(hub, "publish", run, "tiny-ner", "--create-pr")
+    done = nlpt(hub, "publish", run, "tiny-ner", "--create-pr")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f"{hub.url}/{USER}/tiny-ner/discussions/1"
     repo = hub.repos[f"{USER}/tiny-ner"]
@@ -315,7 +317,7 @@ def test_a_dry_run_writes_what_would_be_uploaded_and_asks_nobody(
     pushed: object, run: Path, shared_hub: Hub, hub: Hub, tmp_path: Path
 ) -> None:
     command = ("publish", run, f"{USER}/tiny-ner", "--dry-run", tmp_path / "out")
-    done = _nlpt(hub, *command)
+    done = nlpt(hub, *command)
     assert done.returncode == 0, done.stderr
     assert "nothing was sent" in done.stderr
     assert hub.requests == []
@@ -323,22 +325,24 @@ def test_a_dry_run_writes_what_would_be_uploaded_and_asks_nobody(
     assert _contents(tmp_path / "out") == {
         str(tmp_path / "out" / name): content for name, content in published.items()
     }
-    again = _nlpt(hub, *command)
+    again = nlpt(hub, *command)
     assert again.returncode == 2
     assert f"--dry-run: {tmp_path / 'out'} is there and not empty" in again.stderr
 
 
 def test_a_hub_that_is_asked_too_often_is_asked_again_when_it_says(run: Path, hub: Hub) -> None:
     hub.too_often = 2
-    done = _nlpt(hub, "publish", run, "tiny-ner")
+    done = nlpt(hub, "publish", run, "tiny-ner", "--no-check")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("trying again in 1 s") == 2
     assert set(hub.repos[f"{USER}/tiny-ner"].files) == FULL_FILES
     hub.too_often = 100
-    done = _nlpt(hub, "publish", run, "other", "--message", "it's mine", "--tag", "v1")
+    done = nlpt(hub, "publish", run, "other", "--message", "it's mine", "--tag", "v1", "--no-check")
     assert done.returncode == 2
     assert "cannot serve the upload just now (HTTP 429)" in done.stderr
-    assert f"nlpt publish {run} other --tag v1 --message 'it'\"'\"'s mine'" in done.stderr
+    assert (
+        f"nlpt publish {run} other --tag v1 --message 'it'\"'\"'s mine' --no-check" in done.stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -359,7 +363,7 @@ def test_names_that_cannot_be_are_refused_before_the_hub_is_asked(
 
 def test_private_run_does_not_go_into_a_public_repository(run: Path, hub: Hub) -> None:
     hub.repos[f"{USER}/tiny-ner"] = Repo()
-    done = _nlpt(hub, "publish", run, f"{USER}/tiny-ner", "--private")
+    done = nlpt(hub, "publish", run, f"{USER}/tiny-ner", "--private")
     assert done.returncode == 2
     assert "exists and is public" in done.stderr
     assert hub.repos[f"{USER}/tiny-ner"].published == []
@@ -371,7 +375,7 @@ def test_publish_private_of_the_recipe_creates_a_private_repository(
     copy = made_by_hand(shutil.copytree(run, tmp_path / "run"))
     text = (copy / "recipe.yaml").read_text()
     (copy / "recipe.yaml").write_text(text.replace("private: null", "private: true"))
-    done = _nlpt(hub, "publish", copy, f"{USER}/tiny-ner")
+    done = nlpt(hub, "publish", copy, f"{USER}/tiny-ner", "--no-check")
     assert done.returncode == 0, done.stderr
     assert hub.repos[f"{USER}/tiny-ner"].private
 
@@ -381,7 +385,7 @@ def test_a_repository_without_a_model_says_what_it_holds(
     files: dict[str, bytes], hub: Hub, run: Path
 ) -> None:
     hub.repos[f"{USER}/bare"] = Repo(snapshots=[{".gitattributes": b"", **files}])
-    done = _nlpt(hub, "predict", f"{USER}/bare", str(run / "recipe.yaml"))
+    done = nlpt(hub, "predict", f"{USER}/bare", str(run / "recipe.yaml"))
     assert done.returncode == 2
     held = ", ".join(sorted(files)) or "nothing"
     assert f"'{USER}/bare' is on the Hub, but holds no model" in done.stderr
@@ -425,7 +429,7 @@ def test_adapter_on_a_local_base_names_only_its_folder(run: Path, tmp_path: Path
     copy = RunFolder(Path(shutil.copytree(run, tmp_path / "run")))
     config = {"base_model_name_or_path": "/home/me/models/tiny-base", "r": 4}
     (copy.model / "adapter_config.json").write_text(json.dumps(config))
-    uploaded = files_to_publish(copy, f"{USER}/x")["adapter_config.json"]
+    uploaded = files_to_publish(copy, copy.model)["adapter_config.json"]
     assert isinstance(uploaded, bytes)
     assert json.loads(uploaded) == {"base_model_name_or_path": "./tiny-base", "r": 4}
 
@@ -462,7 +466,7 @@ def test_card_of_a_classifier_on_hub_data(tmp_path: Path) -> None:
     assert "> Uncased." in card.text
     assert "Labels: `no`, `a|b`, `rare`\n" in card.text
     assert "Every one of these is counted" in card.text
-    assert "AutoModelForSequenceClassification" in card.text
+    assert 'pipeline("text-classification", model="REPO", truncation=True)' in card.text
 
 
 @pytest.mark.parametrize(
@@ -477,73 +481,10 @@ def test_card_of_a_classifier_on_hub_data(tmp_path: Path) -> None:
 def test_a_card_says_whether_the_model_is_whole(
     strategy: dict[str, Any], library: str, work: Path, run: Path
 ) -> None:
-    recipe = load_recipe(str(_recipe(work, checkpoint="samples/minilm", strategy=strategy)))
+    recipe = load_recipe(str(recipe_of(work, checkpoint="samples/minilm", strategy=strategy)))
     card = ModelCard(card_text(recipe, read_report(run), ["PER"]))
     assert card.data.library_name == library
     assert ("holds adapters" in card.text) == (library == "peft")
-
-
-def _recipe(work: Path, *, checkpoint: str, strategy: dict[str, Any]) -> Path:
-    path = work / f"{strategy['name']}.yaml"
-    recipe = {
-        "name": "tiny-ner",
-        "task": {"name": "ner"},
-        "data": {"source": str(work / "tiny-data")},
-        "model": {"checkpoint": checkpoint, "max_pieces": 32, "overlap": 4},
-        "strategies": [strategy],
-        "training": {"precision": "fp32", "learning_rate": 0.01, "arguments": {"max_steps": 2}},
-        "evaluation": {"bootstrap": 100},
-    }
-    path.write_text(yaml.safe_dump(recipe))
-    return path
-
-
-def _write_checkpoint(folder: Path) -> None:
-    """Save a BERT with random weights, and a WordPiece tokenizer trained on the sentences."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
-    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]",
-               "sep_token": "[SEP]", "mask_token": "[MASK]"}  # fmt: skip
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=120, special_tokens=list(special.values()))
-    tokenizer.train_from_iterator(SENTENCES, trainer)
-    ends = [("[CLS]", tokenizer.token_to_id("[CLS]")), ("[SEP]", tokenizer.token_to_id("[SEP]"))]
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=ends
-    )
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=37,
-        max_position_embeddings=64,
-    )
-    BertModel(config).save_pretrained(folder)
-
-
-def _nlpt(hub: Hub, *args: str | Path, token: str | None = None) -> subprocess.CompletedProcess:
-    return _python(hub, "-m", "nlp_transfer", *args, token=token)
-
-
-def _python(hub: Hub, *args: str | Path, token: str | None = None) -> subprocess.CompletedProcess:
-    """Run Python with this Hub."""
-    environment = {**hub.environment(), "HF_TOKEN": token or hub.token}
-    command = [sys.executable, *map(str, args)]
-    return subprocess.run(
-        command,
-        env=environment,
-        cwd=hub.client_home,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

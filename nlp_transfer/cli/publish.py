@@ -27,19 +27,33 @@ def publish(
     replace: Annotated[
         bool, typer.Option("--replace", help="Put it in the place of another model.")
     ] = False,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Upload an adapter merged into its base.")
+    ] = False,
+    with_onnx: Annotated[
+        bool, typer.Option("--with-onnx", help="Upload its ONNX model too.")
+    ] = False,
+    with_report: Annotated[
+        bool, typer.Option("--with-report", help="Upload the report, without quoted data.")
+    ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(help="Measure transformers' pipeline; download and compare after uploading."),
+    ] = True,
     dry_run: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write the files there; send nothing.")
     ] = None,
 ) -> None:
-    """Upload model, tokenizer, recipe, metrics and model card in one commit.
+    """Upload model, tokenizer, recipe, metrics and model card in one commit, and check them there.
 
     Example: nlpt publish runs/quickstart-ner me/quickstart-ner
     """
     start_logging()
     from nlp_transfer.flows.publish import publish_model, write_publication
 
+    what = {"merge": merge, "with_onnx": with_onnx, "with_report": with_report, "check": check}
     if dry_run is not None:
-        write_publication(run, repo, dry_run)
+        write_publication(run, repo, dry_run, **what)
         return
     url = publish_model(
         run,
@@ -50,5 +64,6 @@ def publish(
         tag=tag,
         message=message,
         replace=replace,
+        **what,
     )
     typer.echo(url)

@@ -96,6 +96,7 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
     predictions: of every split that the recipe scores
     """
     from nlp_transfer.publish.card import card_text
+    from nlp_transfer.publish.provenance import Provenance
     from nlp_transfer.report.run_files import write_results
     from nlp_transfer.report.run_report import score
     from nlp_transfer.runs.saving import save_adapter, save_models
@@ -119,6 +120,6 @@ def _run(plan: Plan, folder: RunFolder, learning: Learning, *, fresh: bool) -> N
         save_models(folder, windows, finished.models)
         predictions = predict(windows, finished)
         report = score(windows, predictions, finished.figures, before=folder.earlier_round)
-        card = card_text(plan.recipe, report, tasks[0].splits.labels)
+        card = card_text(plan.recipe, report, tasks[0].splits.labels, Provenance.read(folder))
         write_results(folder, windows, predictions, report, card=card)  # metrics.json: finished
         learning.trackers.log(report.named_figures)

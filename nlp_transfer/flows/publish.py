@@ -1,25 +1,29 @@
 """A finished run, put on the Hub.
 
-check -> collect the files -> say what leaves -> make the repository -> push
+check -> gather the files, and what the model reaches elsewhere -> say what leaves -> make the
+repository -> push -> download it again, and compare
 """
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from nlp_transfer import files
 from nlp_transfer.errors import UserError
 from nlp_transfer.processes import is_main_process
+from nlp_transfer.publish.contents import gather
 from nlp_transfer.publish.destination import (
     Destination,
+    as_recipe_says,
     check_destination,
     check_replaces,
     make_repo,
     with_owner,
 )
-from nlp_transfer.publish.portable import Files, check_finished, files_to_publish, read_recipe
+from nlp_transfer.publish.parts import Parts
+from nlp_transfer.publish.portable import check_finished, read_recipe
 from nlp_transfer.publish.push import push
 from nlp_transfer.publish.refusals import explaining_refusals
 from nlp_transfer.runs.run_folder import RunFolder
@@ -37,24 +41,36 @@ def publish_model(
     tag: str | None = None,
     message: str | None = None,
     replace: bool = False,
+    merge: bool = False,
+    with_onnx: bool = False,
+    with_report: bool = False,
+    check: bool = True,
 ) -> str:
-    """Upload a finished run to the Hub in one commit.
+    """Upload a finished run to the Hub in one commit, and check that it answers there as here.
 
-    run:       its run folder; nothing is written there
-    repo:      "name" (in the account that is logged in) or "owner/name"
-    private:   whether a new repository is; None follows the recipe's publish.private
-    revision:  a branch, made where there is none; None: main
-    create_pr: open a pull request instead of writing to the branch
-    tag:       name of the commit
-    message:   of the commit; None: which recipe it is a run of
-    replace:   put it in the place of another model
-    returns:   the URL of the repository, of the branch, or of the pull request
-    raises:    UserError when the run is unfinished, the repository holds another model, or the Hub
-               is away or refuses
+    run:         its run folder; nothing is written there
+    repo:        "name" (in the account that is logged in) or "owner/name"
+    private:     whether a new repository is; None follows the recipe's publish.private
+    revision:    a branch, made where there is none; None: main
+    create_pr:   open a pull request instead of writing to the branch
+    tag:         name of the commit
+    message:     of the commit; None: which recipe it is a run of
+    replace:     put it in the place of another model
+    merge:       put an adapter into its base, and upload a whole model
+    with_onnx:   upload its ONNX model too, as `export` made it
+    with_report: upload the report too, without what quotes the data
+    check:       measure what transformers' own pipeline reaches, for the card, and download what
+                 was uploaded again
+    returns:     the URL of the repository, of the branch, or of the pull request
+    raises:      UserError when the run is unfinished, the repository holds another model, the Hub
+                 is away or refuses, or what is on it answers otherwise
     """
     from huggingface_hub import HfApi
 
+    from nlp_transfer.publish.parity import check_parity
+
     to = Destination(repo, private, revision, create_pr, tag, replace)
+    what = Parts(merge, with_onnx, with_report, check)
     check_destination(to)
     folder = RunFolder(Path(run))
     api = HfApi(library_name="nlp_transfer")
@@ -62,20 +78,35 @@ def publish_model(
         return f"{api.endpoint}/{repo}"
     check_finished(folder)
     name = folder.read_json("metrics.json")["recipe"]
-    with explaining_refusals(folder.path, to, message):
-        own = with_owner(api, _as_recipe_says(to, folder))
-        leaving = files_to_publish(folder, own.repo)
-        _announce(leaving)
+    with explaining_refusals(folder.path, to, what, message), TemporaryDirectory() as scratch:
+        own = with_owner(api, as_recipe_says(to, read_recipe(folder)))
+        leaving = gather(folder, own.repo, what, Path(scratch))
+        leaving.announce()
         there = make_repo(api, own)
         check_replaces(api, own, there, name)
-        return push(api, own, leaving, there=there, message=message or f"Publish the run {name}")
+        said = message or f"Publish the run {name}"
+        pushed = push(api, own, leaving.files, there=there, message=said)
+        if what.check:
+            check_parity(api, pushed, leaving.examples, leaving.models)
+    return pushed.url
 
 
-def write_publication(run: str | Path, repo: str, folder: str | Path) -> None:
+def write_publication(
+    run: str | Path,
+    repo: str,
+    folder: str | Path,
+    *,
+    merge: bool = False,
+    with_onnx: bool = False,
+    with_report: bool = False,
+    check: bool = True,
+) -> None:
     """Write what `publish_model` would upload into a new folder, without asking the Hub.
 
     run:    its run folder; nothing is written there
     repo:   as it stands in the model card
+    merge, with_onnx, with_report: as `publish_model` has them
+    check:  measure what transformers' own pipeline reaches, for the card
     raises: UserError when the run is unfinished, or the folder holds something
     """
     check_destination(Destination(repo))
@@ -83,27 +114,9 @@ def write_publication(run: str | Path, repo: str, folder: str | Path) -> None:
     check_finished(source)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"--dry-run: {target} is there and not empty. Name a new folder.")
-    leaving = files_to_publish(source, repo)
-    _announce(leaving)
-    with files.whole_folder(target) as beside:
-        for name, content in leaving.items():
-            (beside / name).write_bytes(
-                content if isinstance(content, bytes) else content.read_bytes()
-            )
+    what = Parts(merge, with_onnx, with_report, check)
+    with TemporaryDirectory() as scratch, files.whole_folder(target) as beside:
+        leaving = gather(source, repo, what, Path(scratch))
+        leaving.announce()
+        leaving.write(beside)
     log.info("nothing was sent: these files are in %s", target)
-
-
-def _as_recipe_says(to: Destination, folder: RunFolder) -> Destination:
-    section = read_recipe(folder).get("publish") or {}
-    return to if to.private is not None else dataclasses.replace(to, private=section.get("private"))
-
-
-def _announce(leaving: Files) -> None:
-    """Say what leaves this machine, before it does."""
-    sizes = {
-        name: len(content) if isinstance(content, bytes) else content.stat().st_size
-        for name, content in leaving.items()
-    }
-    log.info("to the Hub go %d files, %.1f MB:", len(sizes), sum(sizes.values()) / 1e6)
-    for name, size in sizes.items():
-        log.info("  %-28s %10s bytes", name, f"{size:,}")

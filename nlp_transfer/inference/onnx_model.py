@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.manifest import check_folder
-from nlp_transfer.models.checkpoint import resolve_checkpoint
+from nlp_transfer.models.checkpoint import download_export, resolve_checkpoint
 from nlp_transfer.models.hostile import weight_files
 from nlp_transfer.models.loading import ADAPTER_FILE
-from nlp_transfer.recipe.paths import local_path
+from nlp_transfer.recipe.paths import local_path, looks_like_path
 
 if TYPE_CHECKING:
     import torch
@@ -137,7 +137,10 @@ def find_model(name: str, engine: str, setting: str) -> tuple[Path, bool]:
     if engine not in ENGINES:
         raise UserError(f"--engine: {engine!r} is unknown ({', '.join(ENGINES)}).")
     if engine == "onnx":
-        return _exported(local_path(name), setting), True
+        path = local_path(name)
+        if not (path.exists() or looks_like_path(name)):
+            path = download_export(name, FOLDER, setting)
+        return _exported(path, setting), True
     folder = resolve_checkpoint(name, setting=setting)
     of_torch = weight_files(folder, "*.bin") or (folder / ADAPTER_FILE).is_file()
     only_onnx = (folder / MODEL_FILE).is_file() and not of_torch

@@ -93,6 +93,26 @@ def _download(name: str, revision: str | None, setting: str) -> Path:
     return Path(folder)
 
 
+def download_export(name: str, folder: str, setting: str) -> Path:
+    """Download the ONNX model of a repository on the Hub.
+
+    folder:  where in it
+    setting: the argument that named it, for error messages
+    returns: what was downloaded, with that folder in it where the repository has one
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    info = repo_info(name, "model", None, setting)
+    try:
+        found = snapshot_download(
+            name, allow_patterns=[f"{folder}/*"], local_files_only=info is None
+        )
+    except LocalEntryNotFoundError:
+        raise unreachable(name, setting) from None
+    return Path(found)
+
+
 def _holds_model(folder: Path) -> bool:
     return any((folder / name).is_file() for name in _CONFIGURATIONS)
 

@@ -17,7 +17,12 @@ from pydantic import ValidationError
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import write_json
-from nlp_transfer.models.architecture import SETTINGS, is_adapted, without_adapter
+from nlp_transfer.models.architecture import (
+    SETTINGS,
+    is_adapted,
+    position_limit,
+    without_adapter,
+)
 from nlp_transfer.models.damage import explaining_damage
 from nlp_transfer.models.finite import check_finite
 from nlp_transfer.models.fit import COPY_AGAIN
@@ -145,6 +150,9 @@ def save_model(loaded: LoadedModel, folder: Path) -> None:
     """
     check_finite(loaded.model, "The model", advice="It is not saved.")
     loaded.model.save_pretrained(folder)
+    limit = position_limit(without_adapter(loaded.model))
+    if limit is not None and loaded.tokenizer.model_max_length > limit:
+        loaded.tokenizer.model_max_length = limit  # transformers' pipeline cuts texts off by it
     loaded.tokenizer.save_pretrained(folder)
     if loaded.known is not None:
         loaded.known.save(folder)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path, PureWindowsPath
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from markupsafe import Markup
 
-from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
+from nlp_transfer.metrics.figures import Headline
+from nlp_transfer.publish.names import is_local, short_name
+from nlp_transfer.publish.provenance import Provenance
+from nlp_transfer.publish.use import Use, hub_base, use_part
 from nlp_transfer.recipe.paths import is_module_reference
 from nlp_transfer.report.escaping import markdown_templates
 from nlp_transfer.report.report import Report
@@ -21,45 +24,34 @@ REPO_PLACEHOLDER = '"REPO"'
 _TEMPLATES = markdown_templates("nlp_transfer.publish")
 
 
-def card_text(recipe: TransferRecipe, report: Report, labels: Sequence[str]) -> str:
+def card_text(
+    recipe: TransferRecipe,
+    report: Report,
+    labels: Sequence[str],
+    provenance: Provenance | None = None,
+) -> str:
     """Write the model card: YAML metadata, then what a reader needs to use the model.
 
-    labels: entity types or class names
+    labels:     entity types or class names
+    provenance: what the run was made of and with; None: nothing is said of it
     """
     splits = shown_splits(report)
     base = recipe.model.checkpoint
     body = _TEMPLATES.get_template("card.md.jinja").render(
         recipe=recipe,
-        base=_hub_base(recipe),
-        local_base=None if _hub_base(recipe) else short_name(base),
+        base=hub_base(base),
+        local_base=None if hub_base(base) else short_name(base),
         data=_data_name(recipe),
         labels=labels,
         splits=splits,
         notes=report.notes,
         training=training_table(report.training or {}),
-        adapter=_keeps_adapter(recipe),
+        use=Markup(use_part(recipe.task, Use(base, _keeps_adapter(recipe)))),
+        provenance=provenance,
         task=recipe.task.results.card,
     )
     card = f"---\n{_card_data(recipe, report).to_yaml()}\n---\n\n{body}"
     return str(ModelCard(without_secrets(card)))
-
-
-def is_local(name: str) -> bool:
-    """Tell a path on this machine from a Hub id."""
-    return (
-        name.startswith((".", "/", "~"))
-        or "\\" in name
-        or PureWindowsPath(name).drive != ""
-        or name.count("/") > 1
-        or Path(name).exists()
-    )
-
-
-def short_name(path: str) -> str:
-    """Return the last part of a path: what may be shown of it to other people."""
-    if "\\" in path:
-        return PureWindowsPath(path).name
-    return Path(path).expanduser().name or Path(path).expanduser().resolve().name or "folder"
 
 
 def _card_data(recipe: TransferRecipe, report: Report) -> ModelCardData:
@@ -76,11 +68,12 @@ def _card_data(recipe: TransferRecipe, report: Report) -> ModelCardData:
             metric_type=metric,
             metric_name=name,
             metric_value=value,
+            metric_args=_interval(of_split.figures.headline, metric),
         )
         for split, of_split in report.splits.items()
         for metric, name, value in of_split.figures.compared()
     ]
-    base, adapter = _hub_base(recipe), _keeps_adapter(recipe)
+    base, adapter = hub_base(recipe.model.checkpoint), _keeps_adapter(recipe)
     return ModelCardData(
         model_name=recipe.name,
         base_model=base,
@@ -92,16 +85,14 @@ def _card_data(recipe: TransferRecipe, report: Report) -> ModelCardData:
         datasets=[recipe.data.source] if on_hub else None,
         metrics=list(dict.fromkeys(result.metric_type for result in results)) or None,
         tags=["nlp_transfer", task_type],
+        widget=[{"text": text} for text in recipe.publish.examples] or None,
         eval_results=results or None,
     )
 
 
-def _hub_base(recipe: TransferRecipe) -> str | None:
-    """Return the Hub id of the base model, or None for a local one."""
-    name = recipe.model.checkpoint
-    if name == EMBEDDED:
-        return EMBEDDED_HUB_ID
-    return None if is_local(name) else name
+def _interval(headline: Headline, metric: str) -> dict[str, list[float]] | None:
+    """Say how sure the headline is; of the other figures no interval is known."""
+    return {"ci95": list(headline.interval)} if metric == headline.key else None
 
 
 def _is_hub_data(recipe: TransferRecipe) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nlp_transfer.errors import UserError
 
@@ -78,6 +79,12 @@ def check_destination(to: Destination) -> None:
         )
 
 
+def as_recipe_says(to: Destination, recipe: Mapping[str, Any]) -> Destination:
+    """Let a recipe say whether a new repository is private, where nobody else does."""
+    section = recipe.get("publish") or {}
+    return to if to.private is not None else replace(to, private=section.get("private"))
+
+
 def with_owner(api: HfApi, to: Destination) -> Destination:
     """Write a bare name as one of the account that is logged in."""
     if "/" in to.repo:
@@ -111,7 +118,7 @@ def check_replaces(api: HfApi, to: Destination, there: list[str], name: str) -> 
     there: the files of the branch
     name:  of the run's recipe
     """
-    if to.replace or "config.json" not in there:
+    if to.replace or not {"config.json", "adapter_config.json"} & {*there}:
         return
     other = _recipe_there(api, to) if "metrics.json" in there else None
     if other == name:

@@ -11,10 +11,14 @@ from typing import Any
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.files import json_text
+from nlp_transfer.inference.onnx_model import FOLDER as ONNX_FOLDER
 from nlp_transfer.manifest import MANIFEST, check_file, check_folder
-from nlp_transfer.models.loading import ADAPTED_FILE, CONFIG_FILE, config_file
-from nlp_transfer.publish.card import REPO_PLACEHOLDER, is_local, short_name
+from nlp_transfer.models.loading import ADAPTER_FILE, config_file
+from nlp_transfer.publish.names import is_local, short_name
 from nlp_transfer.recipe.yaml_reader import read_yaml, write_yaml
+from nlp_transfer.report.pages import html_page, markdown_page
+from nlp_transfer.report.report import Report
+from nlp_transfer.report.report_page import report_page
 from nlp_transfer.runs.run_folder import RunFolder
 from nlp_transfer.secrets import without_secrets
 from nlp_transfer.tasks.analysis import shareable
@@ -52,33 +56,36 @@ def check_finished(folder: RunFolder) -> None:
     )
 
 
-def files_to_publish(folder: RunFolder, repo: str) -> Files:
-    """Choose the files and make them portable: the model, recipe.yaml, metrics.json and the card.
+def files_to_publish(
+    folder: RunFolder, model: Path, *, onnx: Path | None = None, report: bool = False
+) -> dict[str, Path | bytes]:
+    """Choose the files and make them portable: the model, recipe.yaml and metrics.json.
 
-    repo: "owner/name", for the card
+    model:  folder of the model, or of the adapter
+    onnx:   folder of its export, where that goes too
+    report: whether report.md and report.html go too, without what quotes the data
     """
-    files: dict[str, Path | bytes] = {
-        path.name: path
-        for path in sorted(folder.model.iterdir())
-        if path.is_file() and not path.name.startswith(".") and path.name != MANIFEST
-    }
-    if ADAPTED_FILE in files:  # on the Hub transformers reads an adapter beside config.json
-        files[CONFIG_FILE] = files.pop(ADAPTED_FILE)
-    if "adapter_config.json" in files:
-        files["adapter_config.json"] = _portable_adapter(folder.model / "adapter_config.json")
+    files = _files_of(model)
+    if ADAPTER_FILE in files:
+        files[ADAPTER_FILE] = _portable_adapter(model / ADAPTER_FILE)
+    if onnx is not None:
+        files |= {f"{ONNX_FOLDER}/{name}": path for name, path in _files_of(onnx).items()}
     files["recipe.yaml"] = _portable_recipe(folder)
-    files["metrics.json"] = json_text(_portable_metrics(folder.read_json("metrics.json"))).encode()
-    files["README.md"] = _card(folder.path / "README.md", repo)
+    metrics = _portable_metrics(folder.read_json("metrics.json"))
+    files["metrics.json"] = json_text(metrics).encode()
+    if report:
+        page = report_page(Report.read(metrics), log=folder.log())
+        files["report.md"] = markdown_page(page).encode()
+        files["report.html"] = html_page(page).encode()
     return files
 
 
-def _card(file: Path, repo: str) -> bytes:
-    """Return the model card, which the user may have edited, with the name of the repository."""
-    try:
-        text = file.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: this is not UTF-8 ({error.reason}). Save it as UTF-8.") from None
-    return text.replace(REPO_PLACEHOLDER, f'"{repo}"').encode()
+def _files_of(folder: Path) -> dict[str, Path | bytes]:
+    return {
+        path.name: path
+        for path in sorted(folder.iterdir())
+        if path.is_file() and not path.name.startswith(".") and path.name != MANIFEST
+    }
 
 
 def read_recipe(folder: RunFolder) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,33 +26,39 @@ _Answer = TypeVar("_Answer")
 # What an earlier model in the same repository may have left: an old adapter_config.json beside a
 # new model.safetensors, say, would be loaded as an adapter.
 _MODEL_FILES = (
-    "adapter_config.json", "*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin",
-    "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json",
-    "spiece.model", "sentencepiece*.model",
+    "config.json", "model_config.json", "adapter_config.json", "*.safetensors",
+    "*.safetensors.index.json", "pytorch_model*.bin", "tokenizer*", "vocab*", "merges.txt",
+    "special_tokens_map.json", "added_tokens.json", "spiece.model", "sentencepiece*.model",
+    "onnx/*", "report.md", "report.html",
 )  # fmt: skip
 _PATIENCE = (3, 300)
 """How often a Hub that asks for it is waited for, and for how many seconds at most each time."""
 
 
-def push(api: HfApi, to: Destination, files: Files, *, there: list[str], message: str) -> str:
+@dataclass(frozen=True)
+class Pushed:
+    """What is in a repository now."""
+
+    repo: str
+    commit: str
+    url: str
+    """Of the repository, of the branch, or of the pull request."""
+
+
+def push(api: HfApi, to: Destination, files: Files, *, there: list[str], message: str) -> Pushed:
     """Put files into a repository, and take an earlier model out, in one commit.
 
-    there:   the files that the branch has
-    returns: the URL of the repository, of the branch, or of the pull request
+    there: the files that the branch has
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-    stale = [
-        name
-        for name in there
-        if name not in files and any(fnmatch(name, pattern) for pattern in _MODEL_FILES)
-    ]
+    stale = [name for name in there if name not in files and _is_of_a_model(name)]
     done = _patiently(
         lambda: api.create_commit(
             to.repo,
             [
                 *(CommitOperationAdd(name, source) for name, source in files.items()),
-                *(CommitOperationDelete(name) for name in stale if "/" not in name),
+                *map(CommitOperationDelete, stale),
             ],
             commit_message=message,
             revision=to.revision,
@@ -63,7 +70,14 @@ def push(api: HfApi, to: Destination, files: Files, *, there: list[str], message
     log.info("published %d files: %s", len(files), url)
     if to.tag is not None:
         api.create_tag(to.repo, tag=to.tag, revision=done.oid)
-    return url
+    return Pushed(to.repo, done.oid, url)
+
+
+def _is_of_a_model(name: str) -> bool:
+    """Tell what publishing wrote, not what lies in other folders of the repository."""
+    return any(
+        fnmatch(name, pattern) and name.count("/") == pattern.count("/") for pattern in _MODEL_FILES
+    )
 
 
 def _patiently(call: Callable[[], _Answer]) -> _Answer:

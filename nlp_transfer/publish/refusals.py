@@ -10,10 +10,13 @@ from pathlib import Path
 from nlp_transfer.errors import UserError
 from nlp_transfer.hub import is_network_error
 from nlp_transfer.publish.destination import Destination
+from nlp_transfer.publish.parts import Parts
 
 
 @contextlib.contextmanager
-def explaining_refusals(run: Path, to: Destination, message: str | None) -> Iterator[None]:
+def explaining_refusals(
+    run: Path, to: Destination, what: Parts, message: str | None
+) -> Iterator[None]:
     """Say what went wrong, and how to try again, where the upload of a run fails."""
     try:
         yield
@@ -21,7 +24,9 @@ def explaining_refusals(run: Path, to: Destination, message: str | None) -> Iter
         problem = _explain(error, to.repo, run)
         if problem is None:
             raise
-        again = shlex.join(["nlpt", "publish", str(run), to.repo, *_options(to, message)])
+        again = shlex.join(
+            ["nlpt", "publish", str(run), to.repo, *_options(to, message), *what.options]
+        )
         raise UserError(f"{problem}\nThe run in {run} is safe. Try again with: {again}") from None
 
 

@@ -100,6 +100,13 @@ class PublishSection(Section):
     language: str | None = Field(
         None, description="language of the texts, by its code", examples=["en"]
     )
+    examples: tuple[str, ...] = Field(
+        (),
+        max_length=20,
+        description="texts that the model's page offers to try: none of the data, which may be "
+        "private; none: the Hub's own",
+        examples=[["Ada Lovelace wrote to Paris."]],
+    )
     private: bool | None = Field(
         None,
         description="make a private repository; false: a public one; null: a private one, and one "

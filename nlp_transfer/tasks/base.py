@@ -18,6 +18,7 @@ from nlp_transfer.tasks.optional import (
     Judge,
     SoftLoss,
     SpanRows,
+    Stock,
     TextLabels,
 )
 
@@ -143,4 +144,9 @@ class Task(Section):
     @property
     def judge(self) -> Judge | None:
         """What is right of each example; None: its figure is no F1, which could be resampled."""
+        return None
+
+    @property
+    def stock(self) -> Stock | None:
+        """What transformers' own pipeline makes of a model; None: it has none for the task."""
         return None

@@ -194,3 +194,17 @@ class Judge(Protocol):
 
         number: of the line, from 1
         """
+
+
+class Stock(Protocol):
+    """What transformers' own pipeline makes of a model, whose card says it."""
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """What `pipeline` is called with, beside the model."""
+
+    def text(self, line: Line) -> str | dict[str, str]:
+        """Take the raw text of an example, as the pipeline reads it."""
+
+    def judge(self, line: Line, found: Any) -> Judgement:
+        """Count what is right of what the pipeline finds in it."""

@@ -34,6 +34,7 @@ class ClassificationResults:
             f"This model {does}.",
             "Labels",
             "AutoModelForSequenceClassification",
+            "it reads long texts to their end, in several windows.",
         )
 
     def row(self, item: Item, split: Splitter) -> dict[str, Any]:

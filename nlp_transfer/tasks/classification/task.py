@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nlp_transfer.tasks.classification.confidence import ClassificationConfidence
     from nlp_transfer.tasks.classification.judge import ClassificationJudge
     from nlp_transfer.tasks.classification.scores import ClassificationScores
+    from nlp_transfer.tasks.classification.stock import ClassificationStock
 
 
 class ClassificationTask(Task):
@@ -182,3 +183,9 @@ class ClassificationTask(Task):
         from nlp_transfer.tasks.classification.judge import ClassificationJudge
 
         return ClassificationJudge()
+
+    @property
+    def stock(self) -> ClassificationStock:
+        from nlp_transfer.tasks.classification.stock import ClassificationStock
+
+        return ClassificationStock(self.threshold if self.multi_label else None)

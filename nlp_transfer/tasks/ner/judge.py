@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nlp_transfer.data.tags import Span, spans_of_any
+from nlp_transfer.data.tags import spans_of_any
 from nlp_transfer.errors import UserError
 from nlp_transfer.metrics.outcomes import Average, Judgement
 from nlp_transfer.shown import Example
 from nlp_transfer.tasks.ner.error_examples import TaggedSentence
 from nlp_transfer.tasks.optional import Line
+
+Entity = tuple[str, int, int]
+"""Type, and where it begins and ends: a `Span`, say."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class NerJudge:
         gold, found = spans_of_any(gold_tags), spans_of_any(tags)
         said = "\x1f".join(f"{kind} {first} {last}" for kind, first, last in gold)
         content = "\x1e".join(("\x1f".join(tokens), said, "\x1f".join(lost)))
-        return Judgement(_counts(gold, found, lost), gold == found and not lost, content)
+        return Judgement(counts_by_type(gold, found, lost), gold == found and not lost, content)
 
     def shown(self, line: Line, number: int) -> Example:
         """Mark the entities in the words, which are joined by blanks."""
@@ -52,17 +55,20 @@ class NerJudge:
         ).example()
 
 
-def _counts(
-    gold: Sequence[Span], found: Sequence[Span], lost: Sequence[str]
+def counts_by_type(
+    gold: Collection[Entity], found: Collection[Entity], lost: Sequence[str]
 ) -> dict[str, list[int]]:
-    """Count correct, predicted and gold entities by type."""
+    """Count correct, predicted and gold entities by type.
+
+    lost: types of further gold entities, which nothing can find
+    """
     counts: dict[str, list[int]] = {}
     known = set(gold)
-    for span in found:
-        line = counts.setdefault(span.type, [0, 0, 0])
-        line[0] += span in known
+    for entity in found:
+        line = counts.setdefault(entity[0], [0, 0, 0])
+        line[0] += entity in known
         line[1] += 1
-    for name in (*(span.type for span in gold), *lost):
+    for name in (*(entity[0] for entity in gold), *lost):
         counts.setdefault(name, [0, 0, 0])[2] += 1
     return counts
 

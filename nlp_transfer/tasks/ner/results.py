@@ -24,8 +24,8 @@ class NerResults:
         "This model finds entities in text and tells their type.",
         "Entity types",
         "AutoModelForTokenClassification",
-        "A word's tag is that of its first piece; the pieces after it were not trained\n"
-        '(in a `pipeline`, set `aggregation_strategy="first"`).\n',
+        "it takes the likeliest sequence of tags, not each word's likeliest tag, and does not cut\n"
+        "words at punctuation.",
     )
 
     def row(self, item: Item, split: Splitter) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class NerResults:
         """Write {text and tokens, or tokens, tags, entities}; offsets count code points."""
         assert isinstance(prediction, Tagging)
         entities = _entities(row["words"], prediction)
-        offsets = row.get("offsets") or _joined_offsets(row["words"])
+        offsets = row.get("offsets") or joined_offsets(row["words"])
         text = row.get("text", " ".join(row["words"]))
         for entity in entities:
             start = offsets[entity["start_word"]][0]
@@ -95,7 +95,7 @@ def _entities(words: Sequence[str], tagging: Tagging) -> list[dict[str, Any]]:
     ]
 
 
-def _joined_offsets(words: Sequence[str]) -> list[tuple[int, int]]:
+def joined_offsets(words: Sequence[str]) -> list[tuple[int, int]]:
     """Give words without a text the offsets they have when joined by single blanks."""
     offsets, start = [], 0
     for word in words:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nlp_transfer.tasks.ner.confidence import NerConfidence
     from nlp_transfer.tasks.ner.judge import NerJudge
     from nlp_transfer.tasks.ner.scores import NerScores
+    from nlp_transfer.tasks.ner.stock import NerStock
 
 
 class NerTask(Task):
@@ -129,3 +130,9 @@ class NerTask(Task):
         from nlp_transfer.tasks.ner.judge import NerJudge
 
         return NerJudge()
+
+    @property
+    def stock(self) -> NerStock:
+        from nlp_transfer.tasks.ner.stock import NerStock
+
+        return NerStock()
