@@ -87,6 +87,6 @@ def python(hub: Hub, *args: str | Path, token: str | None = None) -> subprocess.
         cwd=hub.client_home,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
