@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from hub_server.data_sets import Hosted, repository, texts
 
-INFO = "/api/.*/me/[^/]+(/revision/main)?$"
-TREE, README, ROWS, WEIGHTS = "/tree/", "README", "GET .*train-0", "GET .*model.safetensors"
+DATA_INFO, MODEL_INFO = "/api/datasets/me/[^/]+$", "/api/models/me/[^/]+(/revision/main)?$"
+DATA_TREE, MODEL_TREE = "/api/datasets/.*/tree/", "/api/models/.*/tree/"
+README, ROWS, WEIGHTS = "README", "GET .*train-0", "GET .*model.safetensors"
 
 TOKEN = "does not accept the access token (HTTP 401). Log in with `hf auth login`"
 RIGHT = "does not let this access token read it (HTTP 403). Ask for access on its page"
@@ -27,54 +28,54 @@ GATED = "it is gated. Ask for access on its page"
 SILENT = "the Hub does not answer within 1 s"
 
 LASTING = [
-    ("data", INFO, 401, TOKEN),
-    ("data", INFO, 403, RIGHT),
-    ("data", INFO, 404, REFUSED.format(404)),
-    ("data", INFO, 416, REFUSED.format(416)),
-    ("data", INFO, 429, OFTEN),
-    ("data", INFO, 500, BUSY.format(500)),
-    ("data", INFO, 502, BUSY.format(502)),
-    ("data", INFO, 503, BUSY.format(503)),
-    ("data", INFO, "reset", BROKEN),
-    ("data", INFO, "hang", SILENT),
+    ("data", DATA_INFO, 401, TOKEN),
+    ("data", DATA_INFO, 403, RIGHT),
+    ("data", DATA_INFO, 404, REFUSED.format(404)),
+    ("data", DATA_INFO, 416, REFUSED.format(416)),
+    ("data", DATA_INFO, 429, OFTEN),
+    ("data", DATA_INFO, 500, BUSY.format(500)),
+    ("data", DATA_INFO, 502, BUSY.format(502)),
+    ("data", DATA_INFO, 503, BUSY.format(503)),
+    ("data", DATA_INFO, "reset", BROKEN),
+    ("data", DATA_INFO, "hang", SILENT),
     ("data", README, 403, RIGHT),
     ("data", README, "gated", GATED),
     ("data", README, "reset", BROKEN),
-    ("data", TREE, 401, TOKEN),
-    ("data", TREE, 500, BUSY.format(500)),
-    ("data", TREE, "hang", SILENT),
+    ("data", DATA_TREE, 401, TOKEN),
+    ("data", DATA_TREE, 500, BUSY.format(500)),
+    ("data", DATA_TREE, "hang", SILENT),
     ("data", ROWS, 416, REFUSED.format(416)),
     ("data", ROWS, 429, OFTEN),
     ("data", ROWS, "reset", BROKEN),
     ("data", ROWS, "hang", SILENT),
-    ("model", INFO, 401, TOKEN),
-    ("model", INFO, 503, BUSY.format(503)),
-    ("model", INFO, "hang", SILENT),
-    ("model", TREE, 403, RIGHT),
-    ("model", TREE, "reset", BROKEN),
-    ("model", TREE, "hang", SILENT),
+    ("model", MODEL_INFO, 401, TOKEN),
+    ("model", MODEL_INFO, 503, BUSY.format(503)),
+    ("model", MODEL_INFO, "hang", SILENT),
+    ("model", MODEL_TREE, 403, RIGHT),
+    ("model", MODEL_TREE, "reset", BROKEN),
+    ("model", MODEL_TREE, "hang", SILENT),
     ("model", WEIGHTS, "gated", GATED),
     ("model", WEIGHTS, 404, REFUSED.format(404)),
     ("model", WEIGHTS, 502, BUSY.format(502)),
     ("model", WEIGHTS, "reset", BROKEN),
     ("model", WEIGHTS, "hang", SILENT),
-    ("predicted", INFO, 503, BUSY.format(503)),
+    ("predicted", MODEL_INFO, 503, BUSY.format(503)),
     ("predicted", WEIGHTS, 403, RIGHT),
 ]
 PASSING = [
-    ("data", INFO, 503),
+    ("data", DATA_INFO, 503),
     ("data", README, "reset"),
-    ("data", TREE, 429),
+    ("data", DATA_TREE, 429),
     ("data", ROWS, "cut"),
-    ("model", INFO, "hang"),
-    ("model", TREE, 500),
+    ("model", MODEL_INFO, "hang"),
+    ("model", MODEL_TREE, 500),
     ("model", WEIGHTS, "cut"),
     ("model", WEIGHTS, "reset"),
 ]
 """Once, or at two requests; the next one is answered."""
 
 Question = tuple[str, str, int | str, int | None]
-CACHED: list[Question] = [("cached", INFO, 503, None), ("cached", INFO, "reset", None)]
+CACHED: list[Question] = [("cached", DATA_INFO, 503, None), ("cached", DATA_INFO, "reset", None)]
 
 
 def _asked() -> list[Question]:
