@@ -17,7 +17,7 @@ _Answer = TypeVar("_Answer")
 log = logging.getLogger(__name__)
 
 _TRIES = 3
-_LONGEST_WAIT = 60
+_LONGEST_WAIT = 300
 """Seconds: a Hub that asks for a longer pause is not waited for, and none is asked for longer."""
 _PASSING = (408, 429, 500, 502, 503, 504)
 _GATED = "GatedRepo"
@@ -193,8 +193,7 @@ def _refusal(status: int, headers: Any, repo: str, setting: str) -> HubError:
         what = "the Hub does not let this access token read it (HTTP 403)"
         to_do = "Ask for access on its page, or log in with `hf auth login` as one who has it."
     elif status == 429:
-        what, asked = "the Hub is asked too often (HTTP 429)", headers.get("Retry-After", "")
-        pause = float(asked) if asked.isdigit() else 1.0
+        what, pause = "the Hub is asked too often (HTTP 429)", _pause(headers)
         wait = pause if pause <= _LONGEST_WAIT else None
         to_do = f"Try again in {pause:.0f} s, or {_LOCAL}"
     elif status in _PASSING:
@@ -203,6 +202,16 @@ def _refusal(status: int, headers: Any, repo: str, setting: str) -> HubError:
         what = f"the Hub refuses the request (HTTP {status})"
         to_do = f"Check HF_ENDPOINT if it is set, try again later, or {_LOCAL}"
     return HubError(repo, setting, what, to_do, away=status in _PASSING, wait=wait)
+
+
+def _pause(headers: Any) -> float:
+    """Read for how many seconds the Hub does not want to be asked."""
+    from huggingface_hub.utils import parse_ratelimit_headers
+
+    asked, limit = headers.get("Retry-After", ""), parse_ratelimit_headers(headers)
+    if asked.isdigit():
+        return float(asked)
+    return limit.reset_in_seconds + 1.0 if limit else 1.0  # a second for what was rounded
 
 
 def is_network_error(error: BaseException) -> bool:

@@ -20,8 +20,11 @@ from hub_server import Fault, Hub, Repo, running_hub
 
 Answer = dict[str, Any]
 
-_GATED = {"gated": 403}
-_HEADERS = {429: {"Retry-After": "1"}, "gated": {"X-Error-Code": "GatedRepo"}}
+_WITH_HEADERS = {
+    "often": (429, {"Retry-After": "1"}),
+    "limited": (429, {"RateLimit": '"api";r=0;t=7'}),
+    "gated": (403, {"X-Error-Code": "GatedRepo"}),
+}
 
 
 def main(data: Path, model: Path, recipe: str) -> None:
@@ -39,7 +42,8 @@ def main(data: Path, model: Path, recipe: str) -> None:
         print(json.dumps(_ask(hub, 0, "cached", recipe)), flush=True)
         for number, line in enumerate(sys.stdin):
             what, where, how, times, again = json.loads(line)
-            fault = Fault(where, _GATED.get(how, how), times, _HEADERS.get(how, {}))
+            status, headers = _WITH_HEADERS.get(how, (how, {}))
+            fault = Fault(where, status, times, headers)
             hub.faults.append(fault)
             answer = _ask(hub, number, what, recipe)
             hub.faults.clear()
