@@ -206,9 +206,10 @@ def _refusal(status: int, headers: Any, repo: str, setting: str) -> HubError:
 
 def _pause(headers: Any) -> float:
     """Read for how many seconds the Hub does not want to be asked."""
-    from huggingface_hub.utils import parse_ratelimit_headers
+    from huggingface_hub import utils
 
-    asked, limit = headers.get("Retry-After", ""), parse_ratelimit_headers(headers)
+    asked = headers.get("Retry-After", "")
+    limit = utils.parse_ratelimit_headers(headers)  # type: ignore[attr-defined]
     if asked.isdigit():
         return float(asked)
     return limit.reset_in_seconds + 1.0 if limit else 1.0  # a second for what was rounded
