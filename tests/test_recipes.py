@@ -4,14 +4,11 @@ real ones, through the real clients; and what goes wrong with the Hub is said cl
 from __future__ import annotations
 
 import importlib.metadata
-import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -19,195 +16,29 @@ import huggingface_hub
 import pytest
 import yaml
 from hub_server import Hub, Repo, running_hub
+from hub_server.data_sets import PARQUET_BRANCH, repository
+from hub_server.sources import (
+    AG_NEWS,
+    BANKING,
+    CHECKPOINTS,
+    FEW_NERD,
+    GERMEVAL,
+    HOSTED,
+    MULTINERD,
+    ONTONOTES,
+    TREC,
+    WNUT,
+    add_sources,
+)
 
-from nlp_transfer import UserError, finetune, load_recipe
-from nlp_transfer.data.sources.hub import open_splits
+from nlp_transfer import finetune, load_recipe
 from nlp_transfer.flows.dry_run import dry_run
 from nlp_transfer.hub import offline
-from nlp_transfer.recipe import DataSection
 from nlp_transfer.recipe.shipped import shipped_recipes
 
-PARQUET_BRANCH = "refs/convert/parquet"
 RECIPES = {
     path.stem: yaml.safe_load(path.read_text())
     for path in sorted(Path(__file__).parent.parent.joinpath("recipes").glob("*.yaml"))
-}
-FAMILIES = {
-    "FacebookAI/roberta-base": ("roberta", 514),
-    "distilbert/distilbert-base-uncased": ("distilbert", 512),
-    "google-bert/bert-base-cased": ("bert", 512),
-    "google-bert/bert-base-uncased": ("bert", 512),
-    "deepset/gbert-base": ("bert", 512),
-    "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract": ("bert", 512),
-}
-BIN_ONLY = {"microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"}  # older checkpoints are
-
-
-def _iob2(*types: str) -> tuple[str, ...]:
-    return ("O", *(f"{prefix}-{kind}" for kind in types for prefix in "BI"))
-
-
-# The tags of the real data sets, in the order of their numbers.
-CONLL = _iob2("PER", "ORG", "LOC", "MISC")
-WNUT = _iob2("corporation", "creative-work", "group", "location", "person", "product")
-GERMEVAL = _iob2(
-    *(f"{kind}{form}" for kind in ("LOC", "ORG", "OTH", "PER") for form in ("", "deriv", "part"))
-)
-NCBI = _iob2("Disease")
-BC5CDR = ("O", "B-Chemical", "B-Disease", "I-Disease", "I-Chemical")
-WIKIANN = _iob2("PER", "ORG", "LOC")
-FEW_NERD = (
-    "O", "art", "building", "event", "location", "organization", "other", "person", "product",
-)  # fmt: skip
-MULTINERD = _iob2(
-    "PER", "ORG", "LOC", "ANIM", "BIO", "CEL", "DIS", "EVE", "FOOD", "INST", "MEDIA", "MYTH",
-    "PLANT", "TIME", "VEHI",
-)  # fmt: skip
-ONTONOTES = (
-    "O", "B-CARDINAL", "B-DATE", "I-DATE", "B-PERSON", "I-PERSON", "B-NORP", "B-GPE", "I-GPE",
-    "B-LAW", "I-LAW", "B-ORG", "I-ORG", "B-PERCENT", "I-PERCENT", "B-ORDINAL", "B-MONEY",
-    "I-MONEY", "B-WORK_OF_ART", "I-WORK_OF_ART", "B-FAC", "B-TIME", "I-CARDINAL", "B-LOC",
-    "B-QUANTITY", "I-QUANTITY", "I-NORP", "I-LOC", "B-PRODUCT", "I-TIME", "B-EVENT", "I-EVENT",
-    "I-FAC", "B-LANGUAGE", "I-PRODUCT", "I-ORDINAL", "I-LANGUAGE",
-)  # fmt: skip
-AG_NEWS = ("World", "Sports", "Business", "Sci/Tech")
-TREC = ("DESC", "ENTY", "ABBR", "HUM", "NUM", "LOC")
-BANKING = tuple(f"intent_{number}" for number in range(77))
-
-SIZES = {"train": 40, "validation": 7, "test": 5}
-BANKING_SIZES = {"train": 400, "test": 80}
-NO_VALIDATION = {"train": 40, "test": 5}
-
-Columns = dict[str, list[Any]]
-
-
-@dataclass(frozen=True)
-class Hosted:
-    """A data set as its repository on the Hub has it."""
-
-    columns: Callable[[int], Columns]
-    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Columns that are ClassLabels, alone or in a list, and their names."""
-    sizes: dict[str, int] = field(default_factory=lambda: SIZES)
-    path: str = "data/{split}-00000-of-00001.parquet"
-    configs: tuple[str, ...] = ()
-    branch: str = "main"
-    card: bool = True
-    """Whether README.md tells its configs, files and features."""
-    unlabelled: tuple[str, ...] = ()
-    others: dict[str, bytes] = field(default_factory=dict)
-
-
-def _tagged(tags: tuple[str, ...], column: str = "ner_tags", **more: Any) -> Callable[..., Columns]:
-    """Make sentences in which every entity's words are the name of its type."""
-    types = list(dict.fromkeys(tag.removeprefix("B-").removeprefix("I-") for tag in tags[1:]))
-
-    def columns(count: int) -> Columns:
-        made: Columns = {"tokens": [], column: [], **{name: [] for name in more}}
-        for number in range(count):
-            kind = types[number % len(types)]
-            first, rest = (f"B-{kind}", f"I-{kind}") if f"B-{kind}" in tags else (kind, kind)
-            words, spans = ["See", kind, "here"], ["O", first, "O"]
-            if rest in tags:
-                words, spans = [*words, kind, kind, "."], [*spans, first, rest, "O"]
-            made["tokens"].append(words)
-            made[column].append([tags.index(tag) for tag in spans])
-            for name, value in more.items():
-                made[name].append([value] * len(words) if name.endswith("tags") else value)
-        return made
-
-    return columns
-
-
-def _texts(classes: tuple[str, ...], *, text: str = "text", **more: str) -> Callable[..., Columns]:
-    """Make texts that name their class; one is longer than any BERT reads."""
-
-    def columns(count: int) -> Columns:
-        kinds = [number % len(classes) for number in range(count)]
-        made: Columns = {
-            text: [f"about {classes[kind]} , number {number}" for number, kind in enumerate(kinds)],
-            "label": kinds,
-        }
-        made[text][2] = f"{made[text][2]} and" + " so on" * 300
-        for name, value in more.items():
-            values = {"kind": [classes[kind] for kind in kinds], "number": list(range(count))}
-            made[name] = values.get(value, kinds)
-        return made
-
-    return columns
-
-
-def _converted(tags: tuple[str, ...], config: str, column: str = "ner_tags", **more: Any) -> Hosted:
-    """Describe the Hub's own conversion to Parquet of a data set that had a loading script."""
-    names = {} if column == "tags" else {column: tags}
-    path = config + "/{split}/0000.parquet"
-    columns = _tagged(tags, column, **more)
-    return Hosted(columns, names, path=path, branch=PARQUET_BRANCH, card=False)
-
-
-HOSTED = {
-    "lhoestq/conll2003": Hosted(
-        _tagged(CONLL, id="0", pos_tags=1, chunk_tags=2),
-        {"ner_tags": CONLL, "pos_tags": ("NN", "VB", "JJ"), "chunk_tags": ("O", "B-NP", "I-NP")},
-        card=False,
-        others={"dataset_infos.json": b"legacy"},
-    ),
-    "leondz/wnut_17": _converted(WNUT, "wnut_17", id="0"),
-    "GermanEval/germeval_14": _converted(
-        GERMEVAL, "germeval_14", id="0", source="n-tv.de", nested_ner_tags=0
-    ),
-    "ncbi/ncbi_disease": _converted(NCBI, "ncbi_disease", id="0"),
-    "tner/bc5cdr": _converted(BC5CDR, "bc5cdr", "tags"),
-    "tner/ontonotes5": _converted(ONTONOTES, "ontonotes5", "tags"),
-    "unimelb-nlp/wikiann": Hosted(
-        _tagged(WIKIANN, langs="en", spans="PER: See"),
-        {"ner_tags": WIKIANN},
-        path="{config}/{split}-00000-of-00001.parquet",
-        configs=("ace", "de", "en"),
-    ),
-    "DFKI-SLT/few-nerd": Hosted(
-        _tagged(FEW_NERD, id="0", fine_ner_tags=0),
-        {"ner_tags": FEW_NERD, "fine_ner_tags": ("O", "art-film")},
-        path="{config}/{split}-00000-of-00001.parquet",
-        configs=("inter", "intra", "supervised"),
-    ),
-    "Babelscape/multinerd": Hosted(
-        _tagged(MULTINERD, lang="en"),
-        path="{split}/{split}_en.jsonl",
-        sizes={"train": 40, "val": 7, "test": 5},
-        card=False,
-        others={"train/train_de.jsonl": b"{}\n", "test/test_de.jsonl": b"{}\n"},
-    ),
-    "stanfordnlp/sst2": Hosted(
-        _texts(("negative", "positive"), text="sentence", idx="number"),
-        {"label": ("negative", "positive")},
-        unlabelled=("test",),
-    ),
-    "fancyzhx/ag_news": Hosted(_texts(AG_NEWS), {"label": AG_NEWS}, NO_VALIDATION),
-    "stanfordnlp/imdb": Hosted(
-        _texts(("neg", "pos")),
-        {"label": ("neg", "pos")},
-        {**NO_VALIDATION, "unsupervised": 9},
-        path="plain_text/{split}-00000-of-00001.parquet",
-        configs=("plain_text",),
-        unlabelled=("unsupervised",),
-    ),
-    "SetFit/TREC-QC": Hosted(
-        _texts(TREC, label_text="kind", label_coarse="", label_coarse_original="kind"),
-        sizes=NO_VALIDATION,
-        path="{split}.jsonl",
-        card=False,
-        others={
-            "TREC_10.label": b"NUM:dist How far is it ?\n",
-            "train_5500.label": b"DESC:manner How ?\n",
-            "question_types.txt": b"ABBREVIATION\n",
-            "prepare.py": b"print()\n",
-        },
-    ),
-    "legacy-datasets/banking77": Hosted(_texts(BANKING), {"label": BANKING}, BANKING_SIZES),
-    "FinanceMTEB/financial_phrasebank": Hosted(
-        _texts(("negative", "neutral", "positive"), label_text="kind"), sizes=NO_VALIDATION
-    ),
 }
 
 # The labels in order, then the number of examples in our train, validation and test.
@@ -354,23 +185,14 @@ def hub(
 ) -> tuple[Hub, Answers]:
     """Answer all questions while the Hub is there; afterwards it is away."""
     with running_hub(tmp_path_factory.mktemp("client")) as server:
-        for name, (family, positions) in FAMILIES.items():
-            folder = checkpoint(family, max_position_embeddings=positions)
-            server.add_folder(name, folder)
-            files = server.repos[name].files
-            files |= {"tf_model.h5": b"", "onnx/model.onnx": b"", "README.md": b"# A model"}
-            files["1_Pooling/config.json"] = b"{}"
-            if name in BIN_ONLY:
-                files["pytorch_model.bin"] = _as_bin(files.pop("model.safetensors"))
-        for name, hosted in HOSTED.items():
-            server.repos[f"datasets/{name}"] = _repository(hosted)
+        add_sources(server, checkpoint)
         script = {"README.md": b"# old", "conll2003.py": b"import datasets\n"}
         server.repos["datasets/eriktks/conll2003"] = Repo(snapshots=[script])
         server.repos["datasets/me/empty"] = Repo(snapshots=[{"README.md": b"# Soon"}])
         server.repos["datasets/me/broken"] = Repo(snapshots=[{"train.jsonl": b'{"a": [1}\n'}])
-        good = _repository(HOSTED["stanfordnlp/sst2"]).files
+        good = repository(HOSTED["stanfordnlp/sst2"]).files
         server.repos["datasets/me/changing"] = Repo(branches={"good": good})
-        server.repos["datasets/me/loaded"] = _repository(HOSTED["fancyzhx/ag_news"])
+        server.repos["datasets/me/loaded"] = repository(HOSTED["fancyzhx/ag_news"])
         recipes = [
             *([name] for name in EXPECTED),
             *([name, ONE_LAYER] for name in EMBEDDED),
@@ -399,7 +221,7 @@ def test_every_shipped_recipe_is_tested() -> None:
     assert set(RECIPES) == set(shipped_recipes()) == {*EXPECTED, *EMBEDDED, *TAUGHT}
     sections = [RECIPES[name] for name in EXPECTED]
     assert {recipe["data"]["source"] for recipe in sections} == set(HOSTED)
-    assert {recipe["model"]["checkpoint"] for recipe in sections} == set(FAMILIES)
+    assert {recipe["model"]["checkpoint"] for recipe in sections} == set(CHECKPOINTS)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -516,24 +338,6 @@ def test_the_libraries_are_online_again_after_an_outage(monkeypatch: pytest.Monk
     assert not datasets.config.HF_HUB_OFFLINE
 
 
-class TransportError(Exception):
-    """What the HTTP library below huggingface_hub, whichever it is, calls its own."""
-
-
-@pytest.mark.parametrize("kind", [ConnectionError, TimeoutError, TransportError])
-def test_a_connection_that_breaks_in_the_middle_is_said(
-    monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
-) -> None:
-    def breaks(*_: object, **__: object) -> None:
-        raise kind("in the middle")
-
-    monkeypatch.setattr("datasets.load_dataset", breaks)
-    found = SimpleNamespace(sha="0" * 40, siblings=[])
-    monkeypatch.setattr("huggingface_hub.HfApi.repo_info", lambda *_, **__: found)
-    with pytest.raises(UserError, match="the Hub cannot be reached"):
-        list(open_splits(DataSection(source="me/data")))
-
-
 def test_what_another_program_downloaded_is_used_without_the_hub(
     answers: Answers, away: Answers
 ) -> None:
@@ -547,76 +351,3 @@ def _assert_tags_name_their_words(words: list[str], tags: list[str]) -> None:
     plain = {"See", "here", "."}
     assert [tag[2:] or None for tag in tags] == [None if w in plain else w for w in words]
     assert [tag[0] for tag in tags] in (list("OBO"), list("OBOBIO"))
-
-
-def _repository(hosted: Hosted) -> Repo:
-    """Write the files of a data set."""
-    import datasets
-
-    files: dict[str, bytes] = {".gitattributes": b"*.parquet filter=lfs\n"}
-    infos, layouts = {}, {}
-    for config in hosted.configs or ("default",):
-        found, layout = {}, []
-        for split, size in hosted.sizes.items():
-            table = _table(hosted, split, size)
-            path = hosted.path.format(config=config, split=split)
-            files[path] = _written(table, path)
-            found[split] = {"name": split, "num_bytes": len(files[path]), "num_examples": size}
-            layout.append({"split": split, "path": path.replace("00000-of-00001.parquet", "*")})
-        infos[config] = datasets.DatasetInfo(
-            features=table.features, splits=found, config_name=config
-        )
-        layouts[config] = {"data_files": layout}
-    files |= hosted.others
-    if hosted.others.get("dataset_infos.json"):
-        legacy = {"lhoestq--conll2003": {"features": infos["default"].features.to_dict()}}
-        files["dataset_infos.json"] = json.dumps(legacy).encode()
-    if hosted.card:
-        files["README.md"] = _card(infos, layouts)
-    if hosted.branch == "main":
-        return Repo(snapshots=[{}, files])
-    script = {"README.md": b"# The script is gone from this branch.\n", "script.py": b"import x\n"}
-    return Repo(snapshots=[script], branches={hosted.branch: files})
-
-
-def _as_bin(weights: bytes) -> bytes:
-    import safetensors.torch
-    import torch
-
-    file = io.BytesIO()
-    torch.save(safetensors.torch.load(weights), file)
-    return file.getvalue()
-
-
-def _table(hosted: Hosted, split: str, size: int) -> Any:
-    import datasets
-
-    columns = hosted.columns(size)
-    if split in hosted.unlabelled:
-        columns["label"] = [-1] * size
-    table = datasets.Dataset.from_dict(columns)
-    features = table.features.copy()
-    for column, names in hosted.names.items():
-        label = datasets.ClassLabel(names=list(names))
-        features[column] = label if column == "label" else datasets.List(label)
-    if "tags" in columns:
-        features["tags"] = datasets.List(datasets.Value("int32"))
-    return table.cast(features)
-
-
-def _written(table: Any, path: str) -> bytes:
-    file = io.BytesIO()
-    table.to_json(file) if path.endswith(".jsonl") else table.to_parquet(file)
-    return file.getvalue()
-
-
-def _card(infos: dict[str, Any], layouts: dict[str, Any]) -> bytes:
-    """Write README.md as `push_to_hub` does."""
-    from datasets.info import DatasetInfosDict
-    from datasets.utils.metadata import MetadataConfigs
-    from huggingface_hub import DatasetCardData
-
-    card = DatasetCardData(language="en")
-    DatasetInfosDict(infos).to_dataset_card_data(card)
-    MetadataConfigs(layouts).to_dataset_card_data(card)
-    return f"---\n{card}\n---\n\n# A data set\n".encode()

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from nlp_transfer.errors import UserError, shortened
-from nlp_transfer.hub import repo_info, unreachable
+from nlp_transfer.hub import HubError, asking, not_cached, repo_info
 from nlp_transfer.manifest import check_folder, sha256_of
 from nlp_transfer.recipe.paths import is_file, is_folder, local_path, looks_like_path, no_such_path
 
@@ -65,32 +65,45 @@ def _download(name: str, revision: str | None, setting: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
+    def fetch(files: list[str] | None) -> Path:
+        safe = files is None or any(file.endswith(".safetensors") for file in files)
+        folder = snapshot_download(
+            name,
+            revision=revision,  # not its commit: the cache would not know it by name again
+            allow_patterns=[*_SMALL_FILES, "*.safetensors" if safe else "*.bin"],
+            # ONNX, TensorFlow and quantised copies live in subfolders; in 1_Pooling lies how
+            # sentence-transformers trained it.
+            ignore_patterns=["[!1]*/*", "1[!_]*/*"],
+            local_files_only=files is None,
+        )
+        return Path(folder)
+
+    try:
+        files = _files_there(name, revision, setting)
+        return asking(lambda: fetch(files), name, setting)
+    except HubError as fault:
+        if not fault.away:
+            raise
+        try:
+            folder = fetch(None)
+        except LocalEntryNotFoundError:
+            raise not_cached(name, setting, fault) from None
+        if not _holds_model(folder):
+            raise not_cached(name, setting, fault) from None
+        return folder
+
+
+def _files_there(name: str, revision: str | None, setting: str) -> list[str]:
     info = repo_info(name, "model", revision, setting)
-    files = [file.rfilename for file in info.siblings or []] if info else []
-    if info and _CONFIGURATIONS.isdisjoint(files):
+    files = [file.rfilename for file in info.siblings or []]
+    if _CONFIGURATIONS.isdisjoint(files):
         held = [file for file in sorted(files) if file != ".gitattributes"]
         raise UserError(
             f"{setting}: the repository {name!r} is on the Hub, but holds no model: there is no "
             f"config.json, only {shortened(held, 12) or 'nothing'}. Name the repository of a "
             "transformers model; for a GGUF, ONNX or adapter copy, that of its base model."
         )
-    safe = any(file.endswith(".safetensors") for file in files)
-    weights = ["*.safetensors"] if safe or not info else ["*.bin"]
-    try:
-        folder = snapshot_download(
-            name,
-            revision=revision,  # not its commit: the cache would not know it by name again
-            allow_patterns=[*_SMALL_FILES, *weights],
-            # ONNX, TensorFlow and quantised copies live in subfolders; in 1_Pooling lies how
-            # sentence-transformers trained it.
-            ignore_patterns=["[!1]*/*", "1[!_]*/*"],
-            local_files_only=info is None,
-        )
-    except LocalEntryNotFoundError:
-        raise unreachable(name, setting) from None
-    if not _holds_model(Path(folder)):
-        raise unreachable(name, setting)
-    return Path(folder)
+    return files
 
 
 def download_export(name: str, folder: str, setting: str) -> Path:

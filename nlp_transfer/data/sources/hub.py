@@ -18,7 +18,7 @@ from nlp_transfer.data.raw import RawRow, RawSplit
 from nlp_transfer.data.sources.choosing import chosen_splits
 from nlp_transfer.errors import UserError, nearest, shortened
 from nlp_transfer.files import write_json
-from nlp_transfer.hub import is_network_error, offline, repo_info, unreachable
+from nlp_transfer.hub import HubError, asking, explaining_faults, not_cached, offline, repo_info
 from nlp_transfer.recipe import DataSection
 
 if TYPE_CHECKING:
@@ -67,9 +67,12 @@ def _is_file(name: str | None) -> bool:
 def _load(data: DataSection) -> dict[str, Dataset]:
     """Load a data set, or what an earlier run loaded when the Hub cannot be reached."""
     files = {str(split): str(name) for split, name in data.splits.items() if _is_file(name)}
-    info = repo_info(data.source, "dataset", data.revision, "data.source")
-    if info is None:
-        return _recalled(data, files)
+    try:
+        info = repo_info(data.source, "dataset", data.revision, "data.source")
+    except HubError as fault:
+        if not fault.away:
+            raise
+        return _recalled(data, files, fault)
     _check_files(data, files, [file.rfilename for file in info.siblings or []])
     theirs = _loaded(data, files, commit=info.sha)
     if data.streaming:
@@ -110,7 +113,7 @@ def _loaded(data: DataSection, files: dict[str, str], *, commit: str) -> dict[st
     import datasets
     from datasets.exceptions import DatasetsError
 
-    try:
+    def load() -> dict[str, Dataset]:
         return dict(
             datasets.load_dataset(
                 data.source,
@@ -120,11 +123,10 @@ def _loaded(data: DataSection, files: dict[str, str], *, commit: str) -> dict[st
                 streaming=data.streaming,
             )
         )
-    except Exception as error:
-        if is_network_error(error):
-            raise unreachable(data.source, "data.source") from None
-        if not isinstance(error, DatasetsError | ValueError | RuntimeError | OSError):
-            raise
+
+    try:
+        return asking(load, data.source, "data.source")
+    except (DatasetsError, ValueError, RuntimeError, OSError) as error:
         _check_config(data, commit=commit)
         cause = error.__cause__ or error  # "An error occurred" says nothing, its cause does
         raise UserError(f"data.source: {data.source} does not load: {cause}") from None
@@ -134,8 +136,11 @@ def _check_config(data: DataSection, *, commit: str) -> None:
     """Say which configurations there are, if the fault lies there."""
     import datasets
 
+    def names() -> list[str]:
+        return list(datasets.get_dataset_config_names(data.source, revision=commit))
+
     try:
-        known = datasets.get_dataset_config_names(data.source, revision=commit)
+        known = asking(names, data.source, "data.source")
     except Exception as error:
         log.debug("%s: its configurations cannot be told: %s", data.source, error)
         return  # the fault lies deeper; the first error tells it
@@ -176,7 +181,7 @@ def _remember(data: DataSection, files: dict[str, str], splits: dict[str, Datase
     write_json(note, arrows)
 
 
-def _recalled(data: DataSection, files: dict[str, str]) -> dict[str, Dataset]:
+def _recalled(data: DataSection, files: dict[str, str], fault: HubError) -> dict[str, Dataset]:
     import datasets
     from huggingface_hub import snapshot_download
 
@@ -188,7 +193,7 @@ def _recalled(data: DataSection, files: dict[str, str]) -> dict[str, Dataset]:
         }
     except FileNotFoundError:
         if files:
-            raise unreachable(data.source, "data.source") from None
+            raise not_cached(data.source, "data.source", fault) from None
     try:  # perhaps another program has loaded it
         folder = snapshot_download(
             data.source, repo_type="dataset", revision=data.revision, local_files_only=True
@@ -196,13 +201,14 @@ def _recalled(data: DataSection, files: dict[str, str]) -> dict[str, Dataset]:
         with offline():
             theirs = dict(datasets.load_dataset(data.source, data.config))
     except (ValueError, OSError):
-        raise unreachable(data.source, "data.source") from None
+        raise not_cached(data.source, "data.source", fault) from None
     if _commits(theirs) - {Path(folder).name}:
-        raise unreachable(data.source, "data.source")
+        raise not_cached(data.source, "data.source", fault)
     return theirs
 
 
 def _rows(parts: Sequence[tuple[str, Dataset]], source: str) -> Iterator[RawRow]:
     for name, rows in parts:
-        for index, row in enumerate(rows):
-            yield RawRow(f"{source} {name} row {index}", row)
+        with explaining_faults(source, "data.source"):  # streamed rows are fetched here
+            for index, row in enumerate(rows):
+                yield RawRow(f"{source} {name} row {index}", row)
