@@ -108,7 +108,7 @@ def _watched(repo: str, setting: str) -> Iterator[None]:
     def watched(request: Any, **options: Any) -> Any:
         if f"/{repo}" not in request.url.path or request.method not in ("GET", "HEAD", "POST"):
             return send(request, **options)
-        request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), seconds)
+        request.extensions["timeout"] = time_limits(seconds)
         try:
             response = send(request, **options)
         except Exception as error:
@@ -144,6 +144,11 @@ def explaining_faults(repo: str, setting: str) -> Iterator[None]:
         if fault is error:
             raise
         raise fault from None
+
+
+def time_limits(seconds: float) -> dict[str, float]:
+    """Say of each part of a request that it may take so long."""
+    return dict.fromkeys(("connect", "read", "write", "pool"), seconds)
 
 
 def _explained(

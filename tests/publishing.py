@@ -73,17 +73,20 @@ def write_checkpoint(folder: Path) -> None:
     BertModel(config).save_pretrained(folder)
 
 
-def nlpt(hub: Hub, *args: str | Path, token: str | None = None) -> subprocess.CompletedProcess:
-    return python(hub, "-m", "nlp_transfer", *args, token=token)
+def nlpt(
+    hub: Hub, *args: str | Path, token: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with this Hub."""
+    return python(hub, "-m", "nlp_transfer", *args, token=token, **environment)
 
 
-def python(hub: Hub, *args: str | Path, token: str | None = None) -> subprocess.CompletedProcess:
+def python(
+    hub: Hub, *args: str | Path, token: str | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run Python with this Hub."""
-    environment = {**hub.environment(), "HF_TOKEN": token or hub.token}
-    command = [sys.executable, *map(str, args)]
     return subprocess.run(
-        command,
-        env=environment,
+        [sys.executable, *map(str, args)],
+        env={**hub.environment(), "HF_TOKEN": token or hub.token, **environment},
         cwd=hub.client_home,
         capture_output=True,
         text=True,

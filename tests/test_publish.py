@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from damaging import made_by_hand
-from hub_server import USER, Hub, Repo, running_hub
+from hub_server import USER, Fault, Hub, Repo, running_hub
 from huggingface_hub import ModelCard
 from publishing import nlpt, python, recipe_of, write_checkpoint, write_sentences
 
@@ -232,6 +232,20 @@ def test_hub_that_is_down_leaves_the_run_and_the_command(run: Path, hub: Hub) ->
     assert "is safe" in done.stderr
     assert f"nlpt publish {run} {USER}/tiny-ner --no-check" in done.stderr
     assert _contents(run) == before
+
+
+def test_hub_that_falls_silent_while_it_is_written_to_is_not_waited_for(
+    run: Path, hub: Hub
+) -> None:
+    hub.faults.append(Fault("/preupload/", "hang"))
+    done = nlpt(hub, "publish", run, "tiny-ner", "--no-check", HF_HUB_DOWNLOAD_TIMEOUT="1")
+    assert done.returncode == 2
+    assert "does not answer" in done.stderr
+    assert "is safe" in done.stderr
+    hub.faults.clear()  # the network is back
+    again = nlpt(hub, "publish", run, "tiny-ner", "--no-check")
+    assert again.returncode == 0, again.stderr
+    assert set(hub.repos[f"{USER}/tiny-ner"].files) == FULL_FILES
 
 
 def test_republishing_replaces_the_old_model_in_one_commit(run: Path, hub: Hub) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import shlex
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 from nlp_transfer.errors import UserError, shortened
@@ -78,19 +79,34 @@ def _download(name: str, revision: str | None, setting: str) -> Path:
         )
         return Path(folder)
 
-    try:
+    def cached() -> Path:
+        folder = fetch(None)
+        if not _holds_model(folder):
+            raise LocalEntryNotFoundError(f"no configuration in {folder}")
+        return folder
+
+    def asked() -> Path:
         files = _files_there(name, revision, setting)
         return asking(lambda: fetch(files), name, setting)
+
+    return _or_cached(asked, cached, name, setting)
+
+
+def _or_cached(
+    fetch: Callable[[], Path], cached: Callable[[], Path], name: str, setting: str
+) -> Path:
+    """Fetch from the Hub, or, where that is away, take what was fetched before."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return fetch()
     except HubError as fault:
         if not fault.away:
             raise
         try:
-            folder = fetch(None)
+            return cached()
         except LocalEntryNotFoundError:
             raise not_cached(name, setting, fault) from None
-        if not _holds_model(folder):
-            raise not_cached(name, setting, fault) from None
-        return folder
 
 
 def _files_there(name: str, revision: str | None, setting: str) -> list[str]:
@@ -114,16 +130,15 @@ def download_export(name: str, folder: str, setting: str) -> Path:
     returns: what was downloaded, with that folder in it where the repository has one
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    info = repo_info(name, "model", None, setting)
-    try:
-        found = snapshot_download(
-            name, allow_patterns=[f"{folder}/*"], local_files_only=info is None
-        )
-    except LocalEntryNotFoundError:
-        raise unreachable(name, setting) from None
-    return Path(found)
+    def fetch(*, local: bool) -> Path:
+        return Path(snapshot_download(name, allow_patterns=[f"{folder}/*"], local_files_only=local))
+
+    def asked() -> Path:
+        repo_info(name, "model", None, setting)
+        return asking(partial(fetch, local=False), name, setting)
+
+    return _or_cached(asked, partial(fetch, local=True), name, setting)
 
 
 def _holds_model(folder: Path) -> bool:

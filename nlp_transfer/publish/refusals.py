@@ -6,9 +6,10 @@ import contextlib
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.hub import is_network_error
+from nlp_transfer.hub import is_network_error, time_limits
 from nlp_transfer.publish.destination import Destination
 from nlp_transfer.publish.parts import Parts
 
@@ -19,7 +20,8 @@ def explaining_refusals(
 ) -> Iterator[None]:
     """Say what went wrong, and how to try again, where the upload of a run fails."""
     try:
-        yield
+        with _bounded_requests():
+            yield
     except Exception as error:
         problem = _explain(error, to.repo, run)
         if problem is None:
@@ -28,6 +30,28 @@ def explaining_refusals(
             ["nlpt", "publish", str(run), to.repo, *_options(to, message), *what.options]
         )
         raise UserError(f"{problem}\nThe run in {run} is safe. Try again with: {again}") from None
+
+
+@contextlib.contextmanager
+def _bounded_requests() -> Iterator[None]:
+    """Let no request wait for ever for an answer, as those that write to the Hub do by themselves.
+
+    A commit takes longer than a file: six times what the Hub is given to answer at all.
+    """
+    import huggingface_hub
+
+    client = huggingface_hub.get_session()
+    send, seconds = client.send, 6 * huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT
+
+    def bounded(request: Any, **options: Any) -> Any:
+        request.extensions["timeout"] = time_limits(seconds)
+        return send(request, **options)
+
+    client.send = bounded  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        client.send = send  # type: ignore[method-assign]
 
 
 def _options(to: Destination, message: str | None) -> list[str]:
@@ -57,7 +81,7 @@ def _explain(error: BaseException, repo: str, run: Path) -> str | None:
         if type(cause).__name__ == "XetAuthenticationError":
             return _explain_status(403, None, repo, run)
         if is_network_error(cause):
-            return "The Hub cannot be reached. Check the network connection."
+            return "The Hub cannot be reached, or does not answer. Check the network connection."
     if isinstance(error, ValueError) and "README.md" in str(error):
         return _explain_status(400, str(error), repo, run)
     if isinstance(error, RuntimeError | OSError):  # hf_xet and the upload threads raise these
