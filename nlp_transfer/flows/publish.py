@@ -10,7 +10,6 @@ import logging
 from pathlib import Path
 
 from nlp_transfer import files
-from nlp_transfer.errors import UserError
 from nlp_transfer.processes import is_main_process
 from nlp_transfer.publish.destination import (
     Destination,
@@ -19,7 +18,13 @@ from nlp_transfer.publish.destination import (
     make_repo,
     with_owner,
 )
-from nlp_transfer.publish.portable import Files, check_finished, files_to_publish, read_recipe
+from nlp_transfer.publish.portable import (
+    Files,
+    check_finished,
+    files_to_publish,
+    read_recipe,
+    write_files,
+)
 from nlp_transfer.publish.push import push
 from nlp_transfer.publish.refusals import explaining_refusals
 from nlp_transfer.runs.run_folder import RunFolder
@@ -81,15 +86,11 @@ def write_publication(run: str | Path, repo: str, folder: str | Path) -> None:
     check_destination(Destination(repo))
     source, target = RunFolder(Path(run)), Path(folder)
     check_finished(source)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"--dry-run: {target} is there and not empty. Name a new folder.")
+    files.check_new_folder(target, "--dry-run")
     leaving = files_to_publish(source, repo)
     _announce(leaving)
     with files.whole_folder(target) as beside:
-        for name, content in leaving.items():
-            (beside / name).write_bytes(
-                content if isinstance(content, bytes) else content.read_bytes()
-            )
+        write_files(leaving, beside)
     log.info("nothing was sent: these files are in %s", target)
 
 

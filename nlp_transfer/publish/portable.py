@@ -72,6 +72,12 @@ def files_to_publish(folder: RunFolder, repo: str) -> Files:
     return files
 
 
+def write_files(files: Files, folder: Path) -> None:
+    """Write the files that are published into a folder that is there."""
+    for name, content in files.items():
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.read_bytes())
+
+
 def _card(file: Path, repo: str) -> bytes:
     """Return the model card, which the user may have edited, with the name of the repository."""
     try:
