@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 from nlp_transfer.data.formats.jsonl import parse
 from nlp_transfer.data.inputs import plain
@@ -28,6 +30,30 @@ class Question:
 
     model: str
     items: list[Item]
+
+
+class Incoming:
+    """What comes of a request; it knows whether all has come."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.is_read = False
+
+    async def __call__(self) -> Message:
+        """Receive the next part."""
+        message = await self._receive()
+        self.is_read = self.is_read or not message.get("more_body", False)
+        return message
+
+    async def forget(self, *, until: float) -> None:
+        """Let the rest come and go: a client that still sends would lose the answer.
+
+        until: time of the event loop at which it has taken long enough
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                while not self.is_read:
+                    await self()
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
