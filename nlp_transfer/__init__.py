@@ -17,6 +17,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from nlp_transfer.errors import UserError as UserError
     from nlp_transfer.flows.compare import compare as compare
+    from nlp_transfer.flows.demo import demo as demo
+    from nlp_transfer.flows.demo import write_space as write_space
     from nlp_transfer.flows.dry_run import dry_run as dry_run
     from nlp_transfer.flows.evaluate import evaluate as evaluate
     from nlp_transfer.flows.export import export as export
@@ -48,6 +50,7 @@ _HOMES = {
     "Report": "report.report",
     "UserError": "errors",
     "compare": "flows.compare",
+    "demo": "flows.demo",
     "dockerfile": "flows.serve",
     "dry_run": "flows.dry_run",
     "evaluate": "flows.evaluate",
@@ -69,6 +72,7 @@ _HOMES = {
     "validate": "flows.recipes",
     "verify": "flows.verify",
     "write_publication": "flows.publish",
+    "write_space": "flows.demo",
 }
 """What the package offers: every flow, and the values that they give and take."""
 

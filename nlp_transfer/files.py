@@ -50,6 +50,16 @@ def whole_path(path: Path) -> Iterator[Path]:
         beside.replace(target)
 
 
+def check_new_folder(path: Path, option: str) -> None:
+    """Refuse a place for a new folder where there is something already.
+
+    option: that named it, for messages
+    raises: UserError
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"{option}: {path} is there and not empty. Name a new folder.")
+
+
 @contextlib.contextmanager
 def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Make a folder to be filled in place of `path`.

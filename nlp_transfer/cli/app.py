@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from nlp_transfer.cli import (
     compare,
+    demo,
     evaluate,
     export,
     finetune,
@@ -121,6 +122,7 @@ for command, panel in (
     (compare.compare, "Use"),
     (publish.publish, "Publish"),
     (serve.serve, "Publish"),
+    (demo.demo, "Publish"),
 ):
     app.command(rich_help_panel=panel)(command)
 app.add_typer(recipes.app, name="recipes", rich_help_panel="Train")

@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nlp_transfer import files
-from nlp_transfer.errors import UserError
 from nlp_transfer.processes import is_main_process
 from nlp_transfer.publish.contents import gather
 from nlp_transfer.publish.destination import (
@@ -112,8 +111,7 @@ def write_publication(
     check_destination(Destination(repo))
     source, target = RunFolder(Path(run)), Path(folder)
     check_finished(source)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"--dry-run: {target} is there and not empty. Name a new folder.")
+    files.check_new_folder(target, "--dry-run")
     what = Parts(merge, with_onnx, with_report, check)
     with TemporaryDirectory() as scratch, files.whole_folder(target) as beside:
         leaving = gather(source, repo, what, Path(scratch))

@@ -146,8 +146,13 @@ def _check_base(adapter: Path, base: Path) -> None:
 
 def name_of(model: str | Path) -> str:
     """Call a model by its run folder, its own folder or the last part of its Hub id."""
+    return run_of(model).name
+
+
+def run_of(model: str | Path) -> Path:
+    """Return the run folder that a model lies in, or its own folder."""
     path = Path(model).resolve()
-    return path.parent.name if path.name in ("adapter", "model", FOLDER) else path.name
+    return path.parent if path.name in ("adapter", "model", FOLDER) else path
 
 
 def _adapter_folder(path: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import math
@@ -20,7 +19,7 @@ from nlp_transfer.serving import schema
 from nlp_transfer.serving.access import Token
 from nlp_transfer.serving.figures import ServerFigures
 from nlp_transfer.serving.limits import Limits
-from nlp_transfer.serving.reading import Question, read_body, read_question
+from nlp_transfer.serving.reading import Incoming, Question, read_body, read_question
 from nlp_transfer.serving.refusal import Refusal
 from nlp_transfer.serving.worker import OverloadedError, Results, Worker
 
@@ -48,7 +47,7 @@ def make_app(
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         exception_handlers={
-            Refusal: _refused, HTTPException: _refused_by_path, Exception: _failed
+            Refusal: _refused, HTTPException: _refused_by_path, Exception: failed
         },
     )  # fmt: skip
     app.add_middleware(_Watching, figures=figures, limits=limits)
@@ -173,7 +172,8 @@ async def _refused_by_path(request: Request, error: Exception) -> Response:
     return _json(error.status_code, {"error": said}, error.headers)
 
 
-async def _failed(_: Request, error: Exception) -> Response:
+async def failed(_: Request, error: Exception) -> Response:
+    """Say in the log why a request failed, and to the client that it did."""
     log.error("a request failed", exc_info=error)
     return _json(500, {"error": "The server failed; its log says why."})
 
@@ -181,8 +181,7 @@ async def _failed(_: Request, error: Exception) -> Response:
 class _Watching:
     """Counts requests and their seconds, and answers none before it is read to its end.
 
-    A client that still sends would lose the answer with the connection: what it sends too much is
-    forgotten as it comes, for as long as clients may take.
+    What a client sends too much is forgotten as it comes, for as long as clients may take.
     """
 
     def __init__(self, app: ASGIApp, figures: ServerFigures, limits: Limits) -> None:
@@ -192,24 +191,15 @@ class _Watching:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         now = asyncio.get_running_loop().time
-        begun, status, is_read = now(), 500, False
-
-        async def reading() -> Message:
-            nonlocal is_read
-            message = await receive()
-            is_read = is_read or not message.get("more_body", False)
-            return message
+        begun, status, incoming = now(), 500, Incoming(receive)
 
         async def answering(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(begun + self._limits.client_seconds):
-                    while not is_read:
-                        await reading()
+            await incoming.forget(until=begun + self._limits.client_seconds)
             await send(message)
 
         try:
-            await self._app(scope, reading, answering)
+            await self._app(scope, incoming, answering)
         finally:
             self._figures.request(scope["path"], status, now() - begun)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 from nlp_transfer.data.formats.jsonl import parse
 from nlp_transfer.data.inputs import plain
@@ -30,8 +32,41 @@ class Question:
     items: list[Item]
 
 
+class Incoming:
+    """What comes of a request; it knows whether all has come."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.is_read = False
+
+    async def __call__(self) -> Message:
+        """Receive the next part."""
+        message = await self._receive()
+        self.is_read = self.is_read or not message.get("more_body", False)
+        return message
+
+    async def forget(self, *, until: float) -> None:
+        """Let the rest come and go: a client that still sends would lose the answer.
+
+        until: time of the event loop at which it has taken long enough
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                while not self.is_read:
+                    await self()
+
+
 async def read_body(request: Request, limits: Limits) -> bytes:
     """Read a body of JSON, no longer and for no longer than may be.
+
+    raises: Refusal
+    """
+    _check_is_json(request)
+    return await read_bytes(request, limits)
+
+
+async def read_bytes(request: Request, limits: Limits) -> bytes:
+    """Read a body of any kind, no longer and for no longer than may be.
 
     raises: Refusal
     """
@@ -84,10 +119,10 @@ def read_question(body: bytes, models: Mapping[str, Predictor], limits: Limits) 
     )
     try:
         items = [reader.item(text, number) for number, text in enumerate(texts, start=1)]
+        for number, item in enumerate(items, start=1):
+            check_text(item, f"item {number}", limits)
     except UserError as error:
         raise Refusal(422, str(error)) from None
-    for number, item in enumerate(items, start=1):
-        _check_text(item, number, limits)
     return Question(name, _of_this_request(items))
 
 
@@ -103,11 +138,14 @@ def _lengths(item: Item) -> tuple[int, int]:
     return max(joined, len(item.text or "")), len(item.text_pair or "")
 
 
-def _check_headers(request: Request, limits: Limits) -> None:
+def _check_is_json(request: Request) -> None:
     kind, _, options = request.headers.get("content-type", "").lower().partition(";")
     charset = options.strip().removeprefix("charset=").strip('"')
     if kind.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):
         raise Refusal(415, "Content-Type: send application/json, in UTF-8.")
+
+
+def _check_headers(request: Request, limits: Limits) -> None:
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise Refusal(415, "Content-Encoding: send the body as it is, not compressed.")
     declared = request.headers.get("content-length", "0")
@@ -134,15 +172,19 @@ def _model(name: object, models: Mapping[str, Predictor]) -> str:
     return name
 
 
-def _check_text(item: Item, number: int, limits: Limits) -> None:
+def check_text(item: Item, where: str, limits: Limits) -> None:
+    """Refuse a text that is too long to be computed, or holds what no model reads.
+
+    where:  it stands, for messages
+    raises: UserError
+    """
     if (size := max(_lengths(item))) > limits.characters:
-        raise Refusal(
-            422,
-            f"item {number}: {size:,} characters are too many. At most {limits.characters:,} a "
-            "text; cut it at the ends of sentences.",
+        raise UserError(
+            f"{where}: {size:,} characters are too many. At most {limits.characters:,} a "
+            "text; cut it at the ends of sentences."
         )
     if any("\0" in part for part in (item.text or "", item.text_pair or "", *(item.tokens or ()))):
-        raise Refusal(422, f"item {number}: it holds a NUL character (U+0000). Remove it.")
+        raise UserError(f"{where}: it holds a NUL character (U+0000). Remove it.")
 
 
 def _of_this_request(items: list[Item]) -> list[Item]:

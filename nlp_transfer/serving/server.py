@@ -13,8 +13,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from signal import Signals
 from types import FrameType
+from typing import Literal
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from nlp_transfer.errors import ENDING, Interrupted
 from nlp_transfer.inference.predictor import Predictor
@@ -43,23 +45,9 @@ def run(
     example, *_ = [first_answer(model) for model in models.values()]
     with Worker(models, figures, most_waiting=limits.waiting_characters) as worker:
         app = make_app(worker, figures, limits, token, example)
-        server = _Server(
-            uvicorn.Config(
-                app,
-                http=bounded(limits),
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                log_level=logging.CRITICAL,  # what fails the application logs; the rest are clients
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=math.ceil(limits.answer_seconds),
-            )
-        )
         gc.freeze()  # what is loaded stays: no need to look through it again and again
         log.info("%s is served on %s", ", ".join(models), url_of(listener))
-        asyncio.run(server.serve(sockets=[listener]))
+        server = answer_until_signal(app, listener, limits, patience=limits.answer_seconds)
     asked = "who still waited got no answer" if server.force_exit else "who had asked was answered"
     raise Interrupted(
         f"stopped by {Signals(server.stopped_by).name}; {asked}",
@@ -67,7 +55,39 @@ def run(
     )
 
 
-class _Server(uvicorn.Server):
+def answer_until_signal(
+    app: ASGIApp,
+    listener: socket.socket,
+    limits: Limits,
+    *,
+    patience: float,
+    lifespan: Literal["on", "off"] = "off",
+) -> Server:
+    """Let an application answer until a signal comes.
+
+    patience: seconds that are left then to who has asked
+    lifespan: whether the application is told when it begins and ends
+    returns:  the server, which knows what has stopped it
+    """
+    server = Server(
+        uvicorn.Config(
+            app,
+            http=bounded(limits),
+            ws="none",
+            lifespan=lifespan,
+            log_config=None,
+            log_level=logging.CRITICAL,  # what fails the application logs; the rest are clients
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=math.ceil(patience),
+        )
+    )
+    asyncio.run(server.serve(sockets=[listener]))
+    return server
+
+
+class Server(uvicorn.Server):
     """Ends in order at the first signal that asks for it, at once at the second."""
 
     stopped_by: int = signal.SIGTERM
