@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from nlp_transfer.errors import UserError, sentence
@@ -56,11 +57,7 @@ def repo_info(repo: str, kind: RepoType, revision: str | None, setting: str) -> 
         RevisionNotFoundError,
     )
 
-    def ask() -> Any:
-        return huggingface_hub.HfApi().repo_info(
-            repo, repo_type=kind, revision=revision, files_metadata=False
-        )
-
+    ask = partial(huggingface_hub.HfApi().repo_info, repo, repo_type=kind, revision=revision)
     try:
         return asking(ask, repo, setting)
     except RevisionNotFoundError:
