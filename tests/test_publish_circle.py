@@ -28,6 +28,7 @@ for recipe, run, repo, options in json.loads(sys.argv[1]):
 """
 USE = """
 import contextlib, io, json, re, sys
+import peft
 from huggingface_hub import ModelCard
 from nlp_transfer import Predictor
 answers = {}
@@ -40,10 +41,14 @@ for repo, lines in json.load(open(sys.argv[1])).items():
             exec(block, names)
     texts = [line.get("text") or " ".join(line["tokens"]) for line in lines]
     items = [{k: line[k] for k in ("text", "tokens") if k in line} for line in lines]
+    by_pipeline = [names["answer"](text) for text in texts]
+    for call in re.findall(r"`(AutoPeft.*?)` of peft", card):
+        names["answer"].model = eval(call, {**vars(peft), **names}).eval()
+        assert [names["answer"](text) for text in texts] == by_pipeline, call
     engines = ["torch", *(["onnx"] if "engine=" in card else [])]
     answers[repo] = {
         "printed": printed.getvalue(),
-        "pipeline": [names["answer"](text) for text in texts],
+        "pipeline": by_pipeline,
         "own": {e: list(Predictor.from_run(repo, engine=e)(items)) for e in engines},
     }
 print(json.dumps(answers, default=float))
