@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from nlp_transfer.errors import UserError as UserError
+    from nlp_transfer.flows.bench import bench as bench
     from nlp_transfer.flows.compare import compare as compare
     from nlp_transfer.flows.dry_run import dry_run as dry_run
     from nlp_transfer.flows.evaluate import evaluate as evaluate
@@ -47,6 +48,7 @@ _HOMES = {
     "Predictor": "inference.predictor",
     "Report": "report.report",
     "UserError": "errors",
+    "bench": "flows.bench",
     "compare": "flows.compare",
     "dockerfile": "flows.serve",
     "dry_run": "flows.dry_run",
