@@ -52,9 +52,7 @@ def _numbers(given: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in given.split(","))
     except ValueError:
-        raise UserError(
-            f"--batch: {given!r} is not numbers with commas, such as 512,1024."
-        ) from None
+        raise UserError(f"--batch: {given!r} is no list of numbers, such as 512,1024.") from None
 
 
 def _only(runs: list[str]) -> str:

@@ -46,6 +46,9 @@ def bench(
     """
     chosen, names = Settings.of(**settings), names_in(engines)
     _check_alone()
+    from nlp_transfer.inference.onnx_model import find_model
+
+    find_model(str(run), "torch", "RUN")
     if recipe is None and texts is None:
         recipe = _recipe_of(run)
     from nlp_transfer.engines.candidates import candidates
