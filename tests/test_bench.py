@@ -98,6 +98,35 @@ def test_auto_takes_the_fastest_that_answers_alike_and_says_so(
     assert nlpt(*predict, stdin=TEXT)[2] == ""
 
 
+def test_where_pytorch_as_ever_cannot_be_told_from_the_fastest_it_is_taken(
+    nlpt: Run, trained_ner: Path, cache: Path
+) -> None:
+    engines = ("--rounds", 1, "--timed", 4, "--batch", "512,1024", "--engines", "torch-fp32")
+    assert nlpt("bench", trained_ner, *engines)[0] == 0
+    found = json.loads(_kept(cache).read_text("utf-8"))
+    small, large = found["engines"]
+    small |= {"median": 80, "low": 70, "high": 90}
+    for high, taken in ((85, "1,024"), (69, "512")):
+        large |= {"median": 67, "low": 65, "high": high, "by_itself": True}
+        _kept(cache).write_text(json.dumps(found), encoding="utf-8")
+        said = nlpt("predict", trained_ner, "-", stdin=TEXT)[2]
+        assert f"engine: torch-fp32, {taken} pieces a batch" in said
+
+
+def test_an_adapter_is_measured_as_a_model_of_its_own(
+    nlpt: Run, trained: Any, tiny_recipe: Any, cache: Path
+) -> None:
+    run = trained(tiny_recipe(strategy={"name": "lora", "rank": 2}, training={"epochs": 1}))
+    engines = ("--engines", "torch-fp32")
+    code, _, err = nlpt("bench", run / "adapter", "-r", run, *QUICK, *engines)
+    assert code == 0, err
+    assert "engine: torch-fp32" in nlpt("predict", run / "adapter", "-", stdin=TEXT)[2]
+    assert nlpt("predict", run, "-", stdin=TEXT)[2] == "", "the whole model is another"
+    beside = ("predict", run / "model", "-", "--adapter", run / "adapter", "--engine", "compiled")
+    code, _, err = nlpt(*beside, stdin=TEXT)
+    assert (code, "adapters that share a base are not compiled" in err) == (2, True)
+
+
 def test_what_was_found_elsewhere_or_of_another_model_is_not_used(
     nlpt: Run, trained_ner: Path, cache: Path, tmp_path: Path
 ) -> None:
