@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from nlp_transfer.errors import UserError as UserError
+    from nlp_transfer.flows.bench import bench as bench
     from nlp_transfer.flows.compare import compare as compare
     from nlp_transfer.flows.demo import demo as demo
     from nlp_transfer.flows.demo import write_space as write_space
@@ -49,6 +50,7 @@ _HOMES = {
     "Predictor": "inference.predictor",
     "Report": "report.report",
     "UserError": "errors",
+    "bench": "flows.bench",
     "compare": "flows.compare",
     "demo": "flows.demo",
     "dockerfile": "flows.serve",

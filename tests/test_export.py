@@ -201,7 +201,7 @@ def test_bad_options_are_refused(
 
 def test_engines_that_cannot_be_are_refused(nlpt: Run, runs: Callable[..., Path]) -> None:
     for arguments, message in (
-        (["--engine", "tensorflow"], "'tensorflow' is unknown (auto, torch, onnx)"),
+        (["--engine", "tensorflow"], "'tensorflow' is unknown (auto, torch, compiled, onnx)"),
         (["--engine", "onnx"], "Export it first: nlpt export"),
         (["--engine", "onnx", "--precision", "bf16"], "has its own precision"),
     ):

@@ -29,6 +29,7 @@ ROOMS = (
     "publish",
     "report",
     "runs",
+    "engines",
     "training",
     "onnx",
     "inference",

@@ -25,13 +25,14 @@ BUILT_IN = {"eval", "exec", "__import__", "compile"}
 READERS = {
     "from_pretrained", "from_config", "torch.load", "load_peft_weights", "hf_hub_download",
     "pickle.load", "pickle.loads", "joblib.load", "yaml.load", "yaml.unsafe_load", "read_pickle",
-    "load_from_disk", "get_class_from_dynamic_module",
+    "load_from_disk", "get_class_from_dynamic_module", "aoti_load_package",
 }  # fmt: skip
 ALLOWED = {
     ("models/loading.py", "from_pretrained"),
     ("models/loading.py", "from_config"),  # runs code of a checkpoint only where it is trusted
     ("models/loading.py", "load_peft_weights"),  # safetensors, or tensors alone
     ("data/sources/saved.py", "load_from_disk"),  # Arrow tables and JSON
+    ("inference/compiled_model.py", "aoti_load_package"),  # what this user compiled here
     ("publish/destination.py", "hf_hub_download"),  # JSON of a bounded size
 }
 ONE_STEP = {"epochs": 1, "arguments": {"max_steps": 1}}

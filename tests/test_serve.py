@@ -493,7 +493,7 @@ def test_a_port_in_use_is_said_before_anything_is_loaded(nlpt, trained_ner):
         (("--token-env", ""), "'' is not set"),
         (("--token-env", "BLANKS"), "holds blanks"),
         (("--token-env", "GOOD", "--no-token"), "Leave out one of them"),
-        (("--engine", "tensorrt"), "'tensorrt' is unknown (auto, torch, onnx)"),
+        (("--engine", "tensorrt"), "'tensorrt' is unknown (auto, torch, compiled, onnx)"),
         (("--engine", "onnx"), "holds no ONNX model"),
         (("--device", "cuda:77"), "cuda:77"),
         (("--client-timeout", "inf"), "client_seconds is inf"),

@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from nlp_transfer.cli import (
+    bench,
     compare,
     demo,
     evaluate,
@@ -118,6 +119,7 @@ for command, panel in (
     (predict.predict, "Use"),
     (merge.merge, "Use"),
     (export.export, "Use"),
+    (bench.bench, "Use"),
     (report.report, "Use"),
     (compare.compare, "Use"),
     (publish.publish, "Publish"),

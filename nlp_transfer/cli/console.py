@@ -24,7 +24,11 @@ Overrides = Annotated[
     typer.Argument(metavar="KEY=VALUE", help="Recipe keys to change: training.epochs=1"),
 ]
 EngineOption = Annotated[
-    str, typer.Option(help="auto, torch, or onnx: what nlpt export wrote of MODEL.")
+    str,
+    typer.Option(
+        help="auto, torch, compiled (for this machine, once, in a minute), or onnx: what nlpt "
+        "export wrote of MODEL. predict and serve: auto is what nlpt bench found, else torch."
+    ),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps...")]
 SchemeOption = Annotated[

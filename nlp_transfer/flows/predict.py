@@ -87,6 +87,7 @@ def _predict_one(
     check_inputs(data)
     in_parts = keeps_parts(data.source, output, resume=resume)
     wait_for_all()
+    opening = opening.as_found()
     predictor = opening.load()
     check_results(to, predictor.task.results.keys, predictor.task.name)
     items = read_items(data, predictor.columns)

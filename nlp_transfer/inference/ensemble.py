@@ -46,6 +46,7 @@ class Ensemble(Predictor):
         models: Sequence[str | Path],
         *,
         precision: str = "auto",
+        tokens_per_batch: int | None = None,
         engine: str = "auto",
         device: str = "auto",
         scheme: str | None = None,
@@ -56,7 +57,8 @@ class Ensemble(Predictor):
     ) -> Ensemble:
         """Load one or more run folders, model folders or Hub ids.
 
-        engine, device, scheme, words, fast_cpu: as `Predictor.from_run` has them
+        precision, tokens_per_batch, engine, device, scheme, words, fast_cpu: as
+            `Predictor.from_run` has them
         min_precision, coverage: the same, of one model
         raises: UserError when one is no such thing, or they differ in task or labels
         """
@@ -70,6 +72,7 @@ class Ensemble(Predictor):
             Predictor.from_run(
                 model,
                 precision=precision,
+                tokens_per_batch=tokens_per_batch,
                 engine=engine,
                 device=device,
                 scheme=scheme,

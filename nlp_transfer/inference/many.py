@@ -41,6 +41,7 @@ def predict_files(
         check_engine(on)
     _check_many(data.source, output)
     pairs = file_pairs(data.source, output, extension=extension_of(to))
+    opening = opening if on else opening.as_found()  # workers may be other machines
     predictor = opening.load()
     check_results(to, predictor.task.results.keys, predictor.task.name)
     job = opening.job(predictor, data)

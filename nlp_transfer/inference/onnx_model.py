@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedConfig
 
-ENGINES = ("auto", "torch", "onnx")
+ENGINES = ("auto", "torch", "compiled", "onnx")
 FOLDER = "onnx"
 """Where in a run folder its export lies, unless another place was named."""
 MODEL_FILE = "model.onnx"
@@ -127,10 +127,10 @@ def import_extra(package: str) -> ModuleType:
         ) from None
 
 
-def find_model(name: str, engine: str, setting: str) -> tuple[Path, bool]:
-    """Find the folder of a model, and tell whether onnxruntime is to compute it.
+def find_model(name: str, engine: str, setting: str) -> tuple[Path, str]:
+    """Find the folder of a model, and tell what is to compute it: torch, compiled or onnx.
 
-    engine:  torch; onnx; auto: onnx where there is nothing else
+    engine:  torch; compiled, of the same files; onnx; auto: torch, or onnx where nothing else is
     setting: the argument or recipe key that named it, for error messages
     raises:  UserError when there is no such model, none for the engine, or a damaged one
     """
@@ -140,16 +140,16 @@ def find_model(name: str, engine: str, setting: str) -> tuple[Path, bool]:
         path = local_path(name)
         if not (path.exists() or looks_like_path(name)):
             path = download_export(name, FOLDER, setting)
-        return _exported(path, setting), True
+        return _exported(path, setting), "onnx"
     folder = resolve_checkpoint(name, setting=setting)
     of_torch = weight_files(folder, "*.bin") or (folder / ADAPTER_FILE).is_file()
     only_onnx = (folder / MODEL_FILE).is_file() and not of_torch
-    if only_onnx and engine == "torch":
+    if only_onnx and engine != "auto":
         raise UserError(
             f"{setting}: {folder} holds an ONNX model only, which PyTorch does not compute. "
             "Leave out --engine, or name the run it was exported from."
         )
-    return folder, only_onnx
+    return folder, "onnx" if only_onnx else engine.replace("auto", "torch")
 
 
 def _exported(path: Path, setting: str) -> Path:

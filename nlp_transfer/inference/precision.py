@@ -44,6 +44,19 @@ def resolve_device(wanted: str) -> str:
     return wanted
 
 
+def device_of(engine: str, wanted: str) -> str:
+    """Choose the device that an engine computes on; all but PyTorch itself: the CPU.
+
+    raises: UserError when the wanted device is not there, or not the engine's
+    """
+    if engine == "torch":
+        return resolve_device(wanted)
+    if wanted not in ("auto", "cpu"):
+        what = "an ONNX model" if engine == "onnx" else "compiled PyTorch"
+        raise UserError(f"--device: {what} computes on the CPU here, not on {wanted!r}.")
+    return "cpu"
+
+
 def resolve_precision(wanted: str, device: str | None = None) -> str:
     """Choose the precision of `auto`: bf16 where the device computes in it, else fp32.
 

@@ -16,11 +16,12 @@ from nlp_transfer.data.segmenters import checked_rule
 from nlp_transfer.data.words import Splitter
 from nlp_transfer.errors import UserError
 from nlp_transfer.inference.answer_bounds import answer_bounds
+from nlp_transfer.inference.compiled_model import compiled
 from nlp_transfer.inference.engine import predict_distributions
 from nlp_transfer.inference.hidden_states import hidden_states
 from nlp_transfer.inference.loading import load_trained
 from nlp_transfer.inference.onnx_model import TOKENS_PER_BATCH, find_model
-from nlp_transfer.inference.precision import resolve_device, resolve_precision, usable_precision
+from nlp_transfer.inference.precision import device_of, resolve_precision, usable_precision
 from nlp_transfer.inference.results import Results, check_is_list
 from nlp_transfer.models.architecture import output_labels
 from nlp_transfer.models.build import LoadedModel
@@ -90,7 +91,7 @@ class Predictor:
 
         precision:        auto, bf16, fp16 or fp32, of PyTorch; an ONNX model has its own
         tokens_per_batch: pieces computed at a time, padding included; None: as suits the device
-        engine:           torch; onnx, for what `export` wrote; auto: onnx where nothing else is
+        engine:           torch, compiled or onnx (of `export`); auto: onnx where nothing else is
         device:           auto, cpu, cuda, cuda:1, mps...
         words:            how raw text is split for NER; None: as the recipe's data.words said
         setting:          the argument or recipe key that named it, for error messages
@@ -103,10 +104,8 @@ class Predictor:
         raises:           UserError when it is no such thing, its labels have no names, or there is
                           no such device
         """
-        folder, onnx = find_model(str(model), engine, setting)
-        if onnx and device not in ("auto", "cpu"):
-            raise UserError(f"--device: an ONNX model computes on the CPU here, not on {device!r}.")
-        device = "cpu" if onnx else resolve_device(device)
+        folder, computing = find_model(str(model), engine, setting)
+        device, onnx = device_of(computing, device), computing == "onnx"
         loaded, task, settings, calibration = load_trained(
             folder, setting, device=device, onnx=onnx, shared=shared, scheme=scheme
         )
@@ -122,7 +121,8 @@ class Predictor:
             calibration, str(model), min_precision=min_precision, coverage=coverage
         )
         known = (loaded, task, options, precision, tokens_per_batch, columns, raw, fast)
-        return cls(*known, calibration=calibration, bounds=bounds)
+        predictor = cls(*known, calibration=calibration, bounds=bounds)
+        return compiled(predictor) if computing == "compiled" else predictor
 
     @property
     def labels(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -67,6 +68,14 @@ class ExportRecord:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def quantized_in(folder: Path) -> str | None:
+    """Read how the export in a folder computes: fp32 or int8; None: there is none, or no record."""
+    try:
+        return json.loads((folder / RECORD).read_text("utf-8"))["quantize"] or "fp32"
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
+        return None
 
 
 def export_folder(run: str | Path, output: str | Path | None) -> Path:

@@ -22,16 +22,21 @@ def dockerfile_of(
 
     models:    by their names
     arguments: further ones of `nlpt serve`
-    engine:    as `find_model` has it
+    engine:    torch, onnx or auto, as `find_model` has them
     token_env: environment variable that holds the token; None: there is none
     raises:    UserError for what is no model, or lies elsewhere
     """
+    if engine == "compiled":
+        raise UserError(
+            "--dockerfile: the image has no compiler for the machine that it will run on. Leave "
+            "--engine out."
+        )
     copies, served, extras = [], [], ["serve"]
     for number, (name, model) in enumerate(models.items(), start=1):
-        folder, onnx = find_model(model, engine, "MODEL")
+        folder, computing = find_model(model, engine, "MODEL")
         copies.append(_copy(folder, f"/models/{number}"))
         served.append(f"{name}=/models/{number}")
-        if onnx:
+        if computing == "onnx":
             extras = ["serve", "export"]
     package = f"nlp-transfer[{','.join(extras)}]=={__version__}"
     token = ["--token-env", token_env] if token_env else ["--no-token"]

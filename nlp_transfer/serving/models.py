@@ -51,7 +51,7 @@ def load_models(opening: Opening) -> Mapping[str, Predictor]:
         return {name: _for_turns(model) for name, model in adapters.predictors.items()}
     predictors = {}
     for name, model in names_of([str(model) for model in opening.models]).items():
-        predictor = replace(opening, models=(model,)).load()
+        predictor = replace(opening, models=(model,)).as_found().load()
         assert isinstance(predictor, Predictor)
         predictors[name] = _for_turns(predictor)
     return predictors

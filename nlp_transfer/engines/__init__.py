@@ -1,0 +1,1 @@
+"""What could compute a model: measured in turns, how fast each is and how alike it answers."""
