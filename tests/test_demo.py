@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import http.client
 import json
-import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
-import time
 import urllib.parse
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +18,7 @@ import yaml
 
 pytest.importorskip("gradio", reason="the extra demo is not installed")
 
+from served import Served, served
 from tiny import write_recipe
 
 from nlp_transfer import Predictor, UserError, demo, write_space
@@ -40,30 +35,10 @@ SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)> Ada Lovelace lef
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
-@dataclass(frozen=True)
-class Demo:
-    """A page in a process of its own."""
+class Demo(Served):
+    """What the page of `nlpt demo` answers, to one who knows the token."""
 
-    process: subprocess.Popen[str]
-    port: int
-    log: Path
-
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Send one request; return status, headers (names in lower case) and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
-        try:
-            connection.request(method, path, body, SIGNED if headers is None else headers)
-            answer = connection.getresponse()
-            found = {name.lower(): value for name, value in answer.getheaders()}
-            return answer.status, found, answer.read()
-        finally:
-            connection.close()
+    headers = SIGNED
 
     def join(self, name: str, *data: Any) -> tuple[int, Any]:
         """Ask for an answer; return the status, and what is said of it."""
@@ -102,24 +77,9 @@ class Demo:
 @contextlib.contextmanager
 def shown(folder: Path, *arguments: object) -> Iterator[Demo]:
     """Start the command on a free port; SIGTERM ends it, in order."""
-    log = folder / "log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nlp_transfer", "demo", *map(str, arguments), "--port", "0"],
-            stderr=stream,
-            stdout=stream,
-            env={**os.environ, "DEMO_TOKEN": SECRET},
-            text=True,
-        )
-    try:
-        while " on http://" not in log.read_text("utf-8"):
-            assert process.poll() is None, log.read_text("utf-8")
-            time.sleep(0.05)
-        port = int(log.read_text("utf-8").split(" on http://")[1].split(":")[1].split()[0])
-        yield Demo(process, port, log)
-    finally:
-        process.terminate()
-        assert process.wait(60) == 0, log.read_text("utf-8")
+    with served(Demo, folder, "demo", *arguments, DEMO_TOKEN=SECRET) as demo:
+        yield demo
+    assert demo.process.returncode == 0, demo.log.read_text("utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 from hub_server import USER, Hub, running_hub
 from huggingface_hub import ModelCard
 from publishing import nlpt, python, recipe_of, write_checkpoint, write_sentences
-from tiny import texts_with_classes
 
 from nlp_transfer.models.checkpoint import embedded_checkpoint
 
@@ -42,13 +42,15 @@ for repo, lines in json.load(open(sys.argv[1])).items():
     texts = [line.get("text") or " ".join(line["tokens"]) for line in lines]
     items = [{k: line[k] for k in ("text", "tokens") if k in line} for line in lines]
     by_pipeline = [names["answer"](text) for text in texts]
-    for call in re.findall(r"`(AutoPeft.*?)` of peft", card):
+    by_peft = re.findall(r"`(AutoPeft.*?)` of peft", card)
+    for call in by_peft:
         names["answer"].model = eval(call, {**vars(peft), **names}).eval()
         assert [names["answer"](text) for text in texts] == by_pipeline, call
     engines = ["torch", *(["onnx"] if "engine=" in card else [])]
     answers[repo] = {
         "printed": printed.getvalue(),
         "pipeline": by_pipeline,
+        "by peft": by_peft,
         "own": {e: list(Predictor.from_run(repo, engine=e)(items)) for e in engines},
     }
 print(json.dumps(answers, default=float))
@@ -61,6 +63,9 @@ RUNS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "wishes": ("classification", {"name": "full"}, {}),
     "wishes-adapter": ("classification", {"name": "lora", "merge": False}, {}),
 }
+
+PEOPLE, PLACES = ("Ada Lovelace", "Alan Turing", "Grace Hopper"), ("Paris", "London", "Berlin")
+DEEDS = {"letter": "wrote to", "home": "lived in", "flight": "flew from"}
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +82,12 @@ def work(tmp_path_factory: pytest.TempPathFactory, hub: Hub) -> Path:
     hub.add_folder(f"{USER}/tiny-base", work / "tiny-base")
     write_sentences(work / "tiny-data")
     (work / "wishes").mkdir()
-    for seed, split in enumerate(("train", "validation", "test")):
-        rows = [{"text": t, "label": n} for t, n in texts_with_classes(24, seed=seed)]
+    rows = [
+        {"text": f"{who} {what} {place}", "label": label}
+        for who, (label, what), place in product(PEOPLE, DEEDS.items(), PLACES)
+    ]
+    rows.append({"text": " , ".join(row["text"] for row in rows[3:6] * 6), "label": "home"})
+    for split in ("train", "validation", "test"):
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         (work / "wishes" / f"{split}.jsonl").write_text(lines, "utf-8")
     jobs = []
@@ -95,9 +104,9 @@ def work(tmp_path_factory: pytest.TempPathFactory, hub: Hub) -> Path:
             model={"checkpoint": f"{USER}/tiny-base", "max_pieces": 32, "pooling": pooling},
             training={
                 "precision": "fp32",
-                "learning_rate": 0.01,
-                "tokens_per_batch": 128,
-                "arguments": {"max_steps": 30},
+                "learning_rate": 0.003,
+                "tokens_per_batch": 64,
+                "arguments": {"max_steps": 60},
             },
         )
         jobs.append((str(recipe), str(work / "runs" / name), f"{USER}/{name}", options))
@@ -154,6 +163,8 @@ def test_the_code_of_a_card_runs_as_it_stands(name: str, used: dict[str, Any]) -
     printed = used[name]["printed"]
     assert "Your text here." in printed  # nlp_transfer's results show the text
     assert len(printed.splitlines()) >= 2
+    # The mean of pieces is a layer more than the base has.
+    assert bool(used[name]["by peft"]) == (name == "names-adapter")
 
 
 @pytest.mark.parametrize("name", RUNS)

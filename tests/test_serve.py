@@ -6,22 +6,21 @@ import contextlib
 import gzip
 import http.client
 import json
-import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("fastapi")
+
+from served import Served, served
 
 from nlp_transfer import dockerfile
 from nlp_transfer.errors import UserError
@@ -41,30 +40,8 @@ ITEMS = [
 ]
 
 
-@dataclass(frozen=True)
-class Server:
-    """A server in a process of its own."""
-
-    process: subprocess.Popen[str]
-    port: int
-    log: Path
-
-    def ask(
-        self,
-        method: str,
-        path: str,
-        body: bytes | Iterator[bytes] | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Send one request; return status, headers (names in lower case) and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            found = {name.lower(): value for name, value in answer.getheaders()}
-            return answer.status, found, answer.read()
-        finally:
-            connection.close()
+class Server(Served):
+    """What `nlpt serve` answers."""
 
     def post(self, asked: Any, **headers: str) -> tuple[int, Any]:
         """Send JSON to /predict; return the status, and what is answered."""
@@ -92,27 +69,7 @@ class Server:
         return float(line.split()[1]) / 1e6
 
 
-@contextlib.contextmanager
-def serving(folder: Path, *arguments: object, **variables: str) -> Iterator[Server]:
-    """Start the command on a free port; end it, if it has not ended."""
-    log = folder / "log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nlp_transfer", "serve", *map(str, arguments), "--port", "0"],
-            stderr=stream,
-            stdout=stream,
-            env={**os.environ, **variables},
-            text=True,
-        )
-    try:
-        while " on http://" not in log.read_text("utf-8"):
-            assert process.poll() is None, log.read_text("utf-8")
-            time.sleep(0.05)
-        port = int(log.read_text("utf-8").split(" on http://")[1].split(":")[1].split()[0])
-        yield Server(process, port, log)
-    finally:
-        process.terminate()
-        process.wait(60)
+serving = partial(served, Server)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +77,7 @@ def server(trained_ner: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Start a server of a tiny model with narrow limits."""
     limits = ("--max-body", 100_000, "--max-texts", 500, "--max-characters", 2_000)
     times = ("--client-timeout", 1, "--max-waiting", 20_000)
-    with serving(tmp_path_factory.mktemp("server"), trained_ner, *limits, *times) as one:
+    with serving(tmp_path_factory.mktemp("server"), "serve", trained_ner, *limits, *times) as one:
         yield one
 
 
@@ -382,7 +339,7 @@ def guarded(
     """Start a server of two models that asks for a token."""
     names = (f"names={trained_ner}", f"wishes={trained_classifier}")
     folder = tmp_path_factory.mktemp("guarded")
-    with serving(folder, *names, "--token-env", "MY_TOKEN", MY_TOKEN=SECRET) as one:
+    with serving(folder, "serve", *names, "--token-env", "MY_TOKEN", MY_TOKEN=SECRET) as one:
         yield one
 
 
@@ -565,7 +522,7 @@ def test_adapters_of_one_base_each_answer_by_their_name(
         run = trained(tiny_recipe(task, strategy="lora", training={"epochs": 1}))
         runs[name] = shutil.copytree(run, tmp_path / name)
     adapters = [part for run in runs.values() for part in ("--adapter", run)]
-    with serving(tmp_path, tiny_bert, *adapters) as server:
+    with serving(tmp_path, "serve", tiny_bert, *adapters) as server:
         for name, run in runs.items():
             status, answer = server.post({"texts": TEXTS, "model": name})
             assert status == 200
@@ -578,7 +535,7 @@ def test_an_export_is_served_and_a_second_signal_ends_at_once(nlpt, trained_ner,
     pytest.importorskip("onnxruntime")
     code, _, err = nlpt("export", trained_ner, "--output", tmp_path / "onnx")
     assert code == 0, err
-    with serving(tmp_path, tmp_path / "onnx", "--engine", "onnx") as server:
+    with serving(tmp_path, "serve", tmp_path / "onnx", "--engine", "onnx") as server:
         status, answer = server.post({"texts": TEXTS})
         assert status == 200
         assert rounded(answer["results"]) == rounded(predicted(nlpt, TEXTS, tmp_path / "onnx"))

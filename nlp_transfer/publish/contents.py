@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.manifest import check_file
-from nlp_transfer.models.loading import ADAPTER_FILE
+from nlp_transfer.models.loading import ADAPTER_FILE, load_config
+from nlp_transfer.models.readout import has_readout
 from nlp_transfer.publish.parts import Parts
 from nlp_transfer.publish.portable import Files, files_to_publish, read_recipe
 from nlp_transfer.publish.published_card import published_card
@@ -73,8 +74,10 @@ def gather(folder: RunFolder, repo: str, what: Parts, scratch: Path) -> Contents
         predictor = _opened(model)
         task, split = predictor.task, list(metrics["splits"])[-1]
         stock = measure_stock(predictor, model, examples, split=split)
-    checkpoint = read_recipe(folder)["model"]["checkpoint"]
-    use = Use(checkpoint, (model / ADAPTER_FILE).is_file(), onnx is not None, stock)
+    said = read_recipe(folder)["model"]
+    is_adapter = (model / ADAPTER_FILE).is_file()
+    plain = said.get("layers") is None and not has_readout(load_config(model, "RUN"))
+    use = Use(said["checkpoint"], is_adapter, plain, onnx is not None, stock)
     files = files_to_publish(folder, model, onnx=onnx, report=what.report)
     files["README.md"] = published_card(folder.path / "README.md", repo, task, use)
     models = [("torch", model), *([("onnx", onnx)] if onnx is not None else [])]

@@ -21,8 +21,10 @@ class Provenance:
     hardware: str
 
     @classmethod
-    def read(cls, folder: RunFolder) -> Provenance:
-        """Read what a run wrote when it began."""
+    def read(cls, folder: RunFolder) -> Provenance | None:
+        """Read what a run wrote when it began; None in a process that does not see the folder."""
+        if not (folder.path / "environment.json").is_file():
+            return None
         environment, data = folder.read_json("environment.json"), folder.read_json("data.json")
         splits = (
             (name, split["examples"], split["sha256"]) for name, split in data["splits"].items()

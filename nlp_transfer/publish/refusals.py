@@ -32,6 +32,10 @@ def explaining_refusals(
         raise UserError(f"{problem}\nThe run in {run} is safe. Try again with: {again}") from None
 
 
+class _SilenceError(Exception):
+    """The Hub says nothing: the client would ask five times more, each time as long."""
+
+
 @contextlib.contextmanager
 def _bounded_requests() -> Iterator[None]:
     """Let no request wait for ever for an answer, as those that write to the Hub do by themselves.
@@ -45,7 +49,12 @@ def _bounded_requests() -> Iterator[None]:
 
     def bounded(request: Any, **options: Any) -> Any:
         request.extensions["timeout"] = time_limits(seconds)
-        return send(request, **options)
+        try:
+            return send(request, **options)
+        except Exception as error:
+            if "Timeout" not in type(error).__name__:
+                raise
+            raise _SilenceError(f"The Hub did not answer within {seconds} s.") from None
 
     client.send = bounded  # type: ignore[method-assign]
     try:
@@ -74,6 +83,8 @@ def _explain(error: BaseException, repo: str, run: Path) -> str | None:
     for cause in _chain(error):
         if isinstance(cause, UserError):
             return None
+        if isinstance(cause, _SilenceError):
+            return f"{cause} Check the network connection."
         if isinstance(cause, OfflineModeIsEnabled):
             return "HF_HUB_OFFLINE is set, so the Hub was not asked. Unset it to publish."
         if isinstance(cause, HfHubHTTPError) and cause.response is not None:
@@ -81,7 +92,7 @@ def _explain(error: BaseException, repo: str, run: Path) -> str | None:
         if type(cause).__name__ == "XetAuthenticationError":
             return _explain_status(403, None, repo, run)
         if is_network_error(cause):
-            return "The Hub cannot be reached, or does not answer. Check the network connection."
+            return "The Hub cannot be reached. Check the network connection."
     if isinstance(error, ValueError) and "README.md" in str(error):
         return _explain_status(400, str(error), repo, run)
     if isinstance(error, RuntimeError | OSError):  # hf_xet and the upload threads raise these

@@ -25,6 +25,9 @@ class Use:
     """What it was fine-tuned from, as the recipe names it."""
     adapter: bool
     """Whether it is one, and no whole model."""
+    plain: bool = False
+    """Whether the model of an adapter has the layers of its base and no other, so that peft makes
+    it of that by itself."""
     onnx: bool = False
     """Whether an ONNX model is there too."""
     stock: StockFigure | None = None
@@ -45,6 +48,7 @@ def use_part(task: Task, use: Use) -> str:
             base=base,
             local_base=None if base else short_name(use.checkpoint),
             adapter=use.adapter,
+            plain=use.plain,
             onnx=use.onnx,
             stock=use.stock,
             has_pipeline=task.stock is not None,
