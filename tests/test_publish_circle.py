@@ -21,7 +21,7 @@ import json, logging, sys
 from nlp_transfer import export, finetune, load_recipe, publish_model
 logging.basicConfig(level=logging.INFO)
 for recipe, run, repo, options in json.loads(sys.argv[1]):
-    finetune(load_recipe(recipe), output=run)
+    finetune(load_recipe(recipe), output=run)  # what is finished stays as it is
     if "with_onnx" in options:
         export(run)
     publish_model(run, repo, **options)
@@ -59,7 +59,7 @@ RUNS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     # repository: task, strategy, options of publish
     "names": ("ner", {"name": "full"}, {"with_onnx": True, "with_report": True}),
     "names-adapter": ("ner", {"name": "lora", "merge": False}, {}),
-    "names-merged": ("ner", {"name": "lora", "merge": False}, {"merge": True}),
+    "names-merged": ("ner", {"name": "lora", "merge": False}, {"merge": True}),  # the same run
     "wishes": ("classification", {"name": "full"}, {}),
     "wishes-adapter": ("classification", {"name": "lora", "merge": False}, {}),
 }
@@ -96,7 +96,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, hub: Hub) -> Path:
         pooling = "mean" if name == "wishes-adapter" else "auto"
         recipe = recipe_of(
             work,
-            name=name,
+            name=run_of(name),
             checkpoint=f"{USER}/tiny-base",
             strategy=strategy,
             task={"name": task},
@@ -109,7 +109,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, hub: Hub) -> Path:
                 "arguments": {"max_steps": 60},
             },
         )
-        jobs.append((str(recipe), str(work / "runs" / name), f"{USER}/{name}", options))
+        jobs.append((str(recipe), str(work / "runs" / run_of(name)), f"{USER}/{name}", options))
     done = python(hub, "-c", TRAIN, json.dumps(jobs))
     assert done.returncode == 0, done.stderr
     (work / "log.txt").write_text(done.stderr, "utf-8")
@@ -119,7 +119,12 @@ def work(tmp_path_factory: pytest.TempPathFactory, hub: Hub) -> Path:
 @pytest.fixture(scope="module")
 def lines(work: Path) -> dict[str, list[dict[str, Any]]]:
     """The lines of predictions.jsonl, by repository."""
-    return {name: predicted(work / "runs" / name) for name in RUNS}
+    return {name: predicted(work / "runs" / run_of(name)) for name in RUNS}
+
+
+def run_of(name: str) -> str:
+    """Name the run that was published as a repository; of one, its adapter and the merged model."""
+    return name.replace("merged", "adapter")
 
 
 def predicted(run: Path) -> list[dict[str, Any]]:

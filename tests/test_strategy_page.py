@@ -16,6 +16,7 @@ from nlp_transfer.recipe.json_schema import schema_of
 from nlp_transfer.strategies import AnyStrategy
 from nlp_transfer.strategies.any_recipe import AnyRecipe
 from nlp_transfer.strategies.base import Strategy
+from tests.benchmarks.strategies import Results
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "strategies.md").read_text("utf-8")
@@ -36,6 +37,11 @@ def test_what_is_experimental_is_marked_wherever_it_is_named(name: str):
     schema = schema_of(AnyRecipe)
     section = schema.tagged(schema.root["properties"]["strategies"]["items"])[name]
     assert section["description"].startswith("Experimental: ") == experimental
+
+
+def test_the_tables_of_the_page_are_those_of_the_runs_that_are_kept():
+    results = Results(ROOT / "tests" / "benchmarks" / "strategies.jsonl", ROWS)
+    assert results.tables().strip() in PAGE
 
 
 def test_a_run_says_of_its_strategies_which_are_experimental(

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.manifest import check_file
-from nlp_transfer.models.loading import ADAPTER_FILE, load_config
-from nlp_transfer.models.readout import has_readout
+from nlp_transfer.models.loading import ADAPTER_FILE
 from nlp_transfer.publish.parts import Parts
 from nlp_transfer.publish.portable import Files, files_to_publish, read_recipe
 from nlp_transfer.publish.published_card import published_card
@@ -76,12 +75,19 @@ def gather(folder: RunFolder, repo: str, what: Parts, scratch: Path) -> Contents
         stock = measure_stock(predictor, model, examples, split=split)
     said = read_recipe(folder)["model"]
     is_adapter = (model / ADAPTER_FILE).is_file()
-    plain = said.get("layers") is None and not has_readout(load_config(model, "RUN"))
+    plain = is_adapter and said.get("layers") is None and _has_layers_of_base(model)
     use = Use(said["checkpoint"], is_adapter, plain, onnx is not None, stock)
     files = files_to_publish(folder, model, onnx=onnx, report=what.report)
     files["README.md"] = published_card(folder.path / "README.md", repo, task, use)
     models = [("torch", model), *([("onnx", onnx)] if onnx is not None else [])]
     return Contents(files, examples, models)
+
+
+def _has_layers_of_base(adapter: Path) -> bool:
+    from nlp_transfer.models.loading import load_config
+    from nlp_transfer.models.readout import has_readout
+
+    return not has_readout(load_config(adapter, "RUN"))
 
 
 def _merged(folder: RunFolder, target: Path) -> Path:

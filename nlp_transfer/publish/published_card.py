@@ -11,8 +11,7 @@ from yaml import YAMLError
 
 from nlp_transfer.errors import UserError
 from nlp_transfer.publish.card import REPO_PLACEHOLDER
-from nlp_transfer.publish.stock import StockFigure
-from nlp_transfer.publish.use import Use, with_use
+from nlp_transfer.publish.use import StockFigure, Use, with_use
 from nlp_transfer.tasks.base import Task
 
 

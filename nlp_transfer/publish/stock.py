@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from nlp_transfer.inference.predictor import Predictor
 from nlp_transfer.metrics.outcomes import Outcomes
 from nlp_transfer.models.damage import quiet_transformers
 from nlp_transfer.models.loading import ADAPTER_FILE
+from nlp_transfer.publish.use import StockFigure
 from nlp_transfer.tasks.optional import Line, Stock
 
 log = logging.getLogger(__name__)
@@ -20,21 +20,6 @@ log = logging.getLogger(__name__)
 _MOST_EXAMPLES = 2_000
 """More are drawn from: a pipeline takes a minute for so many long texts."""
 _BATCH = 16
-
-
-@dataclass(frozen=True)
-class StockFigure:
-    """The headline of a model that is used without nlp_transfer, on raw text."""
-
-    figure: str
-    """What people call it: "entity F1"."""
-    value: float
-    own: float
-    """The figure of nlp_transfer on the same examples."""
-    split: str
-    examples: int
-    of: int
-    """How many the split has."""
 
 
 def measure_stock(

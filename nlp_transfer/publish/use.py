@@ -9,12 +9,26 @@ from markupsafe import Markup
 
 from nlp_transfer.models.checkpoint import EMBEDDED, EMBEDDED_HUB_ID
 from nlp_transfer.publish.names import is_local, short_name
-from nlp_transfer.publish.stock import StockFigure
 from nlp_transfer.report.escaping import markdown_templates
 from nlp_transfer.tasks.base import Task
 
 _BEGIN, _END = "<!-- how to use it, as nlpt publish writes it -->", "<!-- end of how to use it -->"
 _TEMPLATES = markdown_templates("nlp_transfer.publish")
+
+
+@dataclass(frozen=True)
+class StockFigure:
+    """The headline of a model that is used without nlp_transfer, on raw text."""
+
+    figure: str
+    """What people call it: "entity F1"."""
+    value: float
+    own: float
+    """The figure of nlp_transfer on the same examples."""
+    split: str
+    examples: int
+    of: int
+    """How many the split has."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ class Fgm(Strategy):
     # DeepSpeed counts gradients by itself, and does not know of those that only find the noise.
     not_under: ClassVar[tuple[Wrapper, ...]] = ("zero-1", "zero-2", "zero-3")
     excludes: ClassVar[tuple[str, ...]] = ("r_drop",)
+    experimental: ClassVar[bool] = True
 
     name: Literal["fgm"] = "fgm"
     epsilon: float = Field(

@@ -42,7 +42,6 @@ class Gazetteer(Strategy):
     stage: ClassVar[Stage] = Stage.ROWS
     # A text in which a name stands is the dictionary's, whatever a teacher makes of it.
     order: ClassVar[int] = 20
-    experimental: ClassVar[bool] = True
 
     name: Literal["gazetteer"] = "gazetteer"
     dictionary: File = Field(
