@@ -24,7 +24,7 @@ quickstart: setup  ## fine-tune on the embedded data and print the report
 	$(BIN)/nlpt finetune --recipe $(RECIPE) --fresh
 
 test: setup  ## the fast tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup  ## the slow tests too
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'slow or not slow'

@@ -172,6 +172,7 @@ def test_where_nothing_can_be_kept_the_figures_are_shown_all_the_same(
     assert found["timed"][0]["facts"]["figure"] is None
 
 
+@pytest.mark.slow
 def test_an_export_is_chosen_as_long_as_it_is_the_one_that_was_measured(
     nlpt: Run, trained_ner: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
