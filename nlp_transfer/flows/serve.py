@@ -50,6 +50,7 @@ def serve(
     from nlp_transfer.inference.opening import Opening
     from nlp_transfer.serving.models import load_models
     from nlp_transfer.serving.server import run
+    from nlp_transfer.serving.worker import one_core
 
     opening = Opening(
         models=models,
@@ -62,8 +63,8 @@ def serve(
         min_precision=min_precision,
         coverage=coverage,
     )
-    with listen(host, port) as listener:
-        run(listener, load_models(opening), limits or Limits(), token)
+    with listen(host, port) as listener, one_core() as cores:
+        run(listener, load_models(opening), limits or Limits(), token, cores)
 
 
 def dockerfile(

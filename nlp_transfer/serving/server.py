@@ -36,14 +36,18 @@ def run(
     models: Mapping[str, Predictor],
     limits: Limits,
     token: Token | None,
+    cores: int,
 ) -> None:
     """Answer until a signal comes.
 
+    models: loaded in `one_core`
+    cores:  that PyTorch computes on
     raises: Interrupted, when all who had asked are answered
     """
     figures = ServerFigures(PATHS, models)
     example, *_ = [first_answer(model) for model in models.values()]
-    with Worker(models, figures, most_waiting=limits.waiting_characters) as worker:
+    waiting = limits.waiting_characters
+    with Worker(models, figures, cores=cores, most_waiting=waiting) as worker:
         app = make_app(worker, figures, limits, token, example)
         gc.freeze()  # what is loaded stays: no need to look through it again and again
         log.info("%s is served on %s", ", ".join(models), url_of(listener))

@@ -7,11 +7,13 @@ waits for others to come; a long request has a part in each turn, so that short 
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -30,6 +32,8 @@ _CHARACTERS_A_PIECE = 4
 _BATCHES_A_TURN = 4
 _PARTS_A_TURN = 4
 """Of one request at least, if it fills a turn: the others come between them."""
+_SWITCH_SECONDS = 0.0001
+"""After which requests that are read give way to what is computed, not the 0.005 of Python."""
 _LONGEST_WAIT = 60
 """Seconds after which those who are turned away are told to come again, at most."""
 
@@ -69,15 +73,45 @@ class _Asked:
 _Turn = list[tuple[_Asked, list[Item]]]
 
 
+@contextmanager
+def one_core() -> Iterator[int]:
+    """Let PyTorch compute on one core, so that a worker's thread is the only one with several.
+
+    OpenMP keeps threads for each thread that has ever computed with them, and those of two get in
+    each other's way: a worker then takes twice as long for a sentence on two cores.
+
+    yields: how many cores a worker is to take: all but one, which reads requests; its threads wait
+            for each other, and where that one is not free they wait long
+    """
+    import torch
+
+    cores = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield max(1, cores - 1)
+    finally:
+        torch.set_num_threads(cores)
+
+
 class Worker:
     """The thread that owns the models; it works within a `with` block."""
 
     def __init__(
-        self, models: Mapping[str, Predictor], figures: ServerFigures, *, most_waiting: int
+        self,
+        models: Mapping[str, Predictor],
+        figures: ServerFigures,
+        *,
+        cores: int,
+        most_waiting: int,
     ) -> None:
-        """most_waiting: characters."""
+        """Take models that were loaded in `one_core`.
+
+        cores:        that PyTorch computes on
+        most_waiting: characters
+        """
         self.models = models
         self._figures = figures
+        self._cores = cores
         self._most_waiting = most_waiting
         self._asked: deque[_Asked] = deque()
         self._waiting = 0
@@ -134,6 +168,10 @@ class Worker:
         return max(1, min(_LONGEST_WAIT, round(seconds)))
 
     def _work(self) -> None:
+        import torch
+
+        torch.set_num_threads(self._cores)
+        sys.setswitchinterval(_SWITCH_SECONDS)
         with kept_ready(model.loaded.model for model in self.models.values() if model.fast_cpu):
             while (turn := self._next_turn()) is not None:
                 begun = time.monotonic()

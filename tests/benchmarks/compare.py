@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import scoring
+from tests.benchmarks import scoring, serving
 from tests.benchmarks.workers import Measured, in_turns, processor, run_module
 
 _TUNED = ("--batch", 32, "--bf16", "--grouped", "--learning-rate", 2e-4, "--warmup", 0.1)
@@ -53,6 +53,13 @@ def main() -> None:
         scaling = [_predict_file(options, run, folder, size) for size in (1, *options.scaling)]
         sizes = (32, options.evaluate) if options.evaluate else ()
         evaluation = [_evaluate(run, folder, options, size) for size in sizes]
+        served = serving.measure(
+            run,
+            engine="auto",
+            seconds=max(1, options.seconds),
+            turns=options.turns,
+            requests=options.requests,
+        )
     scored = scoring.measure(options.score, min(options.score, 20_000))
     result = {
         "processor": processor(),
@@ -67,6 +74,7 @@ def main() -> None:
         "scaling": scaling,
         "evaluation": evaluation,
         "scoring": scored,
+        "serving": served,
     }
     _print(result)
     print(json.dumps(result))
@@ -84,6 +92,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10, help="of predicting, at least")
     parser.add_argument("--prepare", type=int, default=20_000, help="sentences to tokenize")
     parser.add_argument("--evaluate", type=int, default=100_000, help="sentences to score, or 0")
+    parser.add_argument("--requests", type=int, default=2000, help="to serve at least")
     parser.add_argument("--score", type=int, default=100_000, help="sentences whose tags to score")
     parser.add_argument(
         "--scaling",
@@ -98,7 +107,7 @@ def _options() -> argparse.Namespace:
     if options.quick:
         options.turns, options.epochs, options.sentences, options.scaling = 1, 0.25, 200, [500]
         options.prepare, options.evaluate, options.seconds = 1000, 0, 0
-        options.score = 1000
+        options.score, options.requests = 1000, 640
     return options
 
 
@@ -135,7 +144,9 @@ def _ours(options: argparse.Namespace, folder: Path, turn: int) -> Measured:
 
 
 def _prediction_sides(options: argparse.Namespace, run: Path) -> dict[str, Any]:
-    engines = ("trainer", "pipeline-1", "pipeline-32", "ours", "ours-int8")
+    engines = ["trainer", "pipeline-1", "pipeline-32", "ours", "ours-int8"]
+    if not options.quick:  # half a minute of compiling
+        engines.append("ours-compiled")
     return {engine: partial(_predict, options, run, engine) for engine in engines}
 
 
@@ -217,6 +228,8 @@ def _print(result: dict[str, Any]) -> None:
     if result["evaluation"]:
         _print_growth("nlpt evaluate", result["evaluation"])
     scoring.show(result["scoring"])
+    print("\nnlpt serve, one sentence a request")
+    serving.show(result["serving"])
 
 
 def _pairs(result: dict[str, Any]) -> Iterator[tuple[Measured, Measured, str, str]]:
@@ -226,8 +239,9 @@ def _pairs(result: dict[str, Any]) -> Iterator[tuple[Measured, Measured, str, st
         yield _with_peaks(training[side], training["ours"], f"training, {side}")
     for side in ("pipeline-1", "pipeline-32", "trainer"):
         yield _with_peaks(prediction[side], prediction["ours"], f"prediction, {side}")
-    title = "prediction, our PyTorch / our ONNX int8"
-    yield _with_peaks(prediction["ours"], prediction["ours-int8"], title)
+    for side, title in (("ours-int8", "ONNX int8"), ("ours-compiled", "compiled")):
+        if side in prediction:
+            yield _with_peaks(prediction["ours"], prediction[side], f"our PyTorch / our {title}")
 
 
 def _with_peaks(

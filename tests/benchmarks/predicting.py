@@ -141,6 +141,7 @@ def _trainer(options: argparse.Namespace) -> Callable[[Words], Tags]:
 ENGINES: dict[str, Callable[[argparse.Namespace], Callable[[Words], Tags]]] = {
     "ours": _ours("torch"),
     "ours-int8": _ours("onnx"),
+    "ours-compiled": _ours("compiled"),
     "pipeline-1": _pipeline(1),
     "pipeline-32": _pipeline(32),
     "trainer": _trainer,

@@ -27,6 +27,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -55,43 +56,60 @@ def main() -> None:
         run = options.run or Path(folder, "run")
         if options.run is None:
             run_module("nlp_transfer", "finetune", "--recipe", "quickstart-ner", "--output", run)
-        sentences = _sentences()
-        predictor = Predictor.from_run(run, engine=options.engine)
-        with _served(run, options.engine) as (port, process):
-            load = partial(_asked, port, process, sentences, options.seconds)
-            sides = {
-                "Predictor": lambda _: _bare(predictor, sentences, options.seconds),
-                **{f"{n} clients": partial(_of_turn, partial(load, n)) for n in _CLIENTS},
-            }
-            measured = in_turns(sides, options.turns)
-            memory = _memory(port, sentences, options.requests, process)
-    _print(measured, memory, options.requests)
+        result = measure(
+            run,
+            engine=options.engine,
+            seconds=options.seconds,
+            turns=options.turns,
+            requests=options.requests,
+        )
+    show(result)
+    print(json.dumps(result))
 
 
-def _print(measured: dict[str, Measured], memory: Sequence[float], requests: int) -> None:
-    bare = measured["Predictor"]["sentences_per_second"]
+def measure(run: Path, *, engine: str, seconds: float, turns: int, requests: int) -> dict[str, Any]:
+    """Let clients ask a server of a run, in turns with the bare Predictor.
+
+    seconds:  of each measurement
+    requests: while memory is read
+    """
+    sentences = _sentences()
+    predictor = Predictor.from_run(run, engine=engine)
+    with _served(run, engine) as (port, process):
+        load = partial(_asked, port, process, sentences, seconds)
+        sides = {
+            "Predictor": lambda _: _bare(predictor, sentences, seconds),
+            **{f"{n} clients": partial(_of_turn, partial(load, n)) for n in _CLIENTS},
+        }
+        measured = in_turns(sides, turns)
+        sizes, failed = _memory(port, sentences, requests, process)
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "measured": measured,
+        "requests": requests,
+        "failed": failed,
+        "megabytes": sizes,
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the table."""
+    bare = result["measured"]["Predictor"]["sentences_per_second"]
     print("| | sentences/s | of the Predictor's | CPU ms a sentence | p50 ms | p99 ms | failed |")
     print("|---|---|---|---|---|---|---|")
-    for side, found in measured.items():
+    for side, found in result["measured"].items():
         speed = found["sentences_per_second"]
         print(f"| {side} | {speed:.0f} | {speed / bare:.2f} | {found['cpu_ms']:.2f} ", end="")
         if "p50" in found:
             print(f"| {found['p50']:.0f} | {found['p99']:.0f} | {found['failed']:.0f} |")
         else:
             print("| | | |")
-    told = " ".join(f"{size:.0f}" for size in memory)
-    print(f"\nMB of the server over {requests:,} requests of 64 clients: {told}")
+    told = " ".join(f"{size:.0f}" for size in result["megabytes"])
     print(
-        json.dumps(
-            {
-                "processor": processor(),
-                "cores": os.cpu_count(),
-                "measured": measured,
-                "requests": requests,
-                "megabytes": memory,
-            }
-        )
+        f"\nMB of the server over {result['requests']:,} requests of 64 clients: {told}; ", end=""
     )
+    print(f"{result['failed']} failed")
 
 
 def _sentences() -> list[str]:
@@ -149,13 +167,17 @@ def _asked(
 
 def _memory(
     port: int, sentences: Sequence[str], requests: int, process: psutil.Process
-) -> list[float]:
-    """Read the memory of the server, in MB, at first and after each tenth of so many requests."""
-    sizes = [process.memory_info().rss / 1e6]
+) -> tuple[list[float], int]:
+    """Read the memory of the server, in MB, at first and after each tenth of so many requests.
+
+    returns: it, and how many requests failed
+    """
+    sizes, failed = [process.memory_info().rss / 1e6], 0
     for _ in range(10):
-        asyncio.run(_all_clients(port, sentences, 64, None, requests // 640))
+        answers = asyncio.run(_all_clients(port, sentences, 64, None, requests // 640))
+        failed += sum(not ok for _, _, ok in answers)
         sizes.append(process.memory_info().rss / 1e6)
-    return sizes
+    return sizes, failed
 
 
 Answer = tuple[float, float, bool]
