@@ -33,7 +33,7 @@ from hub_server.sources import (
 
 from nlp_transfer import finetune, load_recipe
 from nlp_transfer.flows.dry_run import dry_run
-from nlp_transfer.hub import offline
+from nlp_transfer.hub.offline import offline
 from nlp_transfer.recipe.shipped import shipped_recipes
 
 RECIPES = {

@@ -9,7 +9,8 @@ from functools import cache, partial
 from pathlib import Path
 
 from nlp_transfer.errors import UserError, shortened
-from nlp_transfer.hub import HubError, asking, not_cached, repo_info
+from nlp_transfer.hub.asking import asking, repo_info
+from nlp_transfer.hub.faults import HubError, not_cached
 from nlp_transfer.manifest import check_folder, sha256_of
 from nlp_transfer.recipe.paths import is_file, is_folder, local_path, looks_like_path, no_such_path
 

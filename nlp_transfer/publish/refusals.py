@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nlp_transfer.errors import UserError
-from nlp_transfer.hub import is_network_error, time_limits
+from nlp_transfer.hub.faults import is_network_error
+from nlp_transfer.hub.requests import Send, limit_time, sending_by
 from nlp_transfer.publish.destination import Destination
 from nlp_transfer.publish.parts import Parts
 
@@ -44,23 +45,22 @@ def _bounded_requests() -> Iterator[None]:
     """
     import huggingface_hub
 
-    client = huggingface_hub.get_session()
-    send, seconds = client.send, 6 * huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT
+    seconds = 6 * huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT
 
-    def bounded(request: Any, **options: Any) -> Any:
-        request.extensions["timeout"] = time_limits(seconds)
-        try:
-            return send(request, **options)
-        except Exception as error:
-            if "Timeout" not in type(error).__name__:
-                raise
-            raise _SilenceError(f"The Hub did not answer within {seconds} s.") from None
+    def around(send: Send) -> Send:
+        def bounded(request: Any, **options: Any) -> Any:
+            limit_time(request, seconds)
+            try:
+                return send(request, **options)
+            except Exception as error:
+                if "Timeout" not in type(error).__name__:
+                    raise
+                raise _SilenceError(f"The Hub did not answer within {seconds} s.") from None
 
-    client.send = bounded  # type: ignore[method-assign]
-    try:
+        return bounded
+
+    with sending_by(around):
         yield
-    finally:
-        client.send = send  # type: ignore[method-assign]
 
 
 def _options(to: Destination, message: str | None) -> list[str]:

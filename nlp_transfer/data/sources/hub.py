@@ -18,7 +18,9 @@ from nlp_transfer.data.raw import RawRow, RawSplit
 from nlp_transfer.data.sources.choosing import chosen_splits
 from nlp_transfer.errors import UserError, nearest, shortened
 from nlp_transfer.files import write_json
-from nlp_transfer.hub import HubError, asking, explaining_faults, not_cached, offline, repo_info
+from nlp_transfer.hub.asking import asking, repo_info
+from nlp_transfer.hub.faults import HubError, explaining_faults, not_cached
+from nlp_transfer.hub.offline import offline
 from nlp_transfer.recipe import DataSection
 
 if TYPE_CHECKING:
