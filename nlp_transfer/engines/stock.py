@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nlp_transfer.inference.predictor import Predictor
@@ -20,32 +21,24 @@ PEAK_FLOPS = 2 * _SIDE**3
 def pipelines(model: Predictor, rows: Sequence[Row]) -> dict[int, Callable[[], object]]:
     """Return what predicts rows by transformers' pipeline, by its size of batch.
 
-    model: computed by PyTorch in fp32, as the pipeline does
+    model:   computed by PyTorch in fp32, as the pipeline does
+    returns: nothing where the task has no pipeline
     """
     from transformers import pipeline
 
-    tag = model.task.results.card.pipeline_tag
-    settings = {"truncation": True} if tag == "text-classification" else {}
-    stock = pipeline(
-        tag,
+    stock = model.task.stock
+    if stock is None:
+        return {}
+    predict = pipeline(
+        model.task.results.card.pipeline_tag,
         model=model.loaded.model,
         tokenizer=model.loaded.tokenizer,
         device=model.loaded.model.device,
+        **stock.arguments,
     )
-    texts = [_text(row) for row in rows]
-
-    def of(batch: int) -> Callable[[], object]:
-        return lambda: stock(texts, batch_size=batch, **settings)
-
-    return {batch: of(batch) for batch in BATCHES}
-
-
-def _text(row: Row) -> str | dict[str, str]:
-    if "words" in row:
-        return " ".join(row["words"]) or " "
-    if pair := row.get("text_pair"):
-        return {"text": row["text"], "text_pair": pair}
-    return str(row["text"])
+    result = model.task.results.result
+    texts = [stock.text(result(*one)) for one in zip(rows, model.predict(rows), strict=True)]
+    return {batch: partial(predict, texts, batch_size=batch) for batch in BATCHES}
 
 
 def matrix_product(device: str, precision: str) -> Callable[[], torch.Tensor]:
