@@ -68,6 +68,7 @@ RUNS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "wishes": ("classification", {"name": "full"}, {}),
     "wishes-adapter": ("classification", {"name": "lora", "merge": False}, {}),
 }
+PIECES = {"names-adapter": {"label_pieces": "all"}}
 
 PEOPLE, PLACES = ("Ada Lovelace", "Alan Turing", "Grace Hopper"), ("Paris", "London", "Berlin")
 DEEDS = {"letter": "wrote to", "home": "lived in", "flight": "flew from"}
@@ -104,7 +105,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, hub: Hub) -> Path:
             name=run_of(name),
             checkpoint=f"{USER}/tiny-base",
             strategy=strategy,
-            task={"name": task},
+            task={"name": task, **PIECES.get(run_of(name), {})},
             data={"source": str(work / source)},
             model={"checkpoint": f"{USER}/tiny-base", "max_pieces": 32, "pooling": pooling},
             training={
@@ -204,6 +205,18 @@ def check_card(card: ModelCard, lines: list[dict[str, Any]], found: list[Any]) -
     (told,) = (r for r in card.data.eval_results if "pipeline" in r.metric_name)
     assert told.metric_value == pytest.approx(reached)
     assert told.dataset_split == "test"
+
+
+def test_a_card_asks_the_pipeline_for_the_pieces_that_have_learned(
+    hub: Hub, work: Path, tmp_path: Path
+) -> None:
+    called = {"names": "first", "names-adapter": "average", "names-merged": "average"}
+    for name, aggregation in called.items():
+        assert f'aggregation_strategy="{aggregation}")' in card_of(hub, name).text
+    run, folder = work / "runs" / "names-adapter", tmp_path / "unmeasured"
+    done = nlpt(hub, "publish", run, f"{USER}/other", "--no-check", "--dry-run", folder)
+    assert done.returncode == 0, done.stderr
+    assert 'aggregation_strategy="average")' in (folder / "README.md").read_text("utf-8")
 
 
 def test_a_card_tells_all_that_the_hub_reads(hub: Hub) -> None:

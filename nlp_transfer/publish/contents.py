@@ -17,11 +17,11 @@ from nlp_transfer.publish.portable import Files, files_to_publish, read_recipe
 from nlp_transfer.publish.published_card import published_card
 from nlp_transfer.publish.use import Use
 from nlp_transfer.runs.run_folder import RunFolder
-from nlp_transfer.tasks import task_named
 from nlp_transfer.tasks.optional import Line
 
 if TYPE_CHECKING:
     from nlp_transfer.inference.predictor import Predictor
+    from nlp_transfer.tasks.base import Task
 
 log = logging.getLogger(__name__)
 
@@ -64,23 +64,30 @@ def gather(folder: RunFolder, repo: str, what: Parts, scratch: Path) -> Contents
     """
     model = _merged(folder, scratch / "model") if what.merge else folder.model
     onnx = _exported(folder) if what.onnx else None
-    metrics = folder.read_json("metrics.json")
     examples = _examples(folder) if what.check else []
-    task, stock = task_named(metrics["task"]), None
+    stock = None
     if examples:
         from nlp_transfer.publish.stock import measure_stock
 
-        predictor = _opened(model)
-        task, split = predictor.task, list(metrics["splits"])[-1]
-        stock = measure_stock(predictor, model, examples, split=split)
+        split = list(folder.read_json("metrics.json")["splits"])[-1]
+        stock = measure_stock(_opened(model), model, examples, split=split)
     said = read_recipe(folder)["model"]
     is_adapter = (model / ADAPTER_FILE).is_file()
     plain = is_adapter and said.get("layers") is None and _has_layers_of_base(model)
     use = Use(said["checkpoint"], is_adapter, plain, onnx is not None, stock)
     files = files_to_publish(folder, model, onnx=onnx, report=what.report)
-    files["README.md"] = published_card(folder.path / "README.md", repo, task, use)
+    files["README.md"] = published_card(folder.path / "README.md", repo, _task_of(model), use)
     models = [("torch", model), *([("onnx", onnx)] if onnx is not None else [])]
     return Contents(files, examples, models)
+
+
+def _task_of(model: Path) -> Task:
+    from nlp_transfer.models.loading import load_config
+    from nlp_transfer.models.saved import Settings
+    from nlp_transfer.tasks.told import task_of
+
+    config = load_config(model, "RUN")
+    return task_of(config, Settings.of(config, model, "RUN").task, model, scheme=None)
 
 
 def _has_layers_of_base(adapter: Path) -> bool:

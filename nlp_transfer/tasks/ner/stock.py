@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, Literal
 
 from nlp_transfer.data.tags import spans_of_any
 from nlp_transfer.metrics.outcomes import Judgement
@@ -17,7 +17,13 @@ from nlp_transfer.tasks.optional import Line
 class NerStock:
     """The pipeline reads raw text, and takes each piece or word by itself."""
 
-    arguments: ClassVar[Mapping[str, Any]] = {"aggregation_strategy": "first"}
+    aggregation: Literal["first", "average"]
+    """How the pieces of a word come to one label: average where all of them have learned it."""
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Join the pieces of words, and the words of entities."""
+        return {"aggregation_strategy": self.aggregation}
 
     def text(self, line: Line) -> str:
         """Join the words by blanks."""

@@ -135,4 +135,4 @@ class NerTask(Task):
     def stock(self) -> NerStock:
         from nlp_transfer.tasks.ner.stock import NerStock
 
-        return NerStock()
+        return NerStock("first" if self.label_pieces == "first" else "average")
