@@ -134,22 +134,36 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def trained_ner(
+def _trained_on(
     tmp_path_factory: pytest.TempPathFactory,
     data_folder: Callable[[str], Path],
     checkpoint: Callable[..., Path],
     trained: Callable[..., Path],
-) -> Path:
+) -> Callable[[str], Path]:
+    def train(task: str) -> Path:
+        recipe = write_recipe(
+            tmp_path_factory.mktemp("recipe") / "tiny.yaml",
+            task=task,
+            data=data_folder(task),
+            checkpoint=checkpoint("bert"),
+            strategy="full",
+            training={"epochs": 1},
+        )
+        return trained(recipe)
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def trained_ner(_trained_on: Callable[[str], Path]) -> Path:
     """Return the run of a tiny model for NER, which tests must not change."""
-    recipe = write_recipe(
-        tmp_path_factory.mktemp("recipe") / "tiny.yaml",
-        task="ner",
-        data=data_folder("ner"),
-        checkpoint=checkpoint("bert"),
-        strategy="full",
-        training={"epochs": 1},
-    )
-    return trained(recipe)
+    return _trained_on("ner")
+
+
+@pytest.fixture(scope="session")
+def trained_classifier(_trained_on: Callable[[str], Path]) -> Path:
+    """Return the run of a tiny model for classification, which tests must not change."""
+    return _trained_on("classification")
 
 
 @pytest.fixture

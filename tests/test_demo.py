@@ -19,14 +19,12 @@ import yaml
 pytest.importorskip("gradio", reason="the extra demo is not installed")
 
 from served import Served, served
-from tiny import write_recipe
 
 from nlp_transfer import Predictor, UserError, demo, write_space
 from nlp_transfer.report.escaping import visible
 from nlp_transfer.serving import requirements
 
 Command = Callable[..., tuple[int, str, str]]
-Trained = Callable[..., Path]
 
 SECRET = "a-token-that-nobody-guesses"
 SIGNED = {"Authorization": f"Basic {base64.b64encode(f'me:{SECRET}'.encode()).decode()}"}
@@ -83,28 +81,12 @@ def shown(folder: Path, *arguments: object) -> Iterator[Demo]:
 
 
 @pytest.fixture(scope="module")
-def classifier(
-    tmp_path_factory: pytest.TempPathFactory, data_folder: Any, checkpoint: Any, trained: Trained
-) -> Path:
-    """Return the run of a tiny model for classification, which tests must not change."""
-    recipe = write_recipe(
-        tmp_path_factory.mktemp("recipe") / "tiny.yaml",
-        task="classification",
-        data=data_folder("classification"),
-        checkpoint=checkpoint("bert"),
-        strategy="full",
-        training={"epochs": 1},
-    )
-    return trained(recipe)
-
-
-@pytest.fixture(scope="module")
 def page(
-    trained_ner: Path, classifier: Path, tmp_path_factory: pytest.TempPathFactory
+    trained_ner: Path, trained_classifier: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Demo]:
     """Show a model for NER beside one for classification, to who knows a token."""
     folder = tmp_path_factory.mktemp("page")
-    models = (f"names={trained_ner}", f"wishes={classifier}")
+    models = (f"names={trained_ner}", f"wishes={trained_classifier}")
     with shown(folder, *models, "--token-env", "DEMO_TOKEN") as one:
         yield one
 
@@ -149,7 +131,7 @@ def test_entities_are_drawn_with_their_scores_and_classes_as_bars(page, found, t
 
 
 def test_a_file_comes_back_as_nlpt_predict_writes_it_once_a_model(
-    page, nlpt, tmp_path, trained_ner, classifier
+    page, nlpt, tmp_path, trained_ner, trained_classifier
 ):
     lines = [{"id": 7, "text": TEXT}, {"id": 8, "text": ""}, {"id": 9, "text": SCRIPT}]
     texts = tmp_path / "some texts.jsonl"
@@ -159,7 +141,7 @@ def test_a_file_comes_back_as_nlpt_predict_writes_it_once_a_model(
         "some texts.names.jsonl",
         "some texts.wishes.jsonl",
     ]
-    for file, run in zip(files, (trained_ner, classifier), strict=True):
+    for file, run in zip(files, (trained_ner, trained_classifier), strict=True):
         status, headers, content = page.ask(
             "GET", f"/gradio_api/file={urllib.parse.quote(file['path'])}"
         )
@@ -248,9 +230,11 @@ def test_a_path_that_the_page_does_not_use_is_none(page, path):
     )
 
 
-def test_the_reports_of_the_runs_are_linked_and_alone_are_handed_out(page, trained_ner, classifier):
+def test_the_reports_of_the_runs_are_linked_and_alone_are_handed_out(
+    page, trained_ner, trained_classifier
+):
     links = page.ask("GET", "/config")[2].decode()
-    for number, run in enumerate((trained_ner, classifier), start=1):
+    for number, run in enumerate((trained_ner, trained_classifier), start=1):
         assert f"(/report/{number})" in links
         status, headers, report = page.ask("GET", f"/report/{number}")
         assert (status, report) == (200, (run / "report.html").read_bytes())
@@ -329,10 +313,12 @@ def test_a_space_holds_a_copy_that_answers_as_the_run_does(nlpt, trained_ner, fo
     assert "not empty" in refused(nlpt, trained_ner, "--space", space)
 
 
-def test_a_space_names_what_was_published(nlpt, trained_ner, classifier, tmp_path):
+def test_a_space_names_what_was_published(nlpt, trained_ner, trained_classifier, tmp_path):
     space = tmp_path / "space"
     published = ("--model", "me/names", "--model", "me/wishes")
-    code, _, err = nlpt("demo", f"a={trained_ner}", f"b={classifier}", "--space", space, *published)
+    code, _, err = nlpt(
+        "demo", f"a={trained_ner}", f"b={trained_classifier}", "--space", space, *published
+    )
     assert code == 0, err
     assert front_matter(space)["models"] == ["me/names", "me/wishes"]
     assert sorted(file.name for file in space.iterdir()) == [

@@ -4,14 +4,13 @@ names, which real clients fetch from a Hub of this machine."""
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from commands import run_commands
 from hub_server import running_hub
 from hub_server.sources import CONLL, HOSTED, WNUT, add_sources
 
@@ -35,22 +34,6 @@ OTHERS = sorted(
     if yaml.safe_load(path.read_text())["data"]["source"] in HOSTED and path.stem not in LABELS
 )
 TEXTS = ["See PER here", "about positive , number 3", "See location here ."]
-COMMANDS = """
-import contextlib, io, json, sys, traceback
-from nlp_transfer.cli.app import main
-for line in sys.stdin:
-    out, err = io.StringIO(), io.StringIO()
-    sys.argv = ["nlpt", *json.loads(line)]
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        except Exception:
-            code = traceback.print_exc() or 1
-    print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
-"""
 
 Runs = dict[str, dict[str, Any]]
 
@@ -70,21 +53,12 @@ def _run(folder: Path, checkpoint: Callable[..., Path], names: list[str]) -> Run
     }
     with running_hub(folder / "hf") as hub:
         add_sources(hub, checkpoint)
-        done = subprocess.run(
-            [sys.executable, "-c", COMMANDS],
-            input="\n".join(map(json.dumps, commands.values())),
-            env={**hub.environment(), "NLPT_CACHE": str(folder / "nlpt")},
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=1500,
-            check=False,
-        )
+        environment = {**hub.environment(), "NLPT_CACHE": str(folder / "nlpt")}
+        done = run_commands(list(commands.values()), folder, environment)
         requests = list(hub.requests)
-    assert done.returncode == 0, done.stderr
     runs: Runs = {name: {"folder": folder, "requests": requests} for name in names}
-    for (name, command), line in zip(commands, done.stdout.splitlines(), strict=True):
-        runs[name][command] = json.loads(line)
+    for (name, command), answer in zip(commands, done, strict=True):
+        runs[name][command] = answer
     return runs
 
 

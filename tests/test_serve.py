@@ -25,6 +25,7 @@ from served import Served, served
 from nlp_transfer import dockerfile
 from nlp_transfer.errors import UserError
 from nlp_transfer.serving import requirements
+from nlp_transfer.serving.access import listen
 
 Command = Callable[..., tuple[int, str, str]]
 Trained = Callable[..., Path]
@@ -308,6 +309,13 @@ def test_several_requests_go_over_one_connection(server):
     connection.close()
 
 
+def test_a_body_does_not_wait_until_its_head_is_acknowledged() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_who_comes_when_too_much_waits_is_told_when_to_come_again(server):
     body = json.dumps({"texts": ["Ada Lovelace wrote to Paris, again."] * 500}).encode()
     with ThreadPoolExecutor(24) as clients:
@@ -341,26 +349,6 @@ def guarded(
     folder = tmp_path_factory.mktemp("guarded")
     with serving(folder, "serve", *names, "--token-env", "MY_TOKEN", MY_TOKEN=SECRET) as one:
         yield one
-
-
-@pytest.fixture(scope="module")
-def trained_classifier(
-    tmp_path_factory: pytest.TempPathFactory,
-    classification_data: Path,
-    tiny_bert: Path,
-    trained: Trained,
-) -> Path:
-    from tiny import write_recipe
-
-    recipe = write_recipe(
-        tmp_path_factory.mktemp("recipe") / "tiny.yaml",
-        task="classification",
-        data=classification_data,
-        checkpoint=tiny_bert,
-        strategy="full",
-        training={"epochs": 1},
-    )
-    return trained(recipe)
 
 
 @pytest.mark.parametrize(

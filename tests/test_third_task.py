@@ -9,12 +9,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from commands import run_commands
 from hub_server import USER, Hub, running_hub
 from tiny import texts_with_classes, write_recipe
 
@@ -25,24 +24,6 @@ PACKAGE = ROOT / "nlp_transfer"
 IMPORT = "from nlp_transfer.tasks.ner.task import NerTask\n"
 WAYS = ("inspect", "prepare", "dry_run", "finetune", "evaluate", "predict", "report", "publish",
         "export")  # fmt: skip
-COMMANDS = """
-import contextlib, io, json, sys, traceback
-from nlp_transfer.cli.app import main
-done = {}
-for name, *argv in json.loads(sys.argv[1]):
-    out, err = io.StringIO(), io.StringIO()
-    sys.argv = ["nlpt", *argv]
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        except Exception:
-            code = traceback.print_exc() or 1
-    done[name] = [code, out.getvalue(), err.getvalue()]
-print(json.dumps(done))
-"""
 
 
 def with_third_task(folder: Path) -> None:
@@ -94,34 +75,28 @@ def commands(
     (folder / "texts.txt").write_text("good film\nwhere is my parcel please\n", "utf-8")
     run, out = folder / "run", folder / "out.jsonl"
     both = [run, run]
-    argv = [
-        ["inspect", "inspect", "--recipe", said],
-        ["prepare", "prepare", "--recipe", said],
-        ["dry_run", "finetune", "--recipe", said, "--dry-run"],
-        ["finetune", "finetune", "--recipe", said, "--output", run],
-        ["evaluate", "evaluate", *both, "--recipe", said, "--json"],
-        ["predict", "predict", run, folder / "texts.txt", "-o", out],
-        ["csv", "predict", run, folder / "texts.txt", "--to", "csv"],
-        ["report", "report", run],
-        ["publish", "publish", run, f"{USER}/toy"],
-        ["export", "export", run, "--format", "onnx"],
-        ["augmentation", "finetune", "--recipe", said, "strategies=full,augmentation,r_drop"],
-        ["compare", "compare", *both],
-        ["weights", "finetune", "--recipe", said, "training.class_weights=balanced", "--dry-run"],
-        ["auto", "finetune", "--recipe", said, "strategies=auto", "--dry-run"],
-    ]
+    argv: dict[str, list[object]] = {
+        "inspect": ["inspect", "--recipe", said],
+        "prepare": ["prepare", "--recipe", said],
+        "dry_run": ["finetune", "--recipe", said, "--dry-run"],
+        "finetune": ["finetune", "--recipe", said, "--output", run],
+        "evaluate": ["evaluate", *both, "--recipe", said, "--json"],
+        "predict": ["predict", run, folder / "texts.txt", "-o", out],
+        "csv": ["predict", run, folder / "texts.txt", "--to", "csv"],
+        "report": ["report", run],
+        "publish": ["publish", run, f"{USER}/toy"],
+        "export": ["export", run, "--format", "onnx"],
+        "augmentation": ["finetune", "--recipe", said, "strategies=full,augmentation,r_drop"],
+        "compare": ["compare", *both],
+        "weights": ["finetune", "--recipe", said, "training.class_weights=balanced", "--dry-run"],
+        "auto": ["finetune", "--recipe", said, "strategies=auto", "--dry-run"],
+    }
     online = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-    done = subprocess.run(
-        [sys.executable, "-c", COMMANDS, json.dumps(argv, default=str)],
-        cwd=folder,
-        env={**online, **hub.environment(), "HF_TOKEN": hub.token, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    return {**found, "folder": (0, str(folder), "")}
+    environment = {
+        **online, **hub.environment(), "HF_TOKEN": hub.token, "PYTHONPATH": str(folder)
+    }  # fmt: skip
+    done = run_commands(list(argv.values()), folder, environment)
+    return {**dict(zip(argv, done, strict=True)), "folder": (0, str(folder), "")}
 
 
 def yaml_with_columns(recipe: Path) -> Path:
