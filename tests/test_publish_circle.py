@@ -112,7 +112,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, hub: Hub) -> Path:
                 "precision": "fp32",
                 "learning_rate": 0.003,
                 "tokens_per_batch": 64,
-                "arguments": {"max_steps": 60},
+                "arguments": {"max_steps": 120},
             },
         )
         jobs.append((str(recipe), str(work / "runs" / run_of(name)), f"{USER}/{name}", options))
