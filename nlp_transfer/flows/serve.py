@@ -50,7 +50,7 @@ def serve(
     from nlp_transfer.inference.opening import Opening
     from nlp_transfer.serving.models import load_models
     from nlp_transfer.serving.server import run
-    from nlp_transfer.serving.worker import one_core
+    from nlp_transfer.serving.worker import cores_for_worker
 
     opening = Opening(
         models=models,
@@ -63,7 +63,7 @@ def serve(
         min_precision=min_precision,
         coverage=coverage,
     )
-    with listen(host, port) as listener, one_core() as cores:
+    with listen(host, port) as listener, cores_for_worker() as cores:
         run(listener, load_models(opening), limits or Limits(), token, cores)
 
 

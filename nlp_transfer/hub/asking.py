@@ -10,7 +10,15 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from nlp_transfer.errors import UserError, sentence
-from nlp_transfer.hub.faults import GATED, LONGEST_WAIT, PASSING, HubError, explained, refusal
+from nlp_transfer.hub.faults import (
+    GATED,
+    LONGEST_WAIT,
+    PASSING,
+    HubError,
+    explained,
+    explaining_faults,
+    refusal,
+)
 from nlp_transfer.hub.requests import Send, limit_time, sending_by
 from nlp_transfer.recipe.paths import nearest_path
 
@@ -76,14 +84,9 @@ def _watched(repo: str, setting: str) -> Iterator[None]:
     say of a refusal that the file cannot be found in the cache.
     """
     refusals: list[HubError] = []
-    try:
-        with sending_by(partial(_watching, repo, setting, refusals)):
-            yield
-    except Exception as error:
-        fault = explained(error, repo, setting, refusals)
-        if fault is error:
-            raise
-        raise fault from None
+    watching = partial(_watching, repo, setting, refusals)
+    with explaining_faults(repo, setting, refusals), sending_by(watching):
+        yield
 
 
 def _watching(repo: str, setting: str, refusals: list[HubError], send: Send) -> Send:

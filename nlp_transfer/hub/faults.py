@@ -34,12 +34,15 @@ class HubError(UserError):
 
 
 @contextmanager
-def explaining_faults(repo: str, setting: str) -> Iterator[None]:
-    """Say what is wrong where a part of a repository is read later, by what the libraries raise."""
+def explaining_faults(repo: str, setting: str, refusals: Sequence[HubError] = ()) -> Iterator[None]:
+    """Say what is wrong where a part of a repository is read, by what the libraries raise.
+
+    refusals: those that are met meanwhile, where a library may make something else of them
+    """
     try:
         yield
     except Exception as error:
-        fault = explained(error, repo, setting)
+        fault = explained(error, repo, setting, refusals)
         if fault is error:
             raise
         raise fault from None
@@ -81,6 +84,7 @@ def explained(
 
 
 def refusal(status: int, headers: Any, repo: str, setting: str) -> HubError:
+    """Say what an HTTP status of 400 or more means, with what the headers tell beside it."""
     to_do, wait = f"Try again later, or {_LOCAL}", None
     if headers.get("X-Error-Code") == GATED:
         what = "it is gated"

@@ -21,7 +21,6 @@ from nlp_transfer.tasks.optional import Line
 
 if TYPE_CHECKING:
     from nlp_transfer.inference.predictor import Predictor
-    from nlp_transfer.tasks.base import Task
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +61,11 @@ def gather(folder: RunFolder, repo: str, what: Parts, scratch: Path) -> Contents
     scratch: an empty folder, for what is made of the run
     raises:  UserError where there is no adapter to merge, or no ONNX model
     """
+    from nlp_transfer.models.loading import load_config
+    from nlp_transfer.models.readout import has_readout
+    from nlp_transfer.models.saved import Settings
+    from nlp_transfer.tasks.told import task_of
+
     model = _merged(folder, scratch / "model") if what.merge else folder.model
     onnx = _exported(folder) if what.onnx else None
     examples = _examples(folder) if what.check else []
@@ -73,28 +77,14 @@ def gather(folder: RunFolder, repo: str, what: Parts, scratch: Path) -> Contents
         stock = measure_stock(_opened(model), model, examples, split=split)
     said = read_recipe(folder)["model"]
     is_adapter = (model / ADAPTER_FILE).is_file()
-    plain = is_adapter and said.get("layers") is None and _has_layers_of_base(model)
+    config = load_config(model, "RUN")
+    plain = is_adapter and said.get("layers") is None and not has_readout(config)
+    task = task_of(config, Settings.of(config, model, "RUN").task, model, scheme=None)
     use = Use(said["checkpoint"], is_adapter, plain, onnx is not None, stock)
     files = files_to_publish(folder, model, onnx=onnx, report=what.report)
-    files["README.md"] = published_card(folder.path / "README.md", repo, _task_of(model), use)
+    files["README.md"] = published_card(folder.path / "README.md", repo, task, use)
     models = [("torch", model), *([("onnx", onnx)] if onnx is not None else [])]
     return Contents(files, examples, models)
-
-
-def _task_of(model: Path) -> Task:
-    from nlp_transfer.models.loading import load_config
-    from nlp_transfer.models.saved import Settings
-    from nlp_transfer.tasks.told import task_of
-
-    config = load_config(model, "RUN")
-    return task_of(config, Settings.of(config, model, "RUN").task, model, scheme=None)
-
-
-def _has_layers_of_base(adapter: Path) -> bool:
-    from nlp_transfer.models.loading import load_config
-    from nlp_transfer.models.readout import has_readout
-
-    return not has_readout(load_config(adapter, "RUN"))
 
 
 def _merged(folder: RunFolder, target: Path) -> Path:

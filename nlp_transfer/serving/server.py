@@ -40,7 +40,7 @@ def run(
 ) -> None:
     """Answer until a signal comes.
 
-    models: loaded in `one_core`
+    models: loaded in `cores_for_worker`
     cores:  that PyTorch computes on
     raises: Interrupted, when all who had asked are answered
     """

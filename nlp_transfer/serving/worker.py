@@ -74,7 +74,7 @@ _Turn = list[tuple[_Asked, list[Item]]]
 
 
 @contextmanager
-def one_core() -> Iterator[int]:
+def cores_for_worker() -> Iterator[int]:
     """Let PyTorch compute on one core, so that a worker's thread is the only one with several.
 
     OpenMP keeps threads for each thread that has ever computed with them, and those of two get in
@@ -85,12 +85,14 @@ def one_core() -> Iterator[int]:
     """
     import torch
 
-    cores = torch.get_num_threads()
+    cores, seconds = torch.get_num_threads(), sys.getswitchinterval()
     torch.set_num_threads(1)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         yield max(1, cores - 1)
     finally:
         torch.set_num_threads(cores)
+        sys.setswitchinterval(seconds)
 
 
 class Worker:
@@ -104,7 +106,7 @@ class Worker:
         cores: int,
         most_waiting: int,
     ) -> None:
-        """Take models that were loaded in `one_core`.
+        """Take models that were loaded in `cores_for_worker`.
 
         cores:        that PyTorch computes on
         most_waiting: characters
@@ -171,7 +173,6 @@ class Worker:
         import torch
 
         torch.set_num_threads(self._cores)
-        sys.setswitchinterval(_SWITCH_SECONDS)
         with kept_ready(model.loaded.model for model in self.models.values() if model.fast_cpu):
             while (turn := self._next_turn()) is not None:
                 begun = time.monotonic()
