@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 Done = tuple[int, str, str]
 """Exit code, stdout and stderr."""
@@ -22,20 +23,38 @@ def run_commands(
     commands: Sequence[Sequence[object]], folder: Path, environment: Mapping[str, str]
 ) -> list[Done]:
     """Run nlpt with each of these arguments, in a folder."""
+    asked = [[str(one) for one in command] for command in commands]
+    answers = answers_of([__file__], asked, folder, environment, timeout=1500)
+    return [(code, out, err) for code, out, err in answers]
+
+
+def answers_of(
+    python: Sequence[str],
+    questions: Sequence[object],
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    timeout: float,
+) -> list[Any]:
+    """Put all questions to one Python process, which answers each with a line of JSON.
+
+    python:  its arguments
+    timeout: seconds for all of them
+    """
     done = subprocess.run(
-        [sys.executable, __file__],
-        input="\n".join(json.dumps([str(one) for one in command]) for command in commands),
+        [sys.executable, *python],
+        input="\n".join(map(json.dumps, questions)),
         cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=1500,
+        timeout=timeout,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(answers) == len(commands), done.stderr
-    return [(code, out, err) for code, out, err in answers]
+    assert len(answers) == len(questions), done.stderr
+    return answers
 
 
 def _run(arguments: Sequence[str]) -> Done:

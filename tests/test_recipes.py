@@ -4,9 +4,6 @@ real ones, through the real clients; and what goes wrong with the Hub is said cl
 from __future__ import annotations
 
 import importlib.metadata
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ import datasets
 import huggingface_hub
 import pytest
 import yaml
+from commands import answers_of
 from hub_server import Hub, Repo, running_hub
 from hub_server.data_sets import PARQUET_BRANCH, repository
 from hub_server.sources import (
@@ -162,19 +160,8 @@ def _ask(hub: Hub, questions: list[list[str]]) -> Answers:
     """Put all questions to one process, which must leave nothing in its working folder."""
     folder = hub.client_home / "work"
     folder.mkdir(exist_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, FEW_STEPS],
-        input="\n".join(map(json.dumps, questions)),
-        env={**hub.environment(), "NLPT_CACHE": str(hub.client_home / "nlpt")},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(answers) == len(questions), done.stderr
+    environment = {**hub.environment(), "NLPT_CACHE": str(hub.client_home / "nlpt")}
+    answers = answers_of(["-c", SCRIPT, FEW_STEPS], questions, folder, environment, timeout=900)
     assert list(folder.iterdir()) == []
     return {tuple(question): answer for question, answer in zip(questions, answers, strict=True)}
 

@@ -28,7 +28,6 @@ from nlp_transfer.serving import requirements
 from nlp_transfer.serving.access import listen
 
 Command = Callable[..., tuple[int, str, str]]
-Trained = Callable[..., Path]
 
 SECRET = "a-token-that-nobody-guesses"
 JSON = {"Content-Type": "application/json"}

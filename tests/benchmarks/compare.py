@@ -239,9 +239,10 @@ def _pairs(result: dict[str, Any]) -> Iterator[tuple[Measured, Measured, str, st
         yield _with_peaks(training[side], training["ours"], f"training, {side}")
     for side in ("pipeline-1", "pipeline-32", "trainer"):
         yield _with_peaks(prediction[side], prediction["ours"], f"prediction, {side}")
-    for side, title in (("ours-int8", "ONNX int8"), ("ours-compiled", "compiled")):
+    for side, name in (("ours-int8", "ONNX int8"), ("ours-compiled", "compiled")):
         if side in prediction:
-            yield _with_peaks(prediction["ours"], prediction[side], f"our PyTorch / our {title}")
+            title = f"prediction, our PyTorch / our {name}"
+            yield _with_peaks(prediction["ours"], prediction[side], title)
 
 
 def _with_peaks(

@@ -106,10 +106,8 @@ def show(result: dict[str, Any]) -> None:
         else:
             print("| | | |")
     told = " ".join(f"{size:.0f}" for size in result["megabytes"])
-    print(
-        f"\nMB of the server over {result['requests']:,} requests of 64 clients: {told}; ", end=""
-    )
-    print(f"{result['failed']} failed")
+    print(f"\nMB of the server over {result['requests']:,} requests of 64 clients: {told}")
+    print(f"failed of these: {result['failed']}")
 
 
 def _sentences() -> list[str]:
